@@ -1,0 +1,47 @@
+# Every command that the project is built, checked and measured with. `make help` lists them.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+GO   ?= go
+# The tools' own module keeps their dependencies out of ours.
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+# What runs concurrently, and so what the race detector is worth its tenfold cost on.
+RACY := ./internal/db/... ./internal/jobs/... ./internal/saga/... ./internal/digitalocean/... ./internal/provisioning/... ./internal/app/...
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/arcadia, one static binary without cgo
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/arcadia ./cmd/arcadia
+
+.PHONY: test
+test: ## run every test on SQLite and PostgreSQL, installing what is missing
+	scripts/setup
+	export ARCADIA_TEST_REQUIRE_POSTGRES=1
+	scripts/with-postgres -c fsync=off -c max_connections=300 bash -euo pipefail -c '
+	$(GO) test -race -short -timeout=20m $(RACY)
+	$(GO) test -timeout=30m ./...'
+
+.PHONY: check
+check: ## format, vet, lint, modules, generated files, known vulnerabilities
+	scripts/check
+
+.PHONY: fmt
+fmt: ## format the code the way check wants it
+	$(TOOL) golangci-lint fmt
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for a short while (FUZZTIME=10s)
+	scripts/fuzz $(or $(FUZZTIME),10s)
+
+.PHONY: bench
+bench: build ## measure beside other engines and print ratios
+	scripts/setup
+	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
+		$(GO) -C bench/peers run . -arcadia $(CURDIR)/bin/arcadia
