@@ -1,0 +1,267 @@
+package digitalocean
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sort"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// DigitalOcean's limits per token: a sliding hour and a sliding minute
+// (reference B). The reserves stay free for changes, so that a sweep of reads
+// never keeps a saga from cleaning up.
+const (
+	hourlyLimit = 5000
+	minuteLimit = 250
+
+	hourlyReserve = 250
+	minuteReserve = 12
+)
+
+const (
+	soonProbe = 5 * time.Second  // how long others' use is believed while some of the limit is left
+	lateProbe = 10 * time.Second // how long a refusal is believed that names no time to come
+)
+
+// A lane is a class of requests. A waiting write goes before any waiting read.
+type lane int
+
+const (
+	writes lane = iota
+	reads
+)
+
+// A Budget keeps the requests of one token inside DigitalOcean's limits, so that
+// none is refused for its rate: it lets a request go only when the limits have
+// room, whichever way the requests under way are counted. Share one among all
+// clients of a token, and use it for that token alone. It is safe for
+// concurrent use.
+//
+// A request counts from when it is let go until an hour (a minute) after its
+// answer: it reached the server somewhere between, so that no window of the
+// server's can hold more than ours does.
+type Budget struct {
+	mu       sync.Mutex
+	limit    int         // requests an hour, as the server last said
+	inFlight int         // let go and not answered
+	ended    []time.Time // when answers came in the last hour, oldest first
+
+	// What others use of the same token, as the remaining count betrays.
+	others     int
+	othersSeen time.Time // the sending of the request whose answer said so
+	review     time.Time // from when on one request may go to ask again
+
+	closedUntil time.Time // a 429 said to wait
+	queues      [2][]*waiter
+}
+
+type waiter struct {
+	turn chan struct{} // a hint that the waiter may be the first now
+}
+
+// NewBudget returns a budget that assumes the default limits until an answer
+// says otherwise.
+func NewBudget() *Budget { return &Budget{limit: hourlyLimit} }
+
+// A slot is leave for one request. Exactly one of done and unused is called.
+type slot struct {
+	budget *Budget
+	sent   time.Time
+}
+
+// acquire waits for leave to send. When the wait would outlast the context's
+// deadline, or the context ends, it answers RateLimited, not sent, at once.
+func (b *Budget) acquire(ctx context.Context, l lane) (slot, *Error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	me := &waiter{turn: make(chan struct{}, 1)}
+	b.queues[l] = append(b.queues[l], me)
+	for {
+		now := time.Now()
+		ahead := slices.Index(b.queues[l], me)
+		if l == reads {
+			ahead += len(b.queues[writes])
+		}
+		free := b.free(now, l, ahead+1)
+		if ahead == 0 && !free.After(now) && ctx.Err() == nil {
+			b.leave(me, l)
+			b.inFlight++
+			return slot{b, now}, nil
+		}
+		deadline, bounded := ctx.Deadline()
+		if ctx.Err() != nil || bounded && free.After(deadline) {
+			b.leave(me, l)
+			return slot{}, &Error{
+				Kind: RateLimited, Unsent: true, RetryAfter: free.Sub(now),
+				Message: "our own budget for this token is used up", cause: ctx.Err(),
+			}
+		}
+		b.await(ctx, me, ahead == 0, free.Sub(now))
+	}
+}
+
+// await unlocks until something may have changed for me.
+func (b *Budget) await(ctx context.Context, me *waiter, first bool, pause time.Duration) {
+	b.mu.Unlock()
+	defer b.mu.Lock()
+	var due <-chan time.Time // only the first of the line watches the clock
+	if first {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-due:
+	case <-me.turn:
+	case <-ctx.Done():
+	}
+}
+
+// leave takes a waiter out of its line and tells the next.
+func (b *Budget) leave(me *waiter, l lane) {
+	if i := slices.Index(b.queues[l], me); i == 0 {
+		b.queues[l] = b.queues[l][1:]
+	} else if i > 0 {
+		b.queues[l] = slices.Delete(b.queues[l], i, i+1)
+	}
+	b.hint()
+}
+
+// hint tells the first of each line to look again.
+func (b *Budget) hint() {
+	for _, line := range b.queues {
+		if len(line) > 0 {
+			select {
+			case line[0].turn <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// free is the earliest time at which the n-th request from now on may go: now
+// itself, or a lower bound that gets exact as the request comes to the front.
+func (b *Budget) free(now time.Time, l lane, n int) time.Time {
+	b.prune(now)
+	hour, minute := b.limit-b.limit/100, minuteLimit
+	if l == reads {
+		hour -= hourlyReserve * b.limit / hourlyLimit
+		minute -= minuteReserve
+	}
+	own := b.inFlight + len(b.ended)
+	if b.others > 0 && !now.Before(b.review) {
+		// It may be long ago that others used it: one request may ask.
+		b.others = min(b.others, max(0, hour-own-1))
+		b.review = now.Add(lateProbe)
+	}
+	at := now
+	if b.closedUntil.After(at) {
+		at = b.closedUntil
+	}
+	hourly := b.window(now, time.Hour, hour-b.others, n)
+	if b.others > 0 && hourly.After(b.review) {
+		hourly = b.review
+	}
+	for _, t := range []time.Time{hourly, b.window(now, time.Minute, minute, n)} {
+		if t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// window is free for one limit over one sliding span.
+func (b *Budget) window(now time.Time, span time.Duration, limit, n int) time.Time {
+	recent := b.ended[sort.Search(len(b.ended), func(i int) bool { return b.ended[i].After(now.Add(-span)) }):]
+	short := b.inFlight + len(recent) + n - limit // how many have to leave the window first
+	switch {
+	case short <= 0:
+		return now
+	case short <= len(recent):
+		return recent[short-1].Add(span)
+	}
+	// Requests under way, or still in line, have to end and grow old first.
+	return now.Add(span * time.Duration(1+(short-len(recent)-1)/max(limit, 1)))
+}
+
+// prune forgets answers that are older than the longest window.
+func (b *Budget) prune(now time.Time) {
+	old := 0
+	for old < len(b.ended) && !b.ended[old].After(now.Add(-time.Hour)) {
+		old++
+	}
+	b.ended = b.ended[old:]
+}
+
+// unused gives the slot back: nothing was sent.
+func (s slot) unused() {
+	s.budget.mu.Lock()
+	defer s.budget.mu.Unlock()
+	s.budget.inFlight--
+	s.budget.hint()
+}
+
+// done counts the request as answered, or given up, now and learns from the
+// answer's headers; status is 0 and h nil when there was none.
+func (s slot) done(status int, h http.Header) {
+	b, now := s.budget, time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inFlight--
+	b.ended = append(b.ended, now)
+	b.learn(s.sent, now, status, h)
+	b.hint()
+}
+
+func (b *Budget) learn(sent, now time.Time, status int, h http.Header) {
+	refused := status == http.StatusTooManyRequests
+	if after := retryAfter(h); refused && after > 0 {
+		// The burst's refusal: its remaining count is not the hour's.
+		b.closedUntil = latest(b.closedUntil, now.Add(after))
+		return
+	}
+	if limit, err := strconv.Atoi(h.Get("Ratelimit-Limit")); err == nil && limit > 0 {
+		b.limit = limit
+	}
+	remaining, err := strconv.Atoi(h.Get("Ratelimit-Remaining"))
+	if err != nil || remaining < 0 {
+		if refused {
+			b.closedUntil = latest(b.closedUntil, now.Add(lateProbe))
+		}
+		return
+	}
+	if sent.Before(b.othersSeen) {
+		return // an older view than the one we have
+	}
+	// Ours that the server had surely counted when it answered: those answered
+	// before this one was sent, and this one. What was under way beside it may
+	// pass for others' until the next answer; that errs to the safe side.
+	ours := 1 + sort.Search(len(b.ended), func(i int) bool { return b.ended[i].After(sent) })
+	b.others, b.othersSeen = max(0, b.limit-remaining-ours), sent
+	b.review = now.Add(soonProbe)
+	if remaining == 0 {
+		// The reset is when the oldest request leaves the window; it may lie in
+		// the past.
+		b.review = now.Add(lateProbe)
+		if reset, err := strconv.ParseInt(h.Get("Ratelimit-Reset"), 10, 64); err == nil {
+			b.review = earliest(latest(b.review, time.Unix(reset, 0)), now.Add(time.Hour))
+		}
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

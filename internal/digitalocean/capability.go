@@ -1,0 +1,224 @@
+package digitalocean
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// A Capability is a saga step's leave to change things at DigitalOcean. It
+// travels in the context of the call; the write guard lets nothing pass that it
+// does not name.
+type Capability struct {
+	Saga  string // id
+	Step  string // name
+	Epoch int64  // the lease under which the step runs
+	Kind  string // of the saga
+
+	Permits []Permit
+
+	// Valid answers nil while the step may still act: its lease lasts and it is
+	// not cancelled. It is the last thing asked before the request goes to the
+	// socket. nil means never allowed.
+	Valid func() error
+	// Sent is called when a request is about to leave. A retried DELETE calls
+	// it, and Answered, once for each time that it is sent.
+	Sent func()
+	// Answered is called after Sent with whether the outcome is known: true for
+	// every definite answer, refusals included, and when no connection came
+	// about; false after a timeout, a reset, a 5xx, HTML, an empty or a cut body.
+	Answered func(known bool)
+}
+
+// A Permit names one change exactly.
+type Permit struct {
+	Method   string // "POST"
+	Template string // "/v2/droplets/{id}/actions"
+	Target   string // the thing in the path, "do:droplet:123" or "do:snapshot:77": for a create, the parent
+	Name     string // for a create, the full marker that the new thing gets
+}
+
+type capabilityKey struct{}
+
+// WithCapability returns a context whose calls may change what capability names.
+func WithCapability(ctx context.Context, capability *Capability) context.Context {
+	return context.WithValue(ctx, capabilityKey{}, capability)
+}
+
+// A mutation is a change that this client knows how to send. What is not listed
+// cannot be sent, whatever a capability says.
+type mutation struct {
+	method   string
+	template string
+	target   string // kind of the thing in the path, as in its URN
+	destroys bool
+	// body is the one body that a permit allows, nil for none.
+	body func(Permit) []byte
+	// proves says whether the body of a 2xx answer tells that the change was
+	// accepted, given the id in the path.
+	proves func(answer []byte, id string) bool
+}
+
+var mutations = []mutation{
+	{
+		method: http.MethodPost, template: "/v2/droplets/{id}/actions", target: "droplet",
+		body:   func(p Permit) []byte { return snapshotBody(p.Name) },
+		proves: isSnapshotAction,
+	},
+	{
+		method: http.MethodDelete, template: "/v2/snapshots/{id}", target: "snapshot", destroys: true,
+		proves: func([]byte, string) bool { return true }, // 204: there is no body
+	},
+}
+
+// snapshotBody is what godo writes to take a snapshot with this name.
+func snapshotBody(name string) []byte {
+	body, err := json.Marshal(map[string]string{"type": "snapshot", "name": name})
+	if err != nil {
+		panic(err) // two strings always marshal
+	}
+	return body
+}
+
+// mutationOf finds the known change that a request is, and the id in its path.
+func mutationOf(method, path string) (m mutation, id string, ok bool) {
+	for _, m := range mutations {
+		if m.method != method {
+			continue
+		}
+		before, after, _ := strings.Cut(m.template, "{id}")
+		rest, found := strings.CutPrefix(path, before)
+		id, whole := strings.CutSuffix(rest, after)
+		if found && whole && isID(id) {
+			return m, id, true
+		}
+	}
+	return mutation{}, "", false
+}
+
+// isID reports whether s has the form of an id: digits, or a UUID.
+func isID(s string) bool {
+	return s != "" && len(s) <= 64 && strings.IndexFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '-'
+	}) < 0
+}
+
+func mutates(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
+
+// guard is the write guard: it answers nil when the request, as it will be
+// written, may leave now. It is called directly before the socket.
+func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation, *Error) {
+	ctx := req.Context()
+	path := req.URL.Path
+	refuse := func(kind fault.Kind, format string, args ...any) (*Capability, mutation, *Error) {
+		return nil, mutation{}, refusal(req.Method, path, fault.New(kind, format, args...))
+	}
+	m, id, known := mutationOf(req.Method, path)
+	if !known || req.URL.RawQuery != "" || req.URL.RawPath != "" {
+		return refuse(fault.Forbidden, "Arcadia does not send %s %s.", req.Method, path)
+	}
+	if t.purpose != Provisioning {
+		return refuse(fault.Forbidden, "A change needs the provisioning token, not the %s token: arcadia token set provisioning", t.purpose)
+	}
+	capability, _ := ctx.Value(capabilityKey{}).(*Capability)
+	if capability == nil || capability.Valid == nil {
+		return refuse(fault.Forbidden, "%s %s changes something and no saga step asked for it.", req.Method, path)
+	}
+	target := "do:" + m.target + ":" + id
+	if !capability.permits(m, target, body) {
+		return refuse(fault.Forbidden, "Step %s of saga %s may not send %s %s as it stands.", capability.Step, capability.Saga, req.Method, path)
+	}
+	if t.freeze != nil {
+		if err := t.freeze(ctx, t.account); err != nil {
+			e := refusal(req.Method, path, fault.Wrap(fault.Conflict, err, "Changes to account %s are frozen.", t.account))
+			return nil, mutation{}, e
+		}
+	}
+	if m.destroys {
+		if err := t.destroys.take(capability.Saga, target, time.Now()); err != nil {
+			return nil, mutation{}, refusal(req.Method, path, err)
+		}
+	}
+	if err := capability.Valid(); err != nil {
+		e := refusal(req.Method, path, fault.Wrap(fault.Conflict, err, "Step %s of saga %s may no longer act: %v.", capability.Step, capability.Saga, err))
+		return nil, mutation{}, e
+	}
+	return capability, m, nil
+}
+
+// permits reports whether one of the permits names exactly this change.
+func (c *Capability) permits(m mutation, target string, body []byte) bool {
+	for _, p := range c.Permits {
+		if p.Method != m.method || p.Template != m.template || p.Target != target {
+			continue
+		}
+		if m.body == nil {
+			if len(body) == 0 {
+				return true
+			}
+		} else if p.Name != "" && bytes.Equal(bytes.TrimSpace(body), m.body(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// A DestroyCap bounds how many different things may be deleted within an hour:
+// what a fault in a saga can destroy before somebody looks. Deleting the same
+// thing again does not count.
+type DestroyCap struct {
+	PerSaga int // default 50
+	Account int // default 1000
+}
+
+// destroyed remembers what was let go to be deleted in the last hour.
+type destroyed struct {
+	most DestroyCap
+	mu   sync.Mutex
+	last map[destroyedKey]time.Time
+}
+
+type destroyedKey struct{ saga, target string }
+
+func newDestroyed(most DestroyCap) *destroyed {
+	if most.PerSaga <= 0 {
+		most.PerSaga = 50
+	}
+	if most.Account <= 0 {
+		most.Account = 1000
+	}
+	return &destroyed{most: most, last: make(map[destroyedKey]time.Time)}
+}
+
+// take counts one deletion at the time at, or refuses it.
+func (d *destroyed) take(saga, target string, at time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ofSaga := 0
+	for key, when := range d.last {
+		if at.Sub(when) >= time.Hour {
+			delete(d.last, key)
+		} else if key.saga == saga {
+			ofSaga++
+		}
+	}
+	key := destroyedKey{saga, target}
+	if _, again := d.last[key]; !again {
+		if ofSaga >= d.most.PerSaga {
+			return fault.New(fault.Forbidden, "Saga %s has deleted %d things within an hour, which is its cap.", saga, ofSaga)
+		}
+		if len(d.last) >= d.most.Account {
+			return fault.New(fault.Forbidden, "%d things of this account were deleted within an hour, which is its cap.", len(d.last))
+		}
+	}
+	d.last[key] = at
+	return nil
+}

@@ -1,0 +1,72 @@
+package digitalocean
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+// A Purpose is what a token is for. Each has its own token with no more scopes
+// than it needs, so that what reads invoices can delete nothing.
+type Purpose string
+
+// The purposes.
+const (
+	Inventory    Purpose = "inventory"    // reads what there is
+	Provisioning Purpose = "provisioning" // creates and deletes, and reads what that needs
+	Billing      Purpose = "billing"      // reads invoices
+)
+
+// Purposes are all of them, in the order they are shown.
+func Purposes() []Purpose { return []Purpose{Inventory, Provisioning, Billing} }
+
+// ParsePurpose reads the name of a purpose. It answers fault.Invalid for any
+// other word.
+func ParsePurpose(s string) (Purpose, error) {
+	if p := Purpose(s); slices.Contains(Purposes(), p) {
+		return p, nil
+	}
+	return "", fault.New(fault.Invalid, "%q is no purpose of a token: it is inventory, provisioning or billing.", s)
+}
+
+// Scopes are the token scopes that the purpose's calls need at present
+// (DigitalOcean's scope names; reference B).
+func (p Purpose) Scopes() []string {
+	switch p {
+	case Provisioning:
+		return []string{
+			"account:read", "droplet:read", "droplet:update", "image:create", "image:read", "image:delete",
+			"actions:read", "snapshot:read", "snapshot:delete",
+		}
+	case Inventory:
+		return []string{"account:read", "droplet:read", "actions:read"}
+	default:
+		return []string{"account:read", "billing:read"}
+	}
+}
+
+// CheckToken answers fault.Invalid for what cannot be a token: nothing, or
+// anything but printable ASCII without spaces. It never quotes the token.
+func CheckToken(token vault.Secret) error {
+	text := token.Reveal()
+	if text == "" {
+		return fault.New(fault.Invalid, "The token is empty.")
+	}
+	if strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		return fault.New(fault.Invalid, "The token has a character that no token has, as a space or a line break: paste it alone.")
+	}
+	return nil
+}
+
+// may refuses a verb that this client's purpose does not cover. The sentence
+// names the token to set.
+func (c *Client) may(verb string, allowed ...Purpose) error {
+	if slices.Contains(allowed, c.purpose) {
+		return nil
+	}
+	return refusal("", verb, fault.New(fault.Forbidden,
+		"%s is not for the %s token of account %s: it needs the %s token. Set it with: arcadia token set %s",
+		verb, c.purpose, c.account, allowed[0], allowed[0]))
+}

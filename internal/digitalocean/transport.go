@@ -1,0 +1,336 @@
+package digitalocean
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+const (
+	maxAnswer   = 16 << 20 // bytes of one body; a page of 200 droplets has about 2 MB
+	maxAttempts = 4        // of a request that may be sent again
+	firstPause  = 200 * time.Millisecond
+	longPause   = 5 * time.Second
+)
+
+// transport is what stands between godo and the socket. It answers either a
+// proper 2xx response, read to its end, or an *Error; godo sees nothing else.
+// Redirects are among the errors, so that nobody follows one.
+type transport struct {
+	next         http.RoundTripper
+	scheme, host string // the only place the token goes to
+	account      string
+	purpose      Purpose
+	token        vault.Secret
+	timeout      time.Duration
+	budget       *Budget
+	freeze       func(context.Context, string) error
+	destroys     *destroyed
+	log          *slog.Logger
+}
+
+// RoundTrip sends a request: once if it is a POST or PATCH, else again, with
+// jitter, while the answer is no proper one and the context's deadline allows.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	body, err := bodyOf(req)
+	if err != nil {
+		return nil, err
+	}
+	var unknown *Error // the first attempt whose outcome is not known
+	for attempt := 1; ; attempt++ {
+		resp, e := t.attempt(req, body)
+		if e == nil {
+			return resp, nil
+		}
+		if e.Kind == Unknown && unknown == nil {
+			unknown = e
+		}
+		pause, again := retryPause(e, attempt)
+		if again && wait(ctx, pause) {
+			t.log.Warn("digitalocean: trying again", "method", e.Method, "path", e.Path,
+				"status", e.Status, "kind", string(e.Kind), "attempt", attempt+1)
+			continue
+		}
+		if unknown != nil && e.Kind != NotFound {
+			// What an earlier attempt left open, a later refusal does not settle.
+			e = unknown
+		}
+		return nil, e.say(t.account, t.purpose)
+	}
+}
+
+// attempt sends the request once.
+func (t *transport) attempt(req *http.Request, body []byte) (*http.Response, *Error) {
+	if req.URL.Scheme != t.scheme || req.URL.Host != t.host {
+		return nil, refusal(req.Method, req.URL.Path, fault.New(fault.Internal, "The token does not go to %s.", req.URL.Host))
+	}
+	lane := reads
+	if mutates(req.Method) {
+		lane = writes
+	}
+	slot, err := t.budget.acquire(req.Context(), lane)
+	if err != nil {
+		err.Method, err.Path = req.Method, req.URL.Path
+		return nil, err
+	}
+	var capability *Capability
+	var change mutation
+	if lane == writes {
+		if capability, change, err = t.guard(req, body); err != nil {
+			slot.unused()
+			return nil, err
+		}
+	}
+	began := time.Now()
+	resp, answer, left, err := t.send(req, body, capability)
+	if err == nil {
+		err = t.judge(req, resp, answer, change)
+	}
+	if capability != nil && capability.Answered != nil {
+		capability.Answered(err == nil || err.Kind != Unknown)
+	}
+	status, header := 0, http.Header(nil)
+	if resp != nil {
+		status, header = resp.StatusCode, resp.Header
+	}
+	if left {
+		slot.done(status, header)
+	} else {
+		slot.unused()
+	}
+	t.log.Debug("digitalocean", "method", req.Method, "path", req.URL.Path, "status", status, "took", time.Since(began))
+	if err != nil {
+		return nil, err
+	}
+	resp.Request, resp.Body = req, io.NopCloser(bytes.NewReader(answer))
+	return resp, nil
+}
+
+// send writes one request and reads its answer to the end, all within the
+// timeout. left reports whether anything can have left this process.
+func (t *transport) send(req *http.Request, body []byte, capability *Capability) (resp *http.Response, answer []byte, left bool, _ *Error) {
+	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
+	defer cancel()
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	out := req.Clone(ctx)
+	out.Header.Set("Authorization", "Bearer "+t.token.Reveal())
+	out.Body, out.ContentLength = http.NoBody, 0
+	if len(body) > 0 {
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
+	out.GetBody = nil // so that net/http cannot send it again by itself
+
+	if capability != nil && capability.Sent != nil {
+		capability.Sent()
+	}
+	resp, err := t.next.RoundTrip(out)
+	// A transport of the caller's own may not report its connections: then an
+	// answer is the only sign, and an error proves nothing.
+	if _, std := t.next.(*http.Transport); !std {
+		connected.Store(true)
+	}
+	if err == nil {
+		answer, err = readAnswer(resp)
+	}
+	if err != nil {
+		return resp, nil, connected.Load(), t.broken(req, resp, err, connected.Load())
+	}
+	return resp, answer, true, nil
+}
+
+var errTooLong = errors.New("the answer is longer than 16 MiB")
+
+func readAnswer(resp *http.Response) ([]byte, error) {
+	defer func() { _ = resp.Body.Close() }() // it has been read; there is nothing to act on
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(answer) > maxAnswer {
+		err = errTooLong
+	}
+	return answer, err
+}
+
+// broken is the error of a request that got no whole answer.
+func (t *transport) broken(req *http.Request, resp *http.Response, err error, connected bool) *Error {
+	e := &Error{Kind: Unavailable, Method: req.Method, Path: req.URL.Path, Unsent: !connected, cause: req.Context().Err()}
+	if connected && mutates(req.Method) {
+		e.Kind = Unknown
+	}
+	if resp != nil {
+		e.Status = resp.StatusCode
+	}
+	text := err.Error()
+	switch {
+	case req.Context().Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		text = fmt.Sprintf("no answer within %s", t.timeout)
+	case !connected:
+		text = fmt.Sprintf("%s cannot be reached: %s", t.host, text)
+	}
+	e.Message = clean(text, t.token.Reveal())
+	return e
+}
+
+// judge says what a whole answer means: nil for a proper 2xx.
+func (t *transport) judge(req *http.Request, resp *http.Response, answer []byte, change mutation) *Error {
+	e := &Error{
+		Status: resp.StatusCode, Method: req.Method, Path: req.URL.Path,
+		RequestID: clean(resp.Header.Get("X-Request-Id"), t.token.Reveal()),
+	}
+	unclear := Unavailable
+	if mutates(req.Method) {
+		unclear = Unknown
+	}
+	words, proper := envelope(resp, answer)
+	e.Message = clean(words, t.token.Reveal())
+
+	switch status := resp.StatusCode; {
+	case status >= 200 && status < 300:
+		if flaw := flawOf(req, resp, answer, change); flaw != "" {
+			e.Kind, e.Message = unclear, flaw
+			return e
+		}
+		return nil
+	case status == http.StatusTooManyRequests: // whoever says so did not carry it out
+		e.Kind, e.RetryAfter = RateLimited, retryAfter(resp.Header)
+	case status < 400 || status >= 500 || status == http.StatusRequestTimeout || !proper:
+		e.Kind = unclear
+		if !proper {
+			e.Message = fmt.Sprintf("status %d with a body that is not DigitalOcean's (%s, %d bytes)", status, sortOf(answer), len(answer))
+		}
+	case status == http.StatusUnauthorized:
+		e.Kind = Unauthorized
+	case status == http.StatusForbidden:
+		e.Kind = Forbidden
+	case status == http.StatusNotFound:
+		e.Kind = NotFound
+	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
+		e.Kind = Conflict
+	case status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(e.Message), "pending event"):
+		e.Kind = PendingEvent
+	default:
+		e.Kind = Unprocessable
+	}
+	return e
+}
+
+// flawOf says what is wrong with the body of a 2xx answer, "" for nothing.
+func flawOf(req *http.Request, resp *http.Response, answer []byte, change mutation) string {
+	if req.Method == http.MethodDelete && len(answer) == 0 {
+		return ""
+	}
+	if !isJSON(resp, answer) {
+		return fmt.Sprintf("status %d with a body that is not whole JSON (%s, %d bytes)", resp.StatusCode, sortOf(answer), len(answer))
+	}
+	if change.proves != nil {
+		if _, id, _ := mutationOf(req.Method, req.URL.Path); !change.proves(answer, id) {
+			return fmt.Sprintf("status %d with a body that does not say what was done", resp.StatusCode)
+		}
+	}
+	return ""
+}
+
+// envelope reads DigitalOcean's error form; proper is false for anything else,
+// whose text is never kept.
+func envelope(resp *http.Response, answer []byte) (message string, proper bool) {
+	var form struct{ ID, Message string }
+	if !isJSON(resp, answer) || json.Unmarshal(answer, &form) != nil || form.ID == "" {
+		return "", false
+	}
+	if form.Message == "" {
+		return form.ID, true
+	}
+	return form.Message, true
+}
+
+// isJSON reports whether the body is one whole JSON object and not declared to
+// be something else.
+func isJSON(resp *http.Response, body []byte) bool {
+	declared := resp.Header.Get("Content-Type")
+	body = bytes.TrimSpace(body)
+	return (declared == "" || strings.Contains(declared, "json")) && bytes.HasPrefix(body, []byte("{")) && json.Valid(body)
+}
+
+// sortOf names the sort of a body without quoting it.
+func sortOf(body []byte) string {
+	switch body = bytes.TrimSpace(body); {
+	case len(body) == 0:
+		return "empty"
+	case body[0] == '<':
+		return "HTML"
+	case body[0] == '{' && !json.Valid(body):
+		return "cut short"
+	case json.Valid(body):
+		return "JSON"
+	}
+	return "text"
+}
+
+// retryPause says whether a request that ended so is sent again, and when.
+func retryPause(e *Error, attempt int) (time.Duration, bool) {
+	if e.Method == http.MethodPost || e.Method == http.MethodPatch || attempt >= maxAttempts || e.cause != nil {
+		return 0, false
+	}
+	switch e.Kind {
+	case RateLimited: // the hourly limit gives no retry-after: that is for the caller to wait out
+		return e.RetryAfter, !e.Unsent && e.RetryAfter > 0
+	case Unavailable, Unknown:
+		most := min(firstPause<<(attempt-1), longPause)
+		return most/2 + rand.N(most/2), true
+	}
+	return 0, false
+}
+
+// wait pauses, unless the context would end before the pause does.
+func wait(ctx context.Context, pause time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
+		return false
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// retryAfter reads the header's seconds; 0 when there is none. The hourly 429
+// has only ratelimit-reset, which may lie in the past (reference B).
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, time.Hour)
+}
+
+// bodyOf takes a request's body out, bounded as our own few are small.
+func bodyOf(req *http.Request) ([]byte, error) {
+	if req.Body == nil {
+		return nil, nil
+	}
+	defer func() { _ = req.Body.Close() }() // it is a buffer of godo's
+	body, err := io.ReadAll(io.LimitReader(req.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("request body: %w", err)
+	}
+	return body, nil
+}
