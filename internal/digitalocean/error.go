@@ -121,6 +121,7 @@ func (e *Error) say(account string, purpose Purpose) *Error {
 			e.person = fault.New(fault.Forbidden, "The request %s %s was not sent: %s", e.Method, e.Path, e.words())
 		}
 	}
+	e.person = fault.WithCode(e.person, "digitalocean_"+string(e.Kind))
 	return e
 }
 
