@@ -1,0 +1,47 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// openPostgres opens two pools, so that a read never waits for a connection that
+// a write which waits for that read is holding. Both keep prepared statements by
+// their text, as pgx does unless told otherwise.
+func (d *DB) openPostgres(ctx context.Context, url string, o Options) error {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return fault.New(fault.Invalid, "The PostgreSQL URL cannot be read. It looks like postgres://user:password@host:5432/database.")
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "arcadia"
+	}
+	d.engine = Postgres
+	d.pgConfig = config
+	d.fenced.lanes = o.Committers
+
+	writes := config.Copy()
+	writes.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(o.IdleInTx.Milliseconds(), 10)
+	d.write = openPool(writes, o.WriteConns)
+	if err := d.write.PingContext(ctx); err != nil {
+		d.write.Close()
+		return d.explain(err)
+	}
+	reads := config.Copy()
+	reads.RuntimeParams["default_transaction_read_only"] = "on"
+	d.read = openPool(reads, o.ReadConns)
+	return nil
+}
+
+func openPool(config *pgx.ConnConfig, conns int) *sql.DB {
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	return pool
+}
