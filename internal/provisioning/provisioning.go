@@ -1,0 +1,128 @@
+// Package provisioning holds the sagas that change things at DigitalOcean, each
+// in a file of its own, and the verbs that start them.
+//
+// DigitalOcean has no idempotency keys. What makes a step effectively once is
+// that everything it makes carries a marker, that the ledger says when a request
+// may have been sent without a known answer, and the three looks, in order, that
+// must pass before such a request is sent again or its absence is believed
+// (see certainty.go).
+package provisioning
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// A Cloud answers the client with the provisioning token of an account.
+type Cloud func(ctx context.Context, account string) (*digitalocean.Client, error)
+
+// Settings say how long DigitalOcean may hide the truth; zero fields take their
+// defaults.
+type Settings struct {
+	Horizon time.Duration // how long a list may lag behind what happened; default 180 s
+	Settle  time.Duration // how long after its sending a request may still be carried out; default Horizon
+	Poll    time.Duration // between two looks at something that is under way; default 5 s
+	Longest time.Duration // how long an action may take before it counts as hung; default 2 h
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.Horizon == 0 {
+		s.Horizon = 180 * time.Second
+	}
+	if s.Settle == 0 {
+		s.Settle = s.Horizon
+	}
+	if s.Poll == 0 {
+		s.Poll = 5 * time.Second
+	}
+	if s.Longest == 0 {
+		s.Longest = 2 * time.Hour
+	}
+	return s
+}
+
+// Steps are the steps of every saga, with the cloud that they act on.
+type Steps struct {
+	cloud Cloud
+	set   Settings
+	log   *slog.Logger
+}
+
+// NewSteps returns the steps over a cloud. log may be nil.
+func NewSteps(cloud Cloud, s Settings, log *slog.Logger) *Steps {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Steps{cloud: cloud, set: s.withDefaults(), log: log}
+}
+
+// Kinds lists every kind of saga, for the engine to register.
+func (p *Steps) Kinds() []saga.Registrable {
+	return []saga.Registrable{p.snapshotDroplet(), p.smoke()}
+}
+
+// Service is provisioning's verbs.
+type Service struct {
+	db     *db.DB
+	engine *saga.Engine
+	steps  *Steps
+}
+
+// New returns the service over an engine that knows the steps' kinds.
+func New(d *db.DB, e *saga.Engine, p *Steps) *Service { return &Service{db: d, engine: e, steps: p} }
+
+// Droplets lists the droplets of an account, GPU droplets too.
+func (s *Service) Droplets(ctx context.Context, account string) ([]digitalocean.Droplet, error) {
+	c, err := s.steps.cloud(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.Droplets(ctx)
+	return list.Items, err
+}
+
+// droplet finds a droplet by its id or its name. Invalid when several have the name.
+func (s *Service) droplet(ctx context.Context, c *digitalocean.Client, ref string) (digitalocean.Droplet, error) {
+	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
+		if id <= 0 {
+			return digitalocean.Droplet{}, fault.New(fault.Invalid, "A droplet's id is a positive number, not %q.", ref)
+		}
+		return c.Droplet(ctx, id)
+	}
+	if ref == "" {
+		return digitalocean.Droplet{}, fault.New(fault.Invalid, "Say which droplet: its id or its name.")
+	}
+	found, err := c.DropletByName(ctx, ref)
+	switch {
+	case err != nil:
+		return digitalocean.Droplet{}, err
+	case len(found) == 0:
+		return digitalocean.Droplet{}, fault.New(fault.NotFound, "There is no droplet named %q in this account. Its id works too.", ref)
+	case len(found) > 1:
+		return digitalocean.Droplet{}, fault.New(fault.Conflict, "%d droplets are named %q. Say which by its id: %d, %d …", len(found), ref, found[0].ID, found[1].ID)
+	}
+	return found[0], nil
+}
+
+// capability is the leave of the attempt that ctx belongs to, for these changes.
+func capability(ctx context.Context, permits ...digitalocean.Permit) context.Context {
+	a := saga.Current(ctx)
+	return digitalocean.WithCapability(ctx, &digitalocean.Capability{
+		Saga: string(a.Saga), Step: a.Step, Epoch: a.Epoch, Kind: a.Kind, Permits: permits,
+		Valid: a.Valid, Sent: a.Sent, Answered: a.Answered,
+	})
+}
+
+func dropletURN(id int64) string   { return fmt.Sprintf("do:droplet:%d", id) }
+func snapshotURN(id string) string { return "do:snapshot:" + id }
+
+// actionsTopic is the watch topic of an account's actions.
+func actionsTopic(account string) string { return "do.action:" + account }

@@ -1,0 +1,221 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// A SnapshotRequest asks for a snapshot of a droplet.
+type SnapshotRequest struct {
+	Account     string
+	Droplet     string // id or name
+	RequestedBy string // the actor
+	Scope, Key  string // of idempotency; an empty key is none
+}
+
+// SnapshotDroplet starts a saga that takes a snapshot of a droplet. The droplet
+// is looked up first, so that a wrong one is refused and nothing is recorded.
+// replayed says that the key answered an earlier saga.
+func (s *Service) SnapshotDroplet(ctx context.Context, r SnapshotRequest) (started saga.Saga, replayed bool, err error) {
+	return s.start(ctx, SnapshotDropletKind, r)
+}
+
+// Smoke starts a saga that takes a snapshot of a droplet and undoes it.
+func (s *Service) Smoke(ctx context.Context, r SnapshotRequest) (started saga.Saga, replayed bool, err error) {
+	return s.start(ctx, SmokeKind, r)
+}
+
+func (s *Service) start(ctx context.Context, kind string, r SnapshotRequest) (saga.Saga, bool, error) {
+	c, err := s.steps.cloud(ctx, r.Account)
+	if err != nil {
+		return saga.Saga{}, false, err
+	}
+	droplet, err := s.droplet(ctx, c, r.Droplet)
+	if err != nil {
+		return saga.Saga{}, false, err
+	}
+	return s.engine.Launch(ctx, saga.Request{
+		Kind: kind, RequestedBy: r.RequestedBy, Scope: r.Scope, Key: r.Key,
+		Input: Snapshot{Account: r.Account, DropletID: droplet.ID, DropletName: droplet.Name},
+	})
+}
+
+// A Leftover is a thing at DigitalOcean under a saga's marker that its ledger
+// does not own.
+type Leftover struct {
+	URN       string
+	Name      string
+	CreatedAt time.Time
+}
+
+// LeftOver looks through the whole account for what a saga made and does not own.
+// A list may show for a while what is gone, so each find is asked for by its id.
+func (s *Service) LeftOver(ctx context.Context, of saga.Saga) ([]Leftover, error) {
+	state, err := stateOf(of)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.steps.cloud(ctx, state.Account)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.Snapshots(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left := []Leftover{}
+	for _, snap := range unowned(of, state, all.Items) {
+		switch _, err := c.Snapshot(ctx, snap.ID); {
+		case errors.Is(err, digitalocean.NotFound):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		left = append(left, Leftover{URN: snapshotURN(snap.ID), Name: snap.Name, CreatedAt: snap.CreatedAt})
+	}
+	return left, nil
+}
+
+// unowned are the snapshots under the saga's marker that its ledger does not own:
+// a saga that goes forward owns the one that it recorded, one that undoes none.
+func unowned(of saga.Saga, state Snapshot, all []digitalocean.Snapshot) []digitalocean.Snapshot {
+	marker := snapshotMarker(state.DropletID, of.ID)
+	return slices.DeleteFunc(slices.Clone(all), func(snap digitalocean.Snapshot) bool {
+		owned := of.Direction == saga.Forward && snap.ID == state.SnapshotID
+		return owned || !carriesMarker(snap.Name, marker)
+	})
+}
+
+func stateOf(of saga.Saga) (Snapshot, error) {
+	if of.Kind != SnapshotDropletKind && of.Kind != SmokeKind {
+		return Snapshot{}, fault.New(fault.Invalid, "%s sagas have no left-overs to look for.", of.Kind)
+	}
+	return saga.StateOf[Snapshot](of)
+}
+
+// Sweep looks for what sagas with lost answers left behind, where such a look is
+// due, and deletes it: a request that was frozen on its way may be carried out
+// after its saga has ended. One list call serves all sagas of an account.
+func (s *Service) Sweep(ctx context.Context) error {
+	due, err := s.engine.DueSweeps(ctx, 500, SnapshotDropletKind, SmokeKind)
+	if err != nil {
+		return err
+	}
+	lists := map[string][]digitalocean.Snapshot{}
+	var failed []error
+	for _, w := range due {
+		if err := s.sweep(ctx, w, lists); err != nil {
+			failed = append(failed, fmt.Errorf("sweep after %s: %w", w.Saga.ID, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (s *Service) sweep(ctx context.Context, w saga.Sweep, lists map[string][]digitalocean.Snapshot) error {
+	state, err := stateOf(w.Saga)
+	if err != nil {
+		return err
+	}
+	c, err := s.steps.cloud(ctx, state.Account)
+	if err != nil {
+		return err
+	}
+	all, ok := lists[state.Account]
+	if !ok {
+		list, err := c.Snapshots(ctx)
+		if err != nil {
+			return err
+		}
+		all = list.Items
+		lists[state.Account] = all
+	}
+	removed := []string{}
+	for _, snap := range unowned(w.Saga, state, all) {
+		permitted := digitalocean.WithCapability(ctx, &digitalocean.Capability{
+			Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind,
+			Permits: []digitalocean.Permit{{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: snapshotURN(snap.ID)}},
+			Valid:   ctx.Err,
+		})
+		switch err := c.DeleteSnapshot(permitted, snap.ID); {
+		case err == nil:
+			s.steps.log.Warn("deleted a left-over snapshot", "saga", w.Saga.ID, "snapshot", snap.ID, "name", snap.Name)
+			removed = append(removed, snapshotURN(snap.ID))
+		case !errors.Is(err, digitalocean.NotFound):
+			return err
+		}
+	}
+	return s.engine.SweepDone(ctx, w, removed)
+}
+
+// Watch wakes sagas of an account as the actions that they await end, until ctx
+// is done: one list call per interval, however many wait. One engine at a time
+// does it.
+func (s *Service) Watch(ctx context.Context, account string) {
+	lease := max(3*s.steps.set.Poll, time.Second)
+	s.engine.Lead(ctx, "watch actions of "+account, lease, func(ctx context.Context) {
+		for ctx.Err() == nil {
+			err := s.watch(ctx, account)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			s.steps.log.Warn("watch actions", "account", account, "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(12 * s.steps.set.Poll):
+			}
+		}
+	})
+}
+
+func (s *Service) watch(ctx context.Context, account string) error {
+	c, err := s.steps.cloud(ctx, account)
+	if err != nil {
+		return err
+	}
+	return digitalocean.NewWatcher(c, digitalocean.WatcherOptions{
+		Interval: s.steps.set.Poll,
+		Logger:   s.steps.log,
+		Open: func(ctx context.Context) ([]digitalocean.Watch, error) {
+			open, err := s.engine.OpenWaits(ctx, actionsTopic(account))
+			watches := make([]digitalocean.Watch, 0, len(open))
+			for _, w := range open {
+				watch, err := parseWatch(w)
+				if err != nil {
+					return nil, err
+				}
+				watches = append(watches, watch)
+			}
+			return watches, err
+		},
+		Wake: func(ctx context.Context, w digitalocean.Watch, _ digitalocean.ActionStatus) error {
+			id, rev, _ := strings.Cut(w.Key, " ")
+			n, err := strconv.ParseInt(rev, 10, 64)
+			if err != nil {
+				return err
+			}
+			return s.engine.WakeWait(ctx, saga.ID(id), n)
+		},
+	}).Run(ctx)
+}
+
+// watchOf names an action for the watcher.
+func watchOf(account string, a digitalocean.Action) saga.Watch {
+	return saga.Watch{Topic: actionsTopic(account), Key: fmt.Sprintf("%d/%d", a.Resource, a.ID), Since: a.StartedAt}
+}
+
+func parseWatch(w saga.OpenWait) (digitalocean.Watch, error) {
+	out := digitalocean.Watch{Key: fmt.Sprintf("%s %d", w.ID, w.Rev), Since: w.Watch.Since}
+	if _, err := fmt.Sscanf(w.Watch.Key, "%d/%d", &out.Droplet, &out.Action); err != nil {
+		return out, fmt.Errorf("saga %s awaits %q: %w", w.ID, w.Watch.Key, err)
+	}
+	return out, nil
+}

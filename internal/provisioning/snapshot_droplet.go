@@ -1,0 +1,324 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// The kinds of this file.
+const (
+	SnapshotDropletKind = "snapshot_droplet"
+	SmokeKind           = "smoke"
+)
+
+// createDropletSnapshot is the step that both kinds begin with.
+const createDropletSnapshot = "create_droplet_snapshot"
+
+// A Snapshot is the state of a saga that takes a snapshot of a droplet.
+type Snapshot struct {
+	Account      string `json:"account"`
+	DropletID    int64  `json:"droplet_id"`
+	DropletName  string `json:"droplet_name"`
+	SnapshotName string `json:"snapshot_name"`        // the marker
+	SnapshotID   string `json:"snapshot_id"`          // empty until it is found
+	ActionID     int64  `json:"action_id,omitempty"`  // of the request whose answer we have
+	ActionEnd    *End   `json:"action_end,omitempty"` // of that action
+	Requests     int    `json:"requests,omitempty"`   // sent, so that a lost answer cannot go on for ever
+	LookUps      int    `json:"look_ups,omitempty"`   // for the snapshot, since its action ended
+	Ended        ended  `json:"ended,omitempty"`      // other actions that were seen to have ended
+	Deleted      bool   `json:"deleted,omitempty"`    // by the undoing
+}
+
+// An End is when an action was first seen to have ended, by both clocks.
+type End struct {
+	At      time.Time `json:"at"`   // DigitalOcean's
+	Seen    time.Time `json:"seen"` // ours
+	Errored bool      `json:"errored,omitempty"`
+}
+
+const (
+	mostRequests = 5  // for one snapshot, all but the last with a lost answer
+	quickLookUps = 12 // look-ups that are a poll apart; after that they slow down
+)
+
+// snapshotDroplet takes a snapshot of a droplet.
+func (p *Steps) snapshotDroplet() saga.Kind[Snapshot] {
+	return saga.Kind[Snapshot]{
+		Name:     SnapshotDropletKind,
+		Subjects: func(s Snapshot) []string { return []string{dropletURN(s.DropletID)} },
+		Steps:    []saga.Step[Snapshot]{p.createSnapshot()},
+	}
+}
+
+// smoke takes a snapshot and then fails on purpose: what an operator runs to see,
+// on a real droplet, that a saga which fails leaves nothing behind.
+func (p *Steps) smoke() saga.Kind[Snapshot] {
+	return saga.Kind[Snapshot]{
+		Name:     SmokeKind,
+		Subjects: func(s Snapshot) []string { return []string{dropletURN(s.DropletID)} },
+		Steps: []saga.Step[Snapshot]{
+			p.createSnapshot(),
+			{
+				Name:          "fail",
+				NothingToUndo: "it does nothing",
+				Do: func(context.Context, *Snapshot) error {
+					return saga.Permanent(fault.New(fault.Unprocessable, "The smoke test fails here on purpose, to see the snapshot undone."))
+				},
+			},
+		},
+	}
+}
+
+func (p *Steps) createSnapshot() saga.Step[Snapshot] {
+	patient := saga.Backoff{Attempts: 30, Base: p.set.Poll / 5, Max: 12 * p.set.Poll}
+	return saga.Step[Snapshot]{
+		Name: createDropletSnapshot, Do: p.takeSnapshot, Undo: p.deleteSnapshot, Retry: patient, Again: patient,
+	}
+}
+
+// snapshotMarker is the name of a saga's snapshot. It is known before the request
+// is sent, and no other saga has it.
+func snapshotMarker(droplet int64, id saga.ID) string {
+	return fmt.Sprintf("arcadia-snap-%d-%s", droplet, id.Marker8())
+}
+
+// carriesMarker reports whether name is the marker or a further use of it.
+func carriesMarker(name, marker string) bool {
+	rest, ok := strings.CutPrefix(name, marker)
+	return ok && (rest == "" || strings.HasPrefix(rest, "-"))
+}
+
+// takeSnapshot makes the snapshot, or adopts the one that an earlier attempt
+// made. The API's answer to the request names an action and never the snapshot:
+// that is found by its name, some time after the action has ended.
+func (p *Steps) takeSnapshot(ctx context.Context, s *Snapshot) error {
+	if s.SnapshotID != "" {
+		return nil
+	}
+	a := saga.Current(ctx)
+	c, err := p.cloud(ctx, s.Account)
+	if err != nil {
+		return saga.Permanent(err)
+	}
+	s.SnapshotName = snapshotMarker(s.DropletID, a.Saga)
+	if s.ActionID != 0 && s.ActionEnd == nil {
+		if err := p.awaitSnapshotAction(ctx, c, s); err != nil {
+			return err
+		}
+	}
+	if found, err := p.adoptSnapshot(ctx, c, s); err != nil || found {
+		return err
+	}
+	switch {
+	case s.ActionID != 0:
+		return p.lookAgain(a, s)
+	case !a.UnknownSince.IsZero():
+		if s.Ended == nil {
+			s.Ended = ended{}
+		}
+		if err := p.nothingUnderWay(ctx, c, s.Account, s.DropletID, s.Ended); err != nil {
+			return err
+		}
+		if found, err := p.adoptSnapshot(ctx, c, s); err != nil || found {
+			return err
+		}
+	}
+	return p.requestSnapshot(ctx, c, s)
+}
+
+// adoptSnapshot looks for the marker among the droplet's snapshots and, where it
+// is and the snapshot itself answers too, makes it ours.
+func (p *Steps) adoptSnapshot(ctx context.Context, c *digitalocean.Client, s *Snapshot) (found bool, err error) {
+	list, err := c.DropletSnapshots(ctx, s.DropletID)
+	if errors.Is(err, digitalocean.NotFound) { // the droplet is gone; its snapshots are not
+		list, err = c.Snapshots(ctx)
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, snap := range list.Items {
+		if snap.Name != s.SnapshotName {
+			continue
+		}
+		a := saga.Current(ctx)
+		switch _, err := c.Snapshot(ctx, snap.ID); {
+		case errors.Is(err, digitalocean.NotFound):
+			// A list may show what is gone, and a replica may not know yet what
+			// a list shows. Neither is an absence.
+			if a.Now().Sub(a.IntentAt) > p.set.Longest {
+				return false, saga.Permanent(fault.New(fault.Unavailable,
+					"Snapshot %s is listed as %s, but DigitalOcean does not answer for it.", s.SnapshotName, snap.ID))
+			}
+			return false, saga.Wait(a.Now().Add(p.set.Poll), "snapshot %s is listed but does not answer yet", snap.ID)
+		case err != nil:
+			return false, err
+		}
+		s.SnapshotID = snap.ID
+		a.Known()
+		a.Note(map[string]any{"snapshot_id": snap.ID, "found_by": "name", "action_id": s.ActionID, "entry": a.Entry})
+		return true, nil
+	}
+	return false, nil
+}
+
+// requestSnapshot sends the one request. Its commit is the save of the action.
+func (p *Steps) requestSnapshot(ctx context.Context, c *digitalocean.Client, s *Snapshot) error {
+	a := saga.Current(ctx)
+	if s.Requests >= mostRequests {
+		return saga.Permanent(fault.New(fault.Unavailable,
+			"%d requests for snapshot %s were sent and none was answered in a way that tells its outcome.", s.Requests, s.SnapshotName))
+	}
+	permitted := capability(ctx, digitalocean.Permit{
+		Method: "POST", Template: "/v2/droplets/{id}/actions", Target: dropletURN(s.DropletID), Name: s.SnapshotName,
+	})
+	s.Requests++
+	action, err := c.CreateDropletSnapshot(permitted, s.DropletID, s.SnapshotName)
+	switch {
+	case err == nil:
+		s.ActionID = action.ID
+		a.Known()
+		a.Note(map[string]any{"action_id": action.ID})
+		return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d at DigitalOcean", action.ID)
+	case errors.Is(err, digitalocean.Unknown):
+		return saga.Wait(a.Now().Add(p.set.Poll), "the answer to the request for the snapshot was lost: %s", fault.Message(err))
+	case errors.Is(err, digitalocean.PendingEvent):
+		s.Requests--
+		if a.Now().Sub(a.IntentAt) > p.set.Longest {
+			return saga.Permanent(err)
+		}
+		return saga.Wait(a.Now().Add(p.set.Poll), "the droplet is busy with another action")
+	case errors.Is(err, digitalocean.NotSent), errors.Is(err, digitalocean.RateLimited):
+		s.Requests--
+		return err
+	}
+	return saga.Permanent(err)
+}
+
+// awaitSnapshotAction answers nil once the action has completed.
+func (p *Steps) awaitSnapshotAction(ctx context.Context, c *digitalocean.Client, s *Snapshot) error {
+	a := saga.Current(ctx)
+	action, err := p.action(ctx, c, s.DropletID, s.ActionID, a.IntentAt.Add(-clockSkew))
+	switch {
+	case err != nil:
+		return err
+	case action.Status == digitalocean.ActionErrored:
+		s.ActionEnd = &End{At: action.At, Seen: a.Now(), Errored: true}
+		return saga.Permanent(fault.New(fault.Unprocessable, "DigitalOcean gave the snapshot up: action %d ended as errored.", s.ActionID))
+	case action.Status == digitalocean.ActionCompleted:
+		s.ActionEnd = &End{At: action.At, Seen: a.Now()}
+		return nil
+	case a.Now().Sub(a.IntentAt) > p.set.Longest:
+		return saga.Permanent(fault.New(fault.Unavailable, "Action %d has not ended within %s.", s.ActionID, p.set.Longest))
+	}
+	return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d at DigitalOcean", s.ActionID)
+}
+
+// lookAgain waits for the snapshot of a completed action to be listed, and gives
+// up after the horizon.
+func (p *Steps) lookAgain(a *saga.Attempt, s *Snapshot) error {
+	s.LookUps++
+	since := a.Now().Sub(s.ActionEnd.Seen)
+	if s.LookUps > quickLookUps && since > p.set.Horizon {
+		return saga.Permanent(fault.New(fault.Unavailable,
+			"Action %d completed, but its snapshot %s was not listed within %s.", s.ActionID, s.SnapshotName, p.set.Horizon))
+	}
+	next := p.set.Poll
+	if s.LookUps >= quickLookUps {
+		next *= 2
+	}
+	return saga.Wait(a.Now().Add(next), "the action has completed; the snapshot is not listed yet (look-up %d)", s.LookUps)
+}
+
+// deleteSnapshot undoes takeSnapshot, however far that got.
+func (p *Steps) deleteSnapshot(ctx context.Context, s *Snapshot) error {
+	a := saga.Current(ctx)
+	if s.Deleted || s.SnapshotID == "" && s.ActionID == 0 && a.UnknownSince.IsZero() {
+		return nil // no request can have been carried out
+	}
+	c, err := p.cloud(ctx, s.Account)
+	if err != nil {
+		return err
+	}
+	if s.SnapshotID != "" {
+		err := c.DeleteSnapshot(capability(ctx, digitalocean.Permit{
+			Method: "DELETE", Template: "/v2/snapshots/{id}", Target: snapshotURN(s.SnapshotID),
+		}), s.SnapshotID)
+		if err != nil && !errors.Is(err, digitalocean.NotFound) {
+			return err
+		}
+		s.Deleted = true
+		a.Note(map[string]any{"deleted": s.SnapshotID, "was_gone": err != nil})
+		return nil
+	}
+	if err := p.findForUndo(ctx, c, s); err != nil {
+		return err
+	}
+	if s.ActionID != 0 {
+		return p.undoByAction(ctx, c, s)
+	}
+	if s.Ended == nil {
+		s.Ended = ended{}
+	}
+	if err := p.nothingUnderWay(ctx, c, s.Account, s.DropletID, s.Ended); err != nil {
+		return err
+	}
+	if err := p.findForUndo(ctx, c, s); err != nil {
+		return err
+	}
+	a.Note(map[string]any{"found": nil, "looked": "settled, no action under way, not listed"})
+	return nil
+}
+
+// findForUndo looks for the marker in the whole account, for a snapshot outlives
+// its droplet. What it finds is committed before it is deleted.
+func (p *Steps) findForUndo(ctx context.Context, c *digitalocean.Client, s *Snapshot) error {
+	list, err := c.Snapshots(ctx)
+	if err != nil {
+		return err
+	}
+	for _, snap := range list.Items {
+		if snap.Name == s.SnapshotName {
+			s.SnapshotID = snap.ID
+			saga.Current(ctx).Known()
+			return saga.Save("found snapshot %s to delete", snap.ID)
+		}
+	}
+	return nil
+}
+
+// undoByAction undoes a request whose action is known while its snapshot is not.
+// A completed action proves that the snapshot exists: not finding it is no reason
+// to believe that it is gone.
+func (p *Steps) undoByAction(ctx context.Context, c *digitalocean.Client, s *Snapshot) error {
+	a := saga.Current(ctx)
+	if s.ActionEnd == nil {
+		action, err := p.action(ctx, c, s.DropletID, s.ActionID, a.IntentAt.Add(-clockSkew))
+		switch {
+		case err != nil:
+			return err
+		case !action.Status.Terminal() && a.Now().Sub(a.IntentAt) > p.set.Longest:
+			return saga.Stop(fault.New(fault.Unavailable, "Action %d has not ended within %s: whether it makes snapshot %s is not known. Look at DigitalOcean, then retry.",
+				s.ActionID, p.set.Longest, s.SnapshotName))
+		case !action.Status.Terminal():
+			return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d to end before its snapshot is deleted", s.ActionID)
+		}
+		s.ActionEnd = &End{At: action.At, Seen: a.Now(), Errored: action.Status == digitalocean.ActionErrored}
+	}
+	if s.ActionEnd.Errored {
+		a.Note(map[string]any{"action_id": s.ActionID, "status": digitalocean.ActionErrored})
+		return nil
+	}
+	if a.Now().Sub(s.ActionEnd.Seen) > p.set.Horizon {
+		return saga.Stop(fault.New(fault.Unavailable,
+			"Action %d completed, so snapshot %s exists, but it was not listed within %s. Find and delete it at DigitalOcean, or retry to look again.",
+			s.ActionID, s.SnapshotName, p.set.Horizon))
+	}
+	return saga.Wait(a.Now().Add(p.set.Poll), "action %d has completed; its snapshot is not listed yet", s.ActionID)
+}

@@ -1,0 +1,282 @@
+package saga
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// Saga returns a saga with its steps. NotFound when there is none.
+func (e *Engine) Saga(ctx context.Context, id ID) (Saga, error) { return saga(ctx, e.db.Read(), id) }
+
+func saga(ctx context.Context, q db.Queryer, id ID) (Saga, error) {
+	r, err := consistent(ctx, q, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Saga{}, notFound(id)
+	}
+	if err != nil {
+		return Saga{}, err
+	}
+	err = q.QueryRowContext(ctx, `SELECT key FROM saga_keys WHERE saga_id = $1`, id).Scan(&r.IdempotencyKey)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Saga{}, err
+	}
+	return r.Saga, nil
+}
+
+// consistent reads a row and its steps as one commit left them: again when a
+// commit came between the two.
+func consistent(ctx context.Context, q db.Queryer, id ID) (r record, err error) {
+	for range 10 {
+		if r, err = find(ctx, q, id); err != nil {
+			return record{}, err
+		}
+		var rev int64
+		if err = q.QueryRowContext(ctx, `SELECT rev FROM sagas WHERE id = $1`, id).Scan(&rev); err != nil || rev == r.Rev {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+func (e *Engine) find(ctx context.Context, id ID) (record, error) {
+	r, err := find(ctx, e.db.Read(), id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return record{}, notFound(id)
+	}
+	return r, err
+}
+
+// A Filter selects sagas; empty fields select all.
+type Filter struct {
+	State   State
+	Kind    string
+	Subject string
+	Limit   int    // default 50, at most 200
+	Cursor  string // as an earlier page's next
+}
+
+// Sagas lists sagas without their steps, the newest first, and the cursor of the
+// next page, which is empty on the last one.
+func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string, err error) {
+	if f.State != "" && !slices.Contains(States(), f.State) {
+		return nil, "", fault.New(fault.Invalid, "There is no saga state %q. The states are %s.", f.State, joinStates())
+	}
+	if f.Limit == 0 {
+		f.Limit = 50
+	}
+	if f.Limit < 1 || f.Limit > 200 {
+		return nil, "", fault.New(fault.Invalid, "A page holds 1 to 200 sagas, not %d.", f.Limit)
+	}
+	where, args := []string{"1 = 1"}, []any{}
+	and := func(cond string, arg any) {
+		args = append(args, arg)
+		where = append(where, strings.ReplaceAll(cond, "?", fmt.Sprintf("$%d", len(args))))
+	}
+	if f.State != "" {
+		and("state = ?", f.State)
+	}
+	if f.Kind != "" {
+		and("kind = ?", f.Kind)
+	}
+	if f.Subject != "" {
+		and("id IN (SELECT saga_id FROM saga_subjects WHERE subject = ?)", f.Subject)
+	}
+	if f.Cursor != "" {
+		and("id < ?", f.Cursor)
+	}
+	args = append(args, f.Limit+1)
+	rows, err := e.db.Read().QueryContext(ctx, `SELECT `+recordColumns+` FROM sagas WHERE `+strings.Join(where, " AND ")+
+		fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args...)
+	if err != nil {
+		return nil, "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRecord(rows)
+		if err != nil {
+			return nil, "", err
+		}
+		sagas = append(sagas, r.Saga)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", err
+	}
+	if len(sagas) > f.Limit {
+		sagas = sagas[:f.Limit]
+		next = string(sagas[f.Limit-1].ID)
+	}
+	return sagas, next, e.fillSubjects(ctx, sagas)
+}
+
+func joinStates() string {
+	var names []string
+	for _, s := range States() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (e *Engine) fillSubjects(ctx context.Context, sagas []Saga) error {
+	if len(sagas) == 0 {
+		return nil
+	}
+	ids, at := make([]string, len(sagas)), map[ID]int{}
+	for i, s := range sagas {
+		ids[i], at[s.ID] = string(s.ID), i
+	}
+	in, args := list(1, ids)
+	rows, err := e.db.Read().QueryContext(ctx, `SELECT saga_id, subject FROM saga_subjects WHERE saga_id IN (`+in+`) ORDER BY saga_id, subject`, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id ID
+		var subject string
+		if err := rows.Scan(&id, &subject); err != nil {
+			return err
+		}
+		s := &sagas[at[id]]
+		s.Subjects = append(s.Subjects, subject)
+	}
+	return rows.Err()
+}
+
+// Events lists a saga's events after seq, oldest first, at most limit.
+func (e *Engine) Events(ctx context.Context, id ID, after int64, limit int) ([]Event, error) {
+	if _, err := e.find(ctx, id); err != nil {
+		return nil, err
+	}
+	rows, err := e.db.Read().QueryContext(ctx, `SELECT seq, rev, at, type, step, epoch, actor, detail FROM saga_events
+		WHERE saga_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, id, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var events []Event
+	for rows.Next() {
+		var (
+			ev          Event
+			at          int64
+			step, actor sql.NullString
+			detail      sql.Null[[]byte]
+		)
+		if err := rows.Scan(&ev.Seq, &ev.Rev, &at, &ev.Type, &step, &ev.Epoch, &actor, &detail); err != nil {
+			return nil, err
+		}
+		ev.At, ev.Step, ev.Actor, ev.Detail = db.Time(at), step.String, actor.String, detail.V
+		events = append(events, ev)
+	}
+	return events, rows.Err()
+}
+
+// A Note is one line of the feed of all sagas: a hint that a saga changed.
+type Note struct {
+	Feed  int64
+	ID    ID
+	Rev   int64
+	State State
+}
+
+// Feed lists what changed after the feed number, in its order, at most limit.
+// Numbers may be missing while the commits that hold them are under way: whoever
+// follows along waits for a gap to close, for as long as a commit may take.
+func (e *Engine) Feed(ctx context.Context, after int64, limit int) ([]Note, error) {
+	rows, err := e.db.Read().QueryContext(ctx, `SELECT v.feed, v.saga_id, s.rev, s.state FROM saga_events v JOIN sagas s ON s.id = v.saga_id
+		WHERE v.feed > $1 ORDER BY v.feed LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var notes []Note
+	for rows.Next() {
+		var n Note
+		if err := rows.Scan(&n.Feed, &n.ID, &n.Rev, &n.State); err != nil {
+			return nil, err
+		}
+		notes = append(notes, n)
+	}
+	return notes, rows.Err()
+}
+
+// FeedEnd is the feed's last number now; 0 when it is empty.
+func (e *Engine) FeedEnd(ctx context.Context) (last int64, err error) {
+	err = e.db.Read().QueryRowContext(ctx, `SELECT COALESCE(MAX(feed), 0) FROM saga_events`).Scan(&last)
+	return last, err
+}
+
+// Changed is closed when this engine next commits a change of any saga. Changes
+// by other nodes are seen by reading the feed.
+func (e *Engine) Changed() <-chan struct{} { return e.changed.told() }
+
+// Wait blocks until the saga has ended or is stuck, paused or never started, and
+// returns it. It looks at least every Options.Poll.
+func (e *Engine) Wait(ctx context.Context, id ID) (Saga, error) {
+	for {
+		told := e.changed.told()
+		s, err := e.Saga(ctx, id)
+		if err != nil || s.State.Ended() || s.State == Stuck || s.State == Paused || s.State == Created {
+			return s, err
+		}
+		t := time.NewTimer(e.o.Poll)
+		select {
+		case <-told:
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return s, ctx.Err()
+		}
+		t.Stop()
+	}
+}
+
+// An OpenWait is a saga that awaits what Watch names.
+type OpenWait struct {
+	ID    ID
+	Rev   int64
+	Watch Watch
+}
+
+// OpenWaits lists every saga that awaits something of the topic.
+func (e *Engine) OpenWaits(ctx context.Context, topicName string) ([]OpenWait, error) {
+	rows, err := e.db.Read().QueryContext(ctx, `SELECT id, rev, watch FROM sagas WHERE watch IS NOT NULL AND lease_owner IS NULL ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var open []OpenWait
+	for rows.Next() {
+		var w OpenWait
+		var watch []byte
+		if err := rows.Scan(&w.ID, &w.Rev, &watch); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(watch, &w.Watch); err != nil {
+			return nil, err
+		}
+		if w.Watch.Topic == topicName {
+			open = append(open, w)
+		}
+	}
+	return open, rows.Err()
+}
+
+// WakeWait makes a saga due now if it still is at rev and waits.
+func (e *Engine) WakeWait(ctx context.Context, id ID, rev int64) error {
+	return e.db.WriteFenced(ctx, string(id), func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE sagas SET wake_at = `+db.Now+`
+			WHERE id = $1 AND rev = $2 AND lease_owner IS NULL AND wake_at > `+db.Now, id, rev); err != nil {
+			return err
+		}
+		return e.announce(ctx, tx, nil)
+	})
+}

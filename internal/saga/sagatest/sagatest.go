@@ -1,0 +1,445 @@
+// Package sagatest proves kinds of sagas: Unwind fails one at every step,
+// repeats every Do and Undo, and cuts it before and after every ledger commit and
+// every API call, and asks each time that it ends as it should and that the world
+// is as it should be.
+package sagatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// A World is what one run of a saga happens in. It is made anew for each run.
+type World struct {
+	DB      *db.DB
+	Options saga.Options
+	Kinds   []saga.Registrable
+	Request saga.Request
+
+	// Sweep makes the sweeps that are due, with the engine that is given. It is
+	// called after the end, once all are due.
+	Sweep func(context.Context, *saga.Engine) error
+
+	// Check asks that the world is as the saga's end says: after `rolled_back`
+	// as it was before, after `completed` with exactly what was asked for.
+	Check func(t *testing.T, end saga.Saga)
+
+	// Tick, if set, is called while the saga is waited for: a clock that does
+	// not move by itself is moved here.
+	Tick func()
+}
+
+// A Case is a kind to be proved.
+type Case struct {
+	// Build makes a fresh world whose API calls all pass net.
+	Build func(t *testing.T, net *Net) World
+	// Ends is how the saga ends when nothing happens to it.
+	Ends saga.State
+	// Bubble runs fn, in a synctest bubble where the database and the cloud can.
+	Bubble func(t *testing.T, fn func(t *testing.T))
+	// Parallel says that runs may go side by side.
+	Parallel bool
+	// Within bounds one run; default a minute.
+	Within time.Duration
+}
+
+// Unwind proves a kind. It logs how many points it cut.
+func Unwind(t *testing.T, c Case) {
+	if c.Bubble == nil {
+		c.Bubble = func(t *testing.T, fn func(*testing.T)) { fn(t) }
+	}
+	if c.Within == 0 {
+		c.Within = time.Minute
+	}
+	// What there is to cut is learned from runs to which nothing happens: one
+	// forward, and one that fails when its last step has acted.
+	var forward, back trace
+	ok := t.Run("untouched", func(t *testing.T) {
+		c.Bubble(t, func(t *testing.T) { forward = c.run(t, &plan{}, c.Ends) })
+	})
+	if !ok {
+		return
+	}
+	last := forward.steps[len(forward.steps)-1]
+	undoing := plan{failAfter: last}
+	ok = t.Run("undone after the last step", func(t *testing.T) {
+		c.Bubble(t, func(t *testing.T) { back = c.run(t, &undoing, saga.RolledBack) })
+	})
+	if !ok {
+		return
+	}
+	var points []point
+	add := func(name string, ends saga.State, p plan) { points = append(points, point{name, ends, p}) }
+	for _, step := range forward.steps {
+		add("fail before "+step, saga.RolledBack, plan{failBefore: step})
+		add("fail after "+step, saga.RolledBack, plan{failAfter: step})
+	}
+	add("repeat every Do", c.Ends, plan{repeat: true})
+	add("repeat every Do and Undo", saga.RolledBack, plan{repeat: true, failAfter: last})
+	for _, way := range []struct {
+		name string
+		seen trace
+		base plan
+		ends saga.State
+	}{{"forward", forward, plan{}, c.Ends}, {"undoing", back, undoing, saga.RolledBack}} {
+		for n := range way.seen.commits {
+			for _, cut := range []cut{dieBefore, dieAfter, loseAnswer} {
+				p := way.base
+				p.commit, p.cut = n+1, cut
+				add(fmt.Sprintf("%s, commit %d, %s", way.name, n+1, cut), way.ends, p)
+			}
+		}
+		for n := range way.seen.calls {
+			for _, cut := range []cut{dieBefore, dieAfter, loseAnswer} {
+				p := way.base
+				p.call, p.cut = n+1, cut
+				add(fmt.Sprintf("%s, call %d, %s", way.name, n+1, cut), way.ends, p)
+			}
+		}
+	}
+	t.Run("cut", func(t *testing.T) {
+		for _, pt := range points {
+			t.Run(pt.name, func(t *testing.T) {
+				if c.Parallel {
+					t.Parallel()
+				}
+				c.Bubble(t, func(t *testing.T) { c.run(t, &pt.plan, pt.ends) })
+			})
+		}
+	})
+	t.Logf("%d cut points: %d commits and %d calls forward, %d and %d with the undoing, %d steps",
+		len(points), forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
+}
+
+type point struct {
+	name string
+	ends saga.State
+	plan plan
+}
+
+// A cut is what happens at a point.
+type cut string
+
+const (
+	dieBefore  cut = "die before"
+	dieAfter   cut = "die after"
+	loseAnswer cut = "lose the answer"
+)
+
+// A plan is what happens to one run.
+type plan struct {
+	failBefore, failAfter string // step
+	repeat                bool
+	commit, call          int // which, from 1; 0: none
+	cut                   cut
+}
+
+// A trace is what a run passed.
+type trace struct {
+	steps          []string
+	commits, calls int
+}
+
+// injected is what a step fails with that Unwind makes fail.
+var injected = saga.Permanent(fault.New(fault.Unprocessable, "This step was made to fail."))
+
+// run makes one run and its checks.
+func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), c.Within)
+	defer cancel()
+	net := &Net{plan: p}
+	w := c.Build(t, net)
+
+	first := serve(t, w, net.probe)
+	s, _, err := first.engine.Launch(ctx, w.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := wait(ctx, t, w, first.engine, s.ID, net)
+	engine := first
+	if net.dead() {
+		first.stop()
+		net.revive()
+		engine = serve(t, w, net.count)
+		end = wait(ctx, t, w, engine.engine, s.ID, nil)
+	}
+	if !net.reached() {
+		t.Fatalf("the chosen point was not reached: %+v", *p)
+	}
+	if end.State != ends {
+		t.Fatalf("the saga ended %s, want %s; error %+v, steps %+v", end.State, ends, end.Error, end.Steps)
+	}
+	checkLedger(t, end)
+	if w.Sweep != nil {
+		if err := w.Sweep(ctx, engine.engine); err != nil {
+			t.Fatalf("sweep: %v", err)
+		}
+	}
+	engine.stop()
+	w.Check(t, end)
+	net.mu.Lock()
+	defer net.mu.Unlock()
+	return trace{net.steps, net.commits, net.calls}
+}
+
+// checkLedger asks that the steps agree with the saga's end.
+func checkLedger(t *testing.T, end saga.Saga) {
+	t.Helper()
+	for _, s := range end.Steps {
+		switch {
+		case end.State == saga.Completed && s.State != saga.StepCompleted,
+			end.State == saga.RolledBack && (s.State == saga.StepExecuting || s.State == saga.StepCompensating ||
+				s.State == saga.StepWaiting || s.State == saga.StepUnknown || s.State == saga.StepUndoFailed):
+			t.Errorf("after %s step %s is %s", end.State, s.Name, s.State)
+		}
+	}
+}
+
+type served struct {
+	engine *saga.Engine
+	stop   func()
+}
+
+func serve(t *testing.T, w World, probe saga.Probe) served {
+	t.Helper()
+	o := w.Options
+	o.Probe = probe
+	e, err := saga.New(w.DB, o, w.Kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Serve(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return served{e, stop}
+}
+
+// wait returns the saga once it has ended or is stuck, or as it is when the
+// process has died.
+func wait(ctx context.Context, t *testing.T, w World, e *saga.Engine, id saga.ID, net *Net) saga.Saga {
+	t.Helper()
+	for {
+		told := e.Changed()
+		s, err := e.Saga(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.State.Ended() || s.State == saga.Stuck || net != nil && net.dead() {
+			return s
+		}
+		if w.Tick != nil {
+			w.Tick()
+		}
+		var died <-chan struct{}
+		if net != nil {
+			died = net.died()
+		}
+		select {
+		case <-told:
+		case <-died:
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("the saga did not end in time: %s, waits for %+v, steps %+v", s.State, s.Wait, s.Steps)
+		}
+	}
+}
+
+// A Net counts the commits and API calls of a run and cuts it where the plan
+// says.
+type Net struct {
+	plan *plan
+
+	mu      sync.Mutex
+	steps   []string
+	commits int
+	calls   int
+	hit     bool
+	isDead  bool
+	death   chan struct{}
+	revived bool
+}
+
+func (n *Net) died() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.death == nil {
+		n.death = make(chan struct{})
+		if n.isDead {
+			close(n.death)
+		}
+	}
+	return n.death
+}
+
+func (n *Net) dead() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.isDead
+}
+
+func (n *Net) die() {
+	n.hit = true
+	if !n.isDead {
+		n.isDead = true
+		if n.death != nil {
+			close(n.death)
+		}
+	}
+}
+
+func (n *Net) revive() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.isDead, n.revived = false, true
+}
+
+func (n *Net) reached() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.hit || *n.plan == plan{}
+}
+
+// probe is the first engine's: it makes the plan happen.
+func (n *Net) probe(p saga.Point) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isDead || n.revived {
+		return saga.Died
+	}
+	switch p.At {
+	case saga.Entering:
+		return n.entering(p)
+	case saga.Left:
+		return n.left(p)
+	case saga.Committing:
+		n.commits++
+		if n.plan.commit == n.commits && n.plan.cut == dieBefore {
+			n.die()
+			return saga.Died
+		}
+	case saga.Committed:
+		if n.plan.commit != n.commits {
+			return nil
+		}
+		switch n.plan.cut {
+		case dieAfter:
+			n.die()
+			return saga.Died
+		case loseAnswer:
+			n.hit = true
+			return saga.LostAnswer
+		}
+	}
+	return nil
+}
+
+func (n *Net) entering(p saga.Point) error {
+	if p.Undoing {
+		return nil
+	}
+	if len(n.steps) == 0 || n.steps[len(n.steps)-1] != p.Step {
+		n.steps = append(n.steps, p.Step)
+	}
+	if n.plan.failBefore == p.Step {
+		n.hit = true
+		return injected
+	}
+	return nil
+}
+
+func (n *Net) left(p saga.Point) error {
+	if n.plan.repeat && p.Err == nil {
+		if n.plan.failAfter == "" {
+			n.hit = true
+		}
+		if p.Undoing || n.plan.failAfter != p.Step {
+			return saga.Repeat
+		}
+	}
+	if !p.Undoing && n.plan.failAfter == p.Step && !saga.IsWait(p.Err) {
+		n.hit = true
+		return injected
+	}
+	return nil
+}
+
+// count is the second engine's probe: steps that the plan fails still fail.
+func (n *Net) count(p saga.Point) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch p.At {
+	case saga.Entering:
+		return n.entering(p)
+	case saga.Left:
+		return n.left(p)
+	}
+	return nil
+}
+
+// ErrCut is what a cut API call fails with.
+var ErrCut = errors.New("sagatest: the connection was cut")
+
+// Transport wraps the transport below the client of the cloud, so that each call
+// is counted and may be cut.
+func (n *Net) Transport(below http.RoundTripper) http.RoundTripper {
+	return transport{n, below}
+}
+
+type transport struct {
+	net   *Net
+	below http.RoundTripper
+}
+
+func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	n := tr.net
+	n.mu.Lock()
+	if n.isDead {
+		n.mu.Unlock()
+		return nil, ErrCut
+	}
+	var happens cut
+	if !n.revived {
+		n.calls++
+		if n.plan.call == n.calls {
+			happens = n.plan.cut
+		}
+	}
+	if happens == dieBefore {
+		n.die()
+		n.mu.Unlock()
+		return nil, ErrCut
+	}
+	n.mu.Unlock()
+
+	resp, err := tr.below.RoundTrip(r)
+	if happens == "" {
+		return resp, err
+	}
+	if err == nil {
+		_ = resp.Body.Close() // nobody is there to read it
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hit = true
+	if happens == dieAfter {
+		n.die()
+	}
+	return nil, ErrCut
+}
