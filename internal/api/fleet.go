@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+func (a *API) fleetRoutes(h huma.API) {
+	register(a, h, operation("list-droplets", http.MethodGet, "/v1/droplets", "List the account's droplets"), a.listDroplets)
+	register(a, h, started(operation("snapshot-droplet", http.MethodPost, "/v1/droplets/{id}/snapshot", "Take a snapshot of a droplet")), a.snapshotDroplet)
+	register(a, h, started(operation("smoke-droplet", http.MethodPost, "/v1/droplets/{id}/smoke",
+		"Take a snapshot of a droplet, fail on purpose, and undo it")), a.smokeDroplet)
+	register(a, h, operation("list-tokens", http.MethodGet, "/v1/tokens", "List what may be shown of the tokens"), a.listTokens)
+	register(a, h, operation("set-token", http.MethodPut, "/v1/tokens/{purpose}", "Store a token in place of the one that was there"), a.setToken)
+	remove := operation("remove-token", http.MethodDelete, "/v1/tokens/{purpose}", "Forget a token; it is not revoked")
+	remove.DefaultStatus = http.StatusNoContent
+	register(a, h, remove, a.removeToken)
+	register(a, h, operation("list-checks", http.MethodGet, "/v1/checks", "Say how this process is"), a.listChecks)
+}
+
+func (a *API) listDroplets(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Droplet] }, error) {
+	droplets, err := a.o.Provisioning.Droplets(ctx, a.o.Account)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.Droplet, len(droplets))
+	for i, d := range droplets {
+		items[i] = dropletJSON(d)
+	}
+	return listed(items), nil
+}
+
+// The sources of a token.
+const (
+	stored      = "stored"
+	environment = "environment"
+)
+
+func (a *API) listTokens(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Token] }, error) {
+	kept, err := a.o.Access.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items := []client.Token{}
+	for _, t := range a.o.Environment {
+		items = append(items, tokenJSON(t, environment))
+	}
+	for _, t := range kept {
+		hidden := slices.ContainsFunc(a.o.Environment, func(e access.Token) bool { return e.Account == t.Account && e.Purpose == t.Purpose })
+		if !hidden {
+			items = append(items, tokenJSON(t, stored))
+		}
+	}
+	return listed(items), nil
+}
+
+type tokenQuery struct {
+	Purpose string `path:"purpose" doc:"inventory, provisioning or billing"`
+}
+
+func (a *API) setToken(ctx context.Context, in *struct {
+	tokenQuery
+	Body client.TokenText
+}) (*struct{ Body client.Token }, error) {
+	purpose, err := digitalocean.ParsePurpose(in.Purpose)
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.o.Access.SetToken(ctx, a.o.Account, purpose, vault.NewSecret(in.Body.Token), nil, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Token }{tokenJSON(t, stored)}, nil
+}
+
+func (a *API) removeToken(ctx context.Context, in *tokenQuery) (*struct{}, error) {
+	purpose, err := digitalocean.ParsePurpose(in.Purpose)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{}{}, a.o.Access.RemoveToken(ctx, a.o.Account, purpose)
+}
+
+func (a *API) listChecks(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Check] }, error) {
+	return listed(a.o.Checks(ctx)), nil
+}

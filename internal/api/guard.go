@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// guarded is what every request passes before its route.
+func (a *API) guarded(mux *http.ServeMux) http.Handler {
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.writeProblem(w, r, newProblem(http.StatusForbidden, string(fault.Forbidden),
+			"A page of another origin may not change anything here: send the request from this server's own pages, or from a program."))
+	}))
+	routes := origin.Handler(a.routed(mux))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer a.recovered(w, r)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		if !isLocalHost(r.Host) {
+			a.writeProblem(w, r, newProblem(http.StatusForbidden, string(fault.Forbidden),
+				"This server answers to localhost and its loopback address alone, not to the name that the request gave."))
+			return
+		}
+		actor, p := actorOf(r)
+		if p != nil {
+			a.writeProblem(w, r, p)
+			return
+		}
+		routes.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, actor)))
+	})
+}
+
+// routed answers what the mux has no route for as every other refusal.
+func (a *API) routed(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refusal := &statusOnly{header: http.Header{}}
+		mux.ServeHTTP(refusal, r)
+		if refusal.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", refusal.header.Get("Allow"))
+			a.writeProblem(w, r, newProblem(refusal.status, codeOf(refusal.status),
+				r.Method+" is not for this address: it takes "+refusal.header.Get("Allow")+"."))
+			return
+		}
+		a.writeProblem(w, r, newProblem(http.StatusNotFound, string(fault.NotFound),
+			"Nothing is at this address. What there is stands in /v1/openapi.json."))
+	})
+}
+
+// statusOnly takes a status and the headers of an answer and drops the rest.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+func (s *statusOnly) Header() http.Header         { return s.header }
+func (s *statusOnly) WriteHeader(status int)      { s.status = status }
+func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+
+// recovered turns a panic of a handler into a logged refusal.
+func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause)
+	}
+	a.log.ErrorContext(r.Context(), "request panicked", "method", r.Method, "path", r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
+	a.writeProblem(w, r, newProblem(http.StatusInternalServerError, string(fault.Internal), "Something went wrong. The server's log says what."))
+}
+
+// isLocalHost reports whether a Host header names this machine: a page whose name
+// was made to resolve to our address (DNS rebinding) still sends its own name.
+func isLocalHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+type actorKey struct{}
+
+// actor is who sent the request that ctx belongs to.
+func actor(ctx context.Context) string {
+	name, _ := ctx.Value(actorKey{}).(string)
+	return name
+}
+
+// longestActor bounds what the events keep of a name.
+const longestActor = 64
+
+// actorOf believes the command line of this machine who it is. It is recorded and,
+// until log-in exists, not proven.
+func actorOf(r *http.Request) (string, *problem) {
+	name := r.Header.Get(client.ActorHeader)
+	if name == "" {
+		return "api:local", nil
+	}
+	user, ok := strings.CutPrefix(name, "cli:")
+	printable := strings.IndexFunc(user, func(c rune) bool { return c <= ' ' || c == 0x7f }) < 0
+	if !ok || user == "" || !printable || len(name) > longestActor {
+		return "", newProblem(http.StatusBadRequest, string(fault.Invalid),
+			client.ActorHeader+" must be cli: and the name of a user, in at most 64 characters.")
+	}
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !remote.Addr().Unmap().IsLoopback() {
+		return "api:remote", nil
+	}
+	return name, nil
+}
