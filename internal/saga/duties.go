@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -132,19 +133,9 @@ func (e *Engine) Lead(ctx context.Context, name string, lease time.Duration, dut
 	every := lease / 3
 	t := time.NewTimer(0)
 	defer t.Stop()
-	var (
-		until time.Time
-		stop  context.CancelFunc
-		ended chan struct{}
-	)
-	end := func() {
-		if stop != nil {
-			stop()
-			<-ended
-			stop = nil
-		}
-	}
-	defer end()
+	var until time.Time // while now is before it, the duty is ours
+	end := func() {}
+	defer func() { end() }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -152,6 +143,7 @@ func (e *Engine) Lead(ctx context.Context, name string, lease time.Duration, dut
 		case <-t.C:
 		}
 		sent := time.Now()
+		mine := sent.Before(until)
 		held, err := e.takeDuty(ctx, name, lease)
 		switch {
 		case err == nil && held:
@@ -162,17 +154,27 @@ func (e *Engine) Lead(ctx context.Context, name string, lease time.Duration, dut
 		switch {
 		case until.IsZero():
 			end()
-		case stop == nil:
-			var work context.Context
-			work, stop = context.WithCancel(ctx)
-			ended = make(chan struct{})
-			go func(done chan struct{}) {
-				defer close(done)
-				duty(work)
-			}(ended)
+			end = func() {}
+		case !mine:
+			end()
+			end = begin(ctx, duty)
 		}
 		t.Reset(every)
 	}
+}
+
+// begin runs duty until the returned function is called, which waits for its end.
+func begin(ctx context.Context, duty func(context.Context)) (end func()) {
+	work, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		duty(work)
+	}()
+	return sync.OnceFunc(func() {
+		stop()
+		<-done
+	})
 }
 
 func (e *Engine) takeDuty(ctx context.Context, name string, lease time.Duration) (held bool, err error) {

@@ -70,7 +70,8 @@ type Engine struct {
 	kinds map[string]*definition
 	node  string // random, names this engine among the nodes
 
-	ahead    atomic.Int64 // the database's clock less ours, in microseconds
+	skew     time.Duration // added to the process's clock, in tests
+	ahead    atomic.Int64  // the database's clock less ours, in microseconds
 	hints    chan record  // freshly started sagas, ready to be claimed without a read
 	wake     chan struct{}
 	slots    chan struct{} // one per saga being driven
@@ -108,7 +109,7 @@ func New(d *db.DB, o Options, kinds ...Registrable) (*Engine, error) {
 
 // now is the database's clock as this process last saw it, counted on.
 func (e *Engine) now() time.Time {
-	return time.Now().Add(time.Duration(e.ahead.Load()) * time.Microsecond).UTC()
+	return time.Now().Add(e.skew + time.Duration(e.ahead.Load())*time.Microsecond).UTC()
 }
 
 // sync learns the database's clock from an answer that took from sent until now.
@@ -116,8 +117,19 @@ func (e *Engine) sync(dbNow, sent time.Time) {
 	if e.db.Engine() == db.SQLite {
 		return // it is ours
 	}
-	middle := sent.Add(time.Since(sent) / 2)
+	middle := sent.Add(e.skew + time.Since(sent)/2)
 	e.ahead.Store(dbNow.Sub(middle).Microseconds())
+}
+
+// syncNow asks the database for its time.
+func (e *Engine) syncNow(ctx context.Context) error {
+	sent := time.Now()
+	now, err := e.db.Now(ctx, e.db.Read())
+	if err != nil {
+		return fmt.Errorf("read the database's clock: %w", err)
+	}
+	e.sync(now, sent)
+	return nil
 }
 
 // Wake makes the dispatcher look for due sagas now. It is a hint.
@@ -139,6 +151,9 @@ func (e *Engine) Serve(ctx context.Context) error {
 		return errors.New("saga: this engine is being served already")
 	}
 	defer e.serving.Store(false)
+	if err := e.syncNow(ctx); err != nil {
+		return err
+	}
 	if e.o.Sole {
 		if err := e.endOldLeases(ctx); err != nil {
 			return err

@@ -112,9 +112,6 @@ func (e *Engine) prepare(r Request, state State) (prepared, error) {
 		ID: ID(id.New("saga")), Kind: def.name, State: state, Direction: Forward, Want: WantRun, Subjects: subjects,
 		Tenant: r.Tenant, RequestedBy: r.RequestedBy, IdempotencyKey: r.Key, CreatedAt: db.Time(db.Micros(now)), Data: data,
 	}}
-	if state == Ready {
-		rec.wakeAt = rec.CreatedAt
-	}
 	for i, s := range def.steps {
 		rec.Steps = append(rec.Steps, StepRow{Position: i, Name: s.name, State: StepPending, next: First})
 	}

@@ -148,8 +148,8 @@ func texts(ctx context.Context, q db.Queryer, query string, args ...any) ([]stri
 func insert(ctx context.Context, tx *sql.Tx, r record) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO sagas (id, kind, state, direction, want, epoch, rev, wake_at, stage, position,
 			data, tenant_id, requested_by, ever_unknown, last_seq, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $10, $11, $12, 0, $13)`,
-		r.ID, r.Kind, r.State, r.Direction, r.Want, r.Epoch, r.Rev, nullTime(r.wakeAt), string(r.Data), nullText(r.Tenant),
+		VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $3 = 'ready' THEN `+db.Now+` END, 0, 0, $8, $9, $10, $11, 0, $12)`,
+		r.ID, r.Kind, r.State, r.Direction, r.Want, r.Epoch, r.Rev, string(r.Data), nullText(r.Tenant),
 		r.RequestedBy, false, db.Micros(r.CreatedAt))
 	if err != nil {
 		return err
