@@ -1,0 +1,35 @@
+package dosim
+
+import "net/http"
+
+type accountWire struct {
+	DropletLimit    int      `json:"droplet_limit"`
+	FloatingIPLimit int      `json:"floating_ip_limit"`
+	ReservedIPLimit int      `json:"reserved_ip_limit"`
+	VolumeLimit     int      `json:"volume_limit"`
+	Email           string   `json:"email"`
+	Name            string   `json:"name"`
+	UUID            string   `json:"uuid"`
+	EmailVerified   bool     `json:"email_verified"`
+	Status          string   `json:"status"`
+	StatusMessage   string   `json:"status_message"`
+	Team            teamWire `json:"team"`
+}
+
+type teamWire struct {
+	UUID string `json:"uuid"`
+	Name string `json:"name"`
+}
+
+func accountResource() resource {
+	return resource{routes: []route{{"GET /v2/account", []string{"account:read"}, getAccount}}}
+}
+
+func getAccount(c *call) answer {
+	name := c.account()
+	return answer{http.StatusOK, map[string]any{"account": accountWire{
+		DropletLimit: 500, FloatingIPLimit: 50, ReservedIPLimit: 50, VolumeLimit: 500,
+		Email: name + "@example.com", Name: name, UUID: uuid(c.sim.seed, "account", name), EmailVerified: true,
+		Status: "active", Team: teamWire{uuid(c.sim.seed, "team", name), name},
+	}}}
+}

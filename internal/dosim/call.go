@@ -1,0 +1,222 @@
+package dosim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A call is one request on its way through the simulator. Everything that reads
+// or changes the world does so with Sim.mu held.
+type call struct {
+	sim     *Sim
+	r       *http.Request
+	id      string // the answer's x-request-id
+	body    []byte
+	bearer  string
+	token   token
+	at      time.Time // the instant at which it is served
+	replica int       // which replica answers, from 0
+	quota   quota
+	log     *Request
+	values  map[string]string // of the path's variables
+}
+
+// account is whose things the call sees.
+func (c *call) account() string { return c.token.Account }
+
+// serveAPI is DigitalOcean's front door.
+func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(r)
+	if err != nil {
+		return // the client left in the middle of its own request
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.closed, cancel)()
+
+	c := s.begin(r, body)
+	send := c.serve(ctx)
+	s.logger.DebugContext(ctx, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", send.status), slog.String("request_id", c.id))
+	send.to(ctx, w, c)
+}
+
+// begin enters the request in the journal and finds out who asks for what.
+func (s *Sim) begin(r *http.Request, body []byte) *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &call{sim: s, r: r, body: body, at: s.now()}
+	c.id = uuid(s.seed, "request", strconv.FormatInt(s.journal.seq+1, 10))
+	c.log = s.journal.begin(Request{At: c.at, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, RequestID: c.id})
+	c.bearer, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	c.replica = int(hash(s.seed, "replica", strconv.FormatInt(c.log.Seq, 10)) % uint64(s.params.number(paramReplicas)))
+	return c
+}
+
+// serve decides what is sent back, faults included.
+func (c *call) serve(ctx context.Context) response {
+	s := c.sim
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	before := c.bitten(beforeKinds()...)
+	if before != nil && before.Kind == Slow {
+		wait := before.delay(3 * time.Second)
+		s.mu.Unlock()
+		err := s.clock.sleep(ctx, wait)
+		s.mu.Lock()
+		if err != nil {
+			return response{cut: cutReset}
+		}
+		c.at, before = s.now(), nil
+	}
+
+	known := c.identify()
+	var send response
+	switch {
+	case before != nil:
+		send = c.failBefore(before)
+	case c.quota.Refused:
+		send = c.render(tooManyRequests())
+	case !known:
+		send = c.render(unauthorized())
+	default:
+		a := c.perform()
+		send = c.render(a)
+		if a.status < 400 {
+			send = c.failAfter(send)
+		}
+	}
+	c.log.Status = send.status
+	return send
+}
+
+// identify finds the token and counts the request against its limits. It
+// reports whether the token is good.
+func (c *call) identify() bool {
+	s := c.sim
+	t, known := s.tokens[c.bearer]
+	if !known && !s.knownTokensOnly && strings.HasPrefix(c.bearer, tokenPrefix) {
+		t, known = token{TokenSpec: TokenSpec{Account: FirstAccount}}, true
+	}
+	key := c.bearer
+	if !known {
+		key = "" // strangers share one window
+	}
+	b := s.buckets[key]
+	if b == nil {
+		b = &bucket{}
+		s.buckets[key] = b
+	}
+	c.quota = b.take(c.at, s.params.number(paramHourly), s.params.number(paramBurst))
+	c.token = t
+	return known && !t.expired(c.at)
+}
+
+// perform finds the operation and lets it happen, if the token may.
+func (c *call) perform() answer {
+	rt, values, found := c.sim.router.find(c.r.Method, c.r.URL.Path)
+	if !found {
+		c.sim.journal.unknownPaths++
+		return notFound()
+	}
+	if !c.token.may(rt.scopes) {
+		return forbidden()
+	}
+	if len(c.body) > maxBody {
+		return refusal(http.StatusRequestEntityTooLarge, "request_entity_too_large", "The request is too large.")
+	}
+	c.values = values
+	events := len(c.sim.events)
+	a := rt.serve(c)
+	c.log.Committed = len(c.sim.events) > events
+	return a
+}
+
+// record appends a change to the log, at the instant of the call.
+func (c *call) record(ch change) { c.sim.record(c.at, ch) }
+
+// newID returns the next id of a kind. The recorded change must take it into use.
+func (c *call) newID(kind string) int64 { return c.sim.newID(kind) }
+
+func (s *Sim) newID(kind string) int64 {
+	last := s.world.last[kind]
+	return last + 1 + int64(hash(s.seed, kind, strconv.FormatInt(last, 10))%7)
+}
+
+// behind is how far the answering replica trails for what urn names.
+func (c *call) behind(urn string) time.Duration {
+	spread := c.sim.params.duration(paramReplica)
+	if c.replica == 0 || spread == 0 {
+		return 0
+	}
+	return time.Duration(hash(c.sim.seed, "behind", strconv.Itoa(c.replica), urn) % uint64(spread))
+}
+
+// pathID returns the number in the path, 0 when it is none: no thing has that id.
+func (c *call) pathID(name string) int64 {
+	n, err := strconv.ParseInt(c.values[name], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// decode reads the request's JSON object into v. Keys that v does not have are
+// ignored, as DigitalOcean does.
+func (c *call) decode(v any) bool { return json.Unmarshal(c.body, v) == nil }
+
+// A lateCall is a request whose client was told nothing and that takes effect later.
+type lateCall struct {
+	Due    time.Time `json:"due"`
+	Method string    `json:"method"`
+	Target string    `json:"target"`
+	Token  string    `json:"token"`
+	Body   []byte    `json:"body"`
+	log    *Request
+}
+
+// commitLate serves, in order, the late calls that are due, each at its instant.
+func (s *Sim) commitLate(at time.Time) {
+	for len(s.late) > 0 {
+		i := 0
+		for j := range s.late {
+			if s.late[j].Due.Before(s.late[i].Due) {
+				i = j
+			}
+		}
+		l := s.late[i]
+		if l.Due.After(at) {
+			return
+		}
+		s.late = slices.Delete(s.late, i, i+1)
+		u, err := url.ParseRequestURI(l.Target)
+		if err != nil {
+			continue
+		}
+		r := &http.Request{Method: l.Method, URL: u, Header: http.Header{}, Body: http.NoBody}
+		c := &call{sim: s, r: r, bearer: l.Token, body: l.Body, at: l.Due, log: l.log}
+		if c.log == nil {
+			c.log = &Request{}
+		}
+		if c.identify() && !c.quota.Refused {
+			c.perform()
+		}
+	}
+}
+
+// later puts the call off until the fault's delay has passed.
+func (c *call) later(f *armedFault) {
+	c.sim.late = append(c.sim.late, lateCall{
+		Due: c.at.Add(f.delay(10 * time.Second)), Method: c.r.Method, Target: c.r.URL.RequestURI(),
+		Token: c.bearer, Body: bytes.Clone(c.body), log: c.log,
+	})
+}

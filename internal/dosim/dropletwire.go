@@ -1,0 +1,111 @@
+package dosim
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+)
+
+type dropletWire struct {
+	ID               int64        `json:"id"`
+	Name             string       `json:"name"`
+	Memory           int          `json:"memory"`
+	VCPUs            int          `json:"vcpus"`
+	Disk             int          `json:"disk"`
+	DiskInfo         []diskWire   `json:"disk_info"`
+	Locked           bool         `json:"locked"`
+	Status           string       `json:"status"`
+	Kernel           *string      `json:"kernel"` // always null since 2017
+	CreatedAt        string       `json:"created_at"`
+	Features         []string     `json:"features"`
+	BackupIDs        []int64      `json:"backup_ids"`
+	NextBackupWindow *windowWire  `json:"next_backup_window"`
+	SnapshotIDs      []int64      `json:"snapshot_ids"`
+	Image            imageWire    `json:"image"`
+	VolumeIDs        []string     `json:"volume_ids"`
+	Size             sizeWire     `json:"size"`
+	SizeSlug         string       `json:"size_slug"`
+	Networks         networksWire `json:"networks"`
+	Region           regionWire   `json:"region"`
+	Tags             []string     `json:"tags"`
+	VPCUUID          string       `json:"vpc_uuid"`
+	GPUInfo          *gpuWire     `json:"gpu_info,omitempty"`
+}
+
+type windowWire struct {
+	Start string `json:"start"`
+	End   string `json:"end"`
+}
+
+type networksWire struct {
+	V4 []networkV4Wire `json:"v4"`
+	V6 []networkV6Wire `json:"v6"`
+}
+
+type networkV4Wire struct {
+	IPAddress string `json:"ip_address"`
+	Netmask   string `json:"netmask"`
+	Gateway   string `json:"gateway"`
+	Type      string `json:"type"`
+}
+
+type networkV6Wire struct {
+	IPAddress string `json:"ip_address"`
+	Netmask   int    `json:"netmask"`
+	Gateway   string `json:"gateway"`
+	Type      string `json:"type"`
+}
+
+// wire is the droplet as the API shows it at at.
+func (d *droplet) wire(s *Sim, at time.Time) dropletWire {
+	size, _ := s.world.catalog.size(d.Size)
+	region, _ := s.world.catalog.region(d.Region)
+	image, public := s.world.catalog.image(d.Image)
+	if !public {
+		image = s.world.snapshots.byID[d.Image].image(s.world)
+	}
+	w := dropletWire{
+		ID: d.ID, Name: d.Name, Memory: size.Memory, VCPUs: size.VCPUs, Disk: size.Disk, DiskInfo: size.DiskInfo,
+		Locked: d.pending(at), Status: d.status(at), CreatedAt: wireTime(d.CreatedAt), Features: append([]string{}, d.Features...),
+		BackupIDs: []int64{}, SnapshotIDs: []int64{}, Image: image, VolumeIDs: []string{}, Size: size, SizeSlug: size.Slug,
+		Networks: networksWire{[]networkV4Wire{}, []networkV6Wire{}}, Region: region, Tags: append([]string{}, d.Tags...),
+		VPCUUID: uuid(s.seed, "default vpc", d.Account, d.Region), GPUInfo: size.GPUInfo,
+	}
+	for _, snap := range d.snapshots {
+		if snap.listed(at, 0) {
+			w.SnapshotIDs = append(w.SnapshotIDs, snap.ID)
+		}
+	}
+	if slices.Contains(d.Features, "backups") {
+		start := at.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
+		w.NextBackupWindow = &windowWire{wireTime(start), wireTime(start.Add(23 * time.Hour))}
+	}
+	if w.Status != "new" {
+		w.Networks = d.networks(s.seed)
+	}
+	return w
+}
+
+// networks are the droplet's addresses: from the range for benchmarks (RFC 2544)
+// and the one for documentation (RFC 3849), which lead to nobody.
+func (d *droplet) networks(seed uint64) networksWire {
+	n := hash(seed, "address", strconv.FormatInt(d.ID, 10))
+	public := netip.AddrFrom4([4]byte{198, 18 + byte(n>>16&1), byte(n >> 8), 2 + byte(n%252)})
+	private := netip.AddrFrom4([4]byte{10, 128, byte(n >> 24), 2 + byte(n>>32%252)})
+	gateway := public.As4()
+	gateway[3] = 1
+	w := networksWire{
+		V4: []networkV4Wire{
+			{private.String(), "255.255.0.0", "nil", "private"},
+			{public.String(), "255.255.255.0", netip.AddrFrom4(gateway).String(), "public"},
+		},
+		V6: []networkV6Wire{},
+	}
+	if slices.Contains(d.Features, "ipv6") {
+		subnet := fmt.Sprintf("2001:db8:%x:%x", n>>16&0xffff, n>>32&0xffff)
+		w.V6 = append(w.V6, networkV6Wire{subnet + "::" + strconv.FormatUint(0x1001+n%0xe000, 16), 64, subnet + "::1", "public"})
+	}
+	return w
+}

@@ -1,0 +1,51 @@
+package dosim
+
+import (
+	"slices"
+	"time"
+)
+
+// A bucket holds the instants of one token's requests of the last hour, oldest
+// first. Each expires by itself an hour after it was made: DigitalOcean's limit
+// is a sliding window, beside which at most so many may fall in one minute.
+type bucket []time.Time
+
+// A quota is where a token stands after a request, as the answer's headers tell it.
+type quota struct {
+	Limit, Remaining int
+	Reset            time.Time     // when the oldest request expires
+	RetryAfter       time.Duration // of a burst that was refused, else 0
+	Refused          bool
+}
+
+// take counts one request at at. A refused request is not counted: a client
+// that keeps knocking is let in as soon as its window has room.
+func (b *bucket) take(at time.Time, hourly, burst int) quota {
+	expired := 0
+	for expired < len(*b) && !(*b)[expired].After(at.Add(-time.Hour)) {
+		expired++
+	}
+	*b = (*b)[expired:]
+	minute, _ := slices.BinarySearchFunc(*b, at.Add(-time.Minute), func(made, since time.Time) int {
+		if made.After(since) {
+			return 1
+		}
+		return -1
+	})
+	q := quota{Limit: hourly}
+	switch lastMinute := len(*b) - minute; {
+	case len(*b) >= hourly:
+		q.Refused = true
+	case lastMinute >= burst:
+		q.Refused = true
+		q.RetryAfter = (*b)[len(*b)-burst].Add(time.Minute).Sub(at)
+	default:
+		*b = append(*b, at)
+		q.Remaining = hourly - len(*b)
+	}
+	q.Reset = at.Add(time.Hour)
+	if len(*b) > 0 {
+		q.Reset = (*b)[0].Add(time.Hour)
+	}
+	return q
+}

@@ -1,0 +1,13 @@
+package dosim
+
+func regionResource() resource {
+	return resource{routes: []route{{"GET /v2/regions", []string{"regions:read"}, func(c *call) answer {
+		return listPage(c, "regions", c.sim.world.catalog.regions)
+	}}}}
+}
+
+func sizeResource() resource {
+	return resource{routes: []route{{"GET /v2/sizes", []string{"sizes:read", "regions:read"}, func(c *call) answer {
+		return listPage(c, "sizes", c.sim.world.catalog.sizes)
+	}}}}
+}

@@ -1,0 +1,150 @@
+package dosim
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// A state is a whole cloud as JSON: what GET /state answers and PUT /state takes.
+// Of the journal of requests it holds the counters alone.
+type state struct {
+	Version      int                    `json:"version"`
+	Seed         uint64                 `json:"seed"`
+	Clock        clockJSON              `json:"clock"`
+	Params       map[string]string      `json:"params"`
+	Events       []event                `json:"events"`
+	Tokens       []token                `json:"tokens"`
+	Quotas       map[string][]time.Time `json:"quotas"` // the last hour's requests, by token
+	Faults       []faultState           `json:"faults"`
+	Armed        int                    `json:"armed"` // faults ever armed
+	Late         []lateCall             `json:"late"`
+	Marks        []int64                `json:"marks"`
+	Requests     int64                  `json:"requests"`
+	UnknownPaths int                    `json:"unknown_paths"`
+}
+
+type faultState struct {
+	Fault
+	Seen int `json:"seen"`
+}
+
+const stateVersion = 1
+
+// Export returns the whole state as JSON, for [Sim.Import].
+func (s *Sim) Export() []byte {
+	b, err := json.Marshal(s.exported())
+	if err != nil {
+		panic("dosim: the state is no JSON: " + err.Error())
+	}
+	return b
+}
+
+func (s *Sim) exported() state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.now()
+	mode, speed := s.clock.Mode()
+	st := state{
+		Version: stateVersion, Seed: s.seed, Clock: clockJSON{mode, speed, at}, Params: maps.Clone(s.params),
+		Events: slices.Clip(s.events), Tokens: slices.Collect(maps.Values(s.tokens)), Quotas: map[string][]time.Time{},
+		Armed: s.armed, Late: slices.Clone(s.late), Marks: slices.Clone(s.marks),
+		Requests: s.journal.seq, UnknownPaths: s.journal.unknownPaths,
+	}
+	for t, b := range s.buckets {
+		st.Quotas[t] = slices.Clone(*b)
+	}
+	for _, f := range s.faults {
+		st.Faults = append(st.Faults, faultState{f.Fault, f.seen})
+	}
+	return st
+}
+
+// Import makes the cloud what [Sim.Export] said it was. A clock that is not real
+// goes back to the instant of the export; a real one goes on. A state that is
+// malformed or impossible is a fault.Unprocessable, and nothing has changed then.
+func (s *Sim) Import(exported []byte) error {
+	var st state
+	if err := read(exported, &st); err != nil {
+		return err
+	}
+	next, err := st.sim()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now()
+	if err := s.clock.restore(st.Clock.Mode, st.Clock.Speed, st.Clock.Now); err != nil {
+		return err
+	}
+	s.seed, s.params, s.events, s.world = st.Seed, next.params, next.events, next.world
+	s.tokens, s.buckets, s.faults, s.armed = next.tokens, next.buckets, next.faults, st.Armed
+	s.late, s.marks = st.Late, st.Marks
+	s.journal.seq = max(s.journal.seq, st.Requests)
+	s.journal.unknownPaths = st.UnknownPaths
+	return nil
+}
+
+// sim builds and checks what a state describes.
+func (st state) sim() (*Sim, error) {
+	no := func(format string, args ...any) (*Sim, error) {
+		return nil, fault.New(fault.Unprocessable, "This is no state of a simulated cloud: %s.", fmt.Sprintf(format, args...))
+	}
+	next := &Sim{events: st.Events, tokens: map[string]token{}, buckets: map[string]*bucket{}}
+	if st.Version != stateVersion {
+		return no("its version is %d, not %d", st.Version, stateVersion)
+	}
+	if st.Armed < 0 || st.Requests < 0 || st.UnknownPaths < 0 {
+		return no("a counter is below zero")
+	}
+	if !inTime(st.Clock.Now) {
+		return no("its clock shows %s", st.Clock.Now.Format(time.RFC3339))
+	}
+	var err error
+	if next.params, err = newParams().with(st.Params); err != nil {
+		return nil, err
+	}
+	if next.world, err = replay(st.Seed, st.Events); err != nil {
+		return no("%v", err)
+	}
+	for _, t := range st.Tokens {
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+		next.tokens[t.Token] = t
+	}
+	for t, made := range st.Quotas {
+		if !slices.IsSortedFunc(made, time.Time.Compare) {
+			return no("a token's requests are out of order")
+		}
+		b := bucket(made)
+		next.buckets[t] = &b
+	}
+	for _, f := range st.Faults {
+		armed, err := f.arm()
+		if err != nil {
+			return nil, err
+		}
+		armed.seen = f.Seen
+		next.faults = append(next.faults, armed)
+	}
+	for _, l := range st.Late {
+		if !inTime(l.Due) {
+			return no("a late request is due at %s", l.Due.Format(time.RFC3339))
+		}
+	}
+	for _, m := range st.Marks {
+		if m < 0 || m > int64(len(st.Events)) {
+			return no("a mark lies outside the log")
+		}
+	}
+	return next, nil
+}
+
+// inTime reports whether at lies within what a clock can show.
+func inTime(at time.Time) bool { return at.Year() >= 1970 && !at.After(endOfTime) }

@@ -1,0 +1,223 @@
+package dosim
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// SetParams gives the named parameters new values and leaves the others. A name
+// that does not exist or a value that does not fit is a fault.Unprocessable,
+// and nothing has changed then.
+func (s *Sim) SetParams(set map[string]string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now()
+	next, err := s.params.with(set)
+	if err != nil {
+		return err
+	}
+	s.params = next
+	return nil
+}
+
+// ParamValues returns every parameter's value in force, by name.
+func (s *Sim) ParamValues() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.params)
+}
+
+// AddFault arms a fault and returns its id; the fault's own ID and Hits are
+// ignored. It panics when the fault cannot be, as regexp.MustCompile does.
+func (s *Sim) AddFault(f Fault) (id string) {
+	id, err := s.addFault(f)
+	if err != nil {
+		panic("dosim: " + err.Error())
+	}
+	return id
+}
+
+func (s *Sim) addFault(f Fault) (id string, err error) {
+	armed, err := f.arm()
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.armed++
+	armed.ID, armed.Hits = "fault_"+strconv.Itoa(s.armed), 0
+	s.faults = append(s.faults, armed)
+	return armed.ID, nil
+}
+
+// Faults returns the armed faults in the order of their arming, spent ones too.
+func (s *Sim) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	faults := []Fault{}
+	for _, f := range s.faults {
+		faults = append(faults, f.Fault)
+	}
+	return faults
+}
+
+// DeleteFault disarms a fault. An unknown id is a fault.NotFound.
+func (s *Sim) DeleteFault(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.faults, func(f *armedFault) bool { return f.ID == id })
+	if i < 0 {
+		return fault.New(fault.NotFound, "There is no fault %q.", id)
+	}
+	s.faults = slices.Delete(s.faults, i, i+1)
+	return nil
+}
+
+// Mark remembers the present and returns its number, from 1, for [Sim.Leaks].
+func (s *Sim) Mark() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now()
+	s.marks = append(s.marks, int64(len(s.events)))
+	return len(s.marks)
+}
+
+// A Leak is something that was created after a mark and is still there.
+type Leak struct {
+	URN       string    `json:"urn"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Leaks returns what was asked for after the mark and is there now, whatever the
+// API shows; mark 0 is the beginning. Actions are no things, and a snapshot is
+// none until its action has ended. It panics when the mark was never made: no
+// leak after it would prove nothing.
+func (s *Sim) Leaks(mark int) []Leak {
+	leaks, err := s.leaks(mark)
+	if err != nil {
+		panic("dosim: " + err.Error())
+	}
+	return leaks
+}
+
+func (s *Sim) leaks(mark int) ([]Leak, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.now()
+	if mark < 0 || mark > len(s.marks) {
+		return nil, fault.New(fault.NotFound, "There is no mark %d.", mark)
+	}
+	var since int64
+	if mark > 0 {
+		since = s.marks[mark-1]
+	}
+	leaks := []Leak{}
+	for _, i := range s.truth("", at) {
+		if i.seq > since && i.Kind != "action" {
+			leaks = append(leaks, Leak{i.URN, i.Name, i.CreatedAt})
+		}
+	}
+	return leaks, nil
+}
+
+// Truth returns what is there now of one kind, of all kinds when it is empty,
+// in the order of creation and without any lag: droplet, snapshot, action. A
+// kind that does not exist has nothing.
+func (s *Sim) Truth(kind string) []Item {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.truth(kind, s.now())
+}
+
+func (s *Sim) truth(kind string, at time.Time) []Item {
+	items := []Item{}
+	for _, r := range resources() {
+		if r.truth != nil && (kind == "" || kind == r.kind) {
+			items = append(items, r.truth(s, at)...)
+		}
+	}
+	slices.SortStableFunc(items, func(a, b Item) int { return cmp.Compare(a.seq, b.seq) })
+	return items
+}
+
+// truthKinds are the kinds that Truth knows.
+func truthKinds() []string {
+	var kinds []string
+	for _, r := range resources() {
+		if r.truth != nil {
+			kinds = append(kinds, r.kind)
+		}
+	}
+	return kinds
+}
+
+// CreateToken makes a bearer token and returns it. It panics when a scope or
+// the account's name cannot be.
+func (s *Sim) CreateToken(spec TokenSpec) string {
+	t, err := s.createToken(spec)
+	if err != nil {
+		panic("dosim: " + err.Error())
+	}
+	return t
+}
+
+func (s *Sim) createToken(spec TokenSpec) (string, error) {
+	spec.Account = cmp.Or(spec.Account, FirstAccount)
+	if err := spec.check(); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := strconv.Itoa(len(s.tokens))
+	text := tokenPrefix + strings.ReplaceAll(uuid(s.seed, "token", n)+uuid(s.seed, "secret", n), "-", "")
+	s.tokens[text] = token{text, spec}
+	return text, nil
+}
+
+// A SeedDroplet says what droplet a test or a demo begins with. Empty fields
+// take a default: droplet-N, nyc3, s-1vcpu-1gb, ubuntu-24-04-x64, [FirstAccount].
+type SeedDroplet struct {
+	Name    string
+	Region  string // slug
+	Size    string // slug
+	Image   string // slug
+	Tags    []string
+	Account string
+}
+
+// SeedDroplet puts a droplet there that is active and shown everywhere at once,
+// and returns its id. It panics when DigitalOcean would refuse such a droplet.
+func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.now()
+	name := cmp.Or(seed.Name, fmt.Sprintf("droplet-%d", len(s.world.droplets.all)+1))
+	body := createDropletBody{
+		Name: &name, Region: cmp.Or(seed.Region, "nyc3"), Size: cmp.Or(seed.Size, "s-1vcpu-1gb"),
+		Image: []byte(cmp.Or(seed.Image, "ubuntu-24-04-x64")), Tags: seed.Tags,
+	}
+	c := &call{sim: s, at: at, token: token{TokenSpec: TokenSpec{Account: cmp.Or(seed.Account, FirstAccount)}}}
+	if err := checkAccount(c.account()); err != nil {
+		panic("dosim: " + err.Error())
+	}
+	d, err := body.droplet(c)
+	if err != nil {
+		panic("dosim: " + err.Error())
+	}
+	d.ID, d.Account, d.CreatedAt = c.newID("droplet"), c.account(), at
+	d.life = life{From: at, Get: at, List: at, Tagged: at}
+	s.record(at, &dropletCreated{d})
+	s.record(at, &actionStarted{action{
+		ID: s.newID("action"), Account: d.Account, Droplet: d.ID, Type: "create", Region: d.Region,
+		StartedAt: at, EndsAt: at, ShowsAt: at, ListedAt: at, Result: resultCompleted,
+	}})
+	return d.ID
+}
