@@ -52,7 +52,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	s.begin()
 	if last >= 0 {
-		err = a.replay(r, s, last, at, of)
+		last, err = a.replay(r, s, last, at, of)
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
@@ -63,7 +63,8 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		case <-beat.C:
 			// The number without data tells the client how far it has got
 			// when none of it was for this client.
-			err = s.beat(a.feed.position(), len(l.notes) == 0)
+			at := a.feed.position() // before the look at what waits: that came no later
+			err = s.beat(at, len(l.notes) == 0)
 		case n, ok := <-l.notes:
 			if !ok {
 				return
@@ -75,31 +76,36 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// replay sends what was passed on between the client's last event and at.
-func (a *API) replay(r *http.Request, s *stream, last, at int64, of saga.ID) error {
+// replay sends what was passed on between the client's last event and at, and
+// returns the number after which live notes are new to the client.
+func (a *API) replay(r *http.Request, s *stream, last, at int64, of saga.ID) (int64, error) {
+	end, err := a.o.Engine.FeedEnd(r.Context())
+	if err != nil || last > end { // a number of another database
+		return -1, err
+	}
 	for last < at {
 		notes, err := a.o.Engine.Feed(r.Context(), last, feedPage)
 		if err != nil {
 			a.log.WarnContext(r.Context(), "replay the feed of sagas", "err", err)
-			return err
-		}
-		if len(notes) == 0 {
-			return nil
+			return last, err
 		}
 		for _, n := range notes {
-			last = n.Feed
 			if n.Feed > at {
-				return nil
+				return at, nil
 			}
+			last = n.Feed
 			if of != "" && n.ID != of {
 				continue
 			}
 			if err := s.note(n); err != nil {
-				return err
+				return last, err
 			}
 		}
+		if len(notes) < feedPage {
+			return at, nil
+		}
 	}
-	return nil
+	return last, nil
 }
 
 // eventsQuery reads what a client wants to follow. last is -1 when it begins now.

@@ -109,15 +109,18 @@ func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, p *problem) {
 
 // strict wraps each exchange so that what huma refuses by itself is shaped as
 // our refusals are.
-func strict(ctx huma.Context, next func(huma.Context)) { next(&exchange{Context: ctx}) }
+func strict(ctx huma.Context, next func(huma.Context)) { next(&exchange{humaContext: ctx}) }
 
 type exchange struct {
-	huma.Context
+	humaContext
 	status int // instead of huma's, unless 0
 }
 
+// humaContext is huma's Context under a name that does not hide its method Context.
+type humaContext huma.Context
+
 // Unwrap lets the adapter find its own context.
-func (e *exchange) Unwrap() huma.Context { return e.Context }
+func (e *exchange) Unwrap() huma.Context { return e.humaContext }
 
 // Header leaves the content type out: every body is JSON, whatever curl -d calls
 // it. Forms of other origins are refused before they come here.
@@ -125,7 +128,7 @@ func (e *exchange) Header(name string) string {
 	if strings.EqualFold(name, "Content-Type") {
 		return ""
 	}
-	return e.Context.Header(name)
+	return e.humaContext.Header(name)
 }
 
 // SetStatus writes the status.
@@ -133,7 +136,7 @@ func (e *exchange) SetStatus(code int) {
 	if e.status != 0 {
 		code = e.status
 	}
-	e.Context.SetStatus(code)
+	e.humaContext.SetStatus(code)
 }
 
 // toProblem turns huma's own refusals into ours. huma calls what does not fit the
