@@ -137,7 +137,7 @@ func (c *Client) actionsUntil(ctx context.Context, since time.Time, enough func(
 				break
 			}
 			total, list.At = p.total, p.at
-			older := true
+			older, before := true, len(list.Items)
 			for _, a := range p.items {
 				older = older && a.StartedAt.Before(since)
 				if a.At = p.at; !seen[a.ID] {
@@ -145,12 +145,11 @@ func (c *Client) actionsUntil(ctx context.Context, since time.Time, enough func(
 					list.Items = append(list.Items, a)
 				}
 			}
-			atEnd := p.last || len(p.items) == 0
-			if atEnd && len(list.Items) < total {
-				break
-			}
-			if atEnd || older || enough(p.items, number) {
+			if older || enough(p.items, number) || p.last && len(list.Items) >= total {
 				return list, nil
+			}
+			if p.last || len(list.Items) == before {
+				break
 			}
 		}
 	}

@@ -115,6 +115,7 @@ func New(o Options) (*Client, error) {
 		purpose:  o.Purpose,
 		token:    o.Token,
 		timeout:  o.Timeout,
+		pause:    firstPause,
 		budget:   o.Budget,
 		freeze:   o.Freeze,
 		destroys: newDestroyed(o.Destroys),

@@ -78,13 +78,14 @@ func sweep[W, T any](ctx context.Context, c *Client, list collection[W, T]) (ite
 			return nil, at, errMoved
 		}
 		total, at = p.total, p.at
+		before := len(items)
 		for _, item := range p.items {
 			if id := list.id(item); !seen[id] {
 				seen[id] = true
 				items = append(items, item)
 			}
 		}
-		if p.last || len(p.items) == 0 {
+		if p.last || len(items) == before { // pages that bring nothing new might never end
 			break
 		}
 	}

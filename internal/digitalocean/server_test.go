@@ -62,6 +62,7 @@ func client(t *testing.T, url string, change ...func(*digitalocean.Options)) *di
 	if err != nil {
 		t.Fatal(err)
 	}
+	digitalocean.TryAgainAfter(c, time.Millisecond)
 	return c
 }
 

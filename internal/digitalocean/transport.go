@@ -37,6 +37,7 @@ type transport struct {
 	purpose      Purpose
 	token        vault.Secret
 	timeout      time.Duration
+	pause        time.Duration // before the second try, about; doubled for each further one
 	budget       *Budget
 	freeze       func(context.Context, string) error
 	destroys     *destroyed
@@ -60,7 +61,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if e.Kind == Unknown && unknown == nil {
 			unknown = e
 		}
-		pause, again := retryPause(e, attempt)
+		pause, again := t.retryPause(e, attempt)
 		if again && wait(ctx, pause) {
 			t.log.Warn("digitalocean: trying again", "method", e.Method, "path", e.Path,
 				"status", e.Status, "kind", string(e.Kind), "attempt", attempt+1)
@@ -283,7 +284,7 @@ func sortOf(body []byte) string {
 }
 
 // retryPause says whether a request that ended so is sent again, and when.
-func retryPause(e *Error, attempt int) (time.Duration, bool) {
+func (t *transport) retryPause(e *Error, attempt int) (time.Duration, bool) {
 	if e.Method == http.MethodPost || e.Method == http.MethodPatch || attempt >= maxAttempts || e.cause != nil {
 		return 0, false
 	}
@@ -291,7 +292,7 @@ func retryPause(e *Error, attempt int) (time.Duration, bool) {
 	case RateLimited: // the hourly limit gives no retry-after: that is for the caller to wait out
 		return e.RetryAfter, !e.Unsent && e.RetryAfter > 0
 	case Unavailable, Unknown:
-		most := min(firstPause<<(attempt-1), longPause)
+		most := min(t.pause<<(attempt-1), longPause)
 		return most/2 + rand.N(most/2), true
 	}
 	return 0, false

@@ -1,0 +1,357 @@
+package digitalocean_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+// TestNothingLeavesOutsideTheCapability sends anything under any capability
+// straight to the transport, below every verb, and compares what reaches the
+// server with what a reading of the permits allows.
+func TestNothingLeavesOutsideTheCapability(t *testing.T) {
+	var arrived atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived.Add(1)
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		answer(w, 201, snapshotAction)
+	}))
+	defer s.Close()
+
+	ids := rapid.SampledFrom([]string{"1", "2", "77", "-1", "01", "1/", "%31", "", "../1", "a-b"})
+	name := rapid.SampledFrom([]string{"", "arcadia-snap-1-cafe0001", "arcadia-snap-1-cafe0002", "x\"y"})
+	method := rapid.SampledFrom([]string{"POST", "DELETE", "PUT", "PATCH", "GET", "HEAD", "OPTIONS", "post", "PURGE"})
+	wild := rapid.Custom(func(t *rapid.T) digitalocean.Permit {
+		return digitalocean.Permit{
+			Method: method.Draw(t, "method"),
+			Template: rapid.SampledFrom([]string{
+				"/v2/droplets/{id}/actions", "/v2/snapshots/{id}", "/v2/droplets/{id}", "",
+			}).Draw(t, "template"),
+			Target: rapid.SampledFrom([]string{"do:droplet:", "do:snapshot:", ""}).Draw(t, "kind") + ids.Draw(t, "target"),
+			Name:   name.Draw(t, "name"),
+		}
+	})
+	create := rapid.Custom(func(t *rapid.T) digitalocean.Permit {
+		return digitalocean.Permit{Method: "POST", Template: "/v2/droplets/{id}/actions", Target: "do:droplet:" + ids.Draw(t, "parent"), Name: name.Draw(t, "marker")}
+	})
+	destroy := rapid.Custom(func(t *rapid.T) digitalocean.Permit {
+		return digitalocean.Permit{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: "do:snapshot:" + ids.Draw(t, "snapshot")}
+	})
+	permit := rapid.OneOf(wild, create, destroy)
+	passed := 0
+	rapid.Check(t, func(t *rapid.T) {
+		valid, frozen := !seldom(t, "lease over"), seldom(t, "frozen")
+		purpose := rapid.SampledFrom([]digitalocean.Purpose{
+			digitalocean.Provisioning, digitalocean.Provisioning, digitalocean.Provisioning, digitalocean.Inventory, digitalocean.Billing,
+		}).Draw(t, "purpose")
+		permits := rapid.SliceOfN(permit, 0, 3).Draw(t, "permits")
+		c, err := digitalocean.New(digitalocean.Options{
+			BaseURL: s.URL, Account: "main", Purpose: purpose, Token: vault.NewSecret(planted),
+			Freeze: func(context.Context, string) error {
+				if frozen {
+					return errors.New("frozen")
+				}
+				return nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := context.Background()
+		has := !seldom(t, "no capability")
+		if has {
+			ctx = digitalocean.WithCapability(ctx, &digitalocean.Capability{Permits: permits, Valid: func() error {
+				if valid {
+					return nil
+				}
+				return errors.New("the lease is over")
+			}})
+		}
+		for range 20 {
+			// Half of the requests are made from a permit, so that some pass.
+			verb, body := method.Draw(t, "verb"), ""
+			path := rapid.SampledFrom([]string{"/v2/droplets/%s/actions", "/v2/snapshots/%s", "/v2/droplets/%s", "/v2/droplets/actions?x=%s"}).Draw(t, "path")
+			id, kind, named := ids.Draw(t, "id"), "snapshot", name.Draw(t, "named")
+			if len(permits) > 0 && rapid.Bool().Draw(t, "as permitted") {
+				p := rapid.SampledFrom(permits).Draw(t, "permit")
+				verb, id, named = p.Method, p.Target[strings.LastIndex(p.Target, ":")+1:], p.Name
+				path = strings.ReplaceAll(p.Template, "{id}", "%s")
+			}
+			if seldom(t, "another type") {
+				kind = "rebuild"
+			}
+			if verb == http.MethodPost || seldom(t, "body") {
+				fields, _ := json.Marshal(named)
+				body = fmt.Sprintf(`{"name":%s,"type":%q}`, fields, kind)
+				if seldom(t, "more") {
+					body = strings.Replace(body, "{", `{"type":"destroy",`, 1)
+				}
+			}
+			target := s.URL + strings.ReplaceAll(path, "%s", id)
+			req, err := http.NewRequestWithContext(ctx, verb, target, strings.NewReader(body))
+			if err != nil {
+				continue // no such request can be made
+			}
+			allowed := purpose == digitalocean.Provisioning && !frozen && has && valid && slices.ContainsFunc(permits, func(p digitalocean.Permit) bool {
+				return allows(p, req, body)
+			})
+			if verb == "GET" || verb == "HEAD" || verb == "OPTIONS" {
+				continue
+			}
+			before := arrived.Load()
+			resp, err := digitalocean.Wire(c).RoundTrip(req)
+			if got := arrived.Load() - before; got > 0 != allowed || got > 1 {
+				t.Fatalf("%s %s %s under %+v: %d requests arrived, want %v (answer %v, %v)", verb, target, body, permits, got, allowed, resp, err)
+			}
+			if !allowed && !errors.Is(err, digitalocean.NotSent) {
+				t.Fatalf("%s %s: the refusal is %v, want NotSent", verb, target, err)
+			}
+			if allowed {
+				passed++
+			}
+		}
+	})
+	if passed == 0 && !t.Failed() {
+		t.Error("no permitted request was among them: the test shows nothing")
+	}
+}
+
+// seldom is true once in eight times.
+func seldom(t *rapid.T, what string) bool {
+	return rapid.SampledFrom([]bool{false, false, false, false, false, false, false, true}).Draw(t, what)
+}
+
+// allows is the meaning of a permit, said apart from the code that enforces it.
+func allows(p digitalocean.Permit, req *http.Request, body string) bool {
+	if p.Method != req.Method || req.URL.RawQuery != "" {
+		return false
+	}
+	switch {
+	case req.Method == "POST" && p.Template == "/v2/droplets/{id}/actions":
+		var fields map[string]string
+		whole := fmt.Sprintf(`{"name":%s,"type":"snapshot"}`, mustJSON(p.Name))
+		return req.URL.String() == "http://"+req.URL.Host+"/v2/droplets/"+strings.TrimPrefix(p.Target, "do:droplet:")+"/actions" &&
+			plain(p.Target, "do:droplet:") && json.Unmarshal([]byte(body), &fields) == nil && body == whole && p.Name != ""
+	case req.Method == "DELETE" && p.Template == "/v2/snapshots/{id}":
+		return req.URL.String() == "http://"+req.URL.Host+"/v2/snapshots/"+strings.TrimPrefix(p.Target, "do:snapshot:") &&
+			plain(p.Target, "do:snapshot:") && body == ""
+	}
+	return false
+}
+
+// plain reports whether a target is its prefix and an id without anything that
+// could mean more in a path.
+func plain(target, prefix string) bool {
+	id, ok := strings.CutPrefix(target, prefix)
+	return ok && id != "" && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyz-") == ""
+}
+
+func mustJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+func TestTheGuardIsTheLastAct(t *testing.T) {
+	var order []string
+	note := func(what string) { order = append(order, what) }
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+		note("arrived")
+		answer(w, 201, snapshotAction)
+	})
+	c := client(t, s.URL, func(o *digitalocean.Options) {
+		o.Freeze = func(_ context.Context, account string) error {
+			note("frozen? " + account)
+			return nil
+		}
+	})
+	l := may()
+	l.Valid = func() error { note("valid?"); return nil }
+	l.Sent = func() { note("sent") }
+	l.Answered = func(bool) { note("answered") }
+	if _, err := c.CreateDropletSnapshot(l.in(t.Context()), 1, "arcadia-snap-1-cafe0001"); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"frozen? main", "valid?", "sent", "arrived", "answered"}; !slices.Equal(order, want) {
+		t.Errorf("order = %v, want %v", order, want)
+	}
+}
+
+func TestRefusalsSayWhy(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answer(w, 201, snapshotAction) })
+	frozen, over := errors.New("frozen by ops"), errors.New("the lease is over")
+	for _, tt := range []struct {
+		name string
+		call func(t *testing.T) error
+		says string
+		is   error
+	}{
+		{"no capability", func(t *testing.T) error {
+			return client(t, s.URL).DeleteSnapshot(t.Context(), "77")
+		}, "no saga step asked for it", fault.Forbidden},
+		{"another snapshot", func(t *testing.T) error {
+			return client(t, s.URL).DeleteSnapshot(may().in(t.Context()), "78")
+		}, "may not send DELETE /v2/snapshots/78", fault.Forbidden},
+		{"another name", func(t *testing.T) error {
+			_, err := client(t, s.URL).CreateDropletSnapshot(may().in(t.Context()), 1, "arcadia-snap-1-cafe0002")
+			return err
+		}, "may not send POST", fault.Forbidden},
+		{"the lease is over", func(t *testing.T) error {
+			l := may()
+			l.Valid = func() error { return over }
+			return client(t, s.URL).DeleteSnapshot(l.in(t.Context()), "77")
+		}, "may no longer act", over},
+		{"a frozen account", func(t *testing.T) error {
+			c := client(t, s.URL, func(o *digitalocean.Options) {
+				o.Freeze = func(context.Context, string) error { return frozen }
+			})
+			return c.DeleteSnapshot(may().in(t.Context()), "77")
+		}, "Changes to account main are frozen", frozen},
+		{"the inventory token", func(t *testing.T) error {
+			c := client(t, s.URL, func(o *digitalocean.Options) { o.Purpose = digitalocean.Inventory })
+			return c.DeleteSnapshot(may().in(t.Context()), "77")
+		}, "arcadia token set provisioning", fault.Forbidden},
+		{"an id of no snapshot", func(t *testing.T) error {
+			return client(t, s.URL).DeleteSnapshot(may().in(t.Context()), "77/../../droplets/1")
+		}, "no id of a snapshot", fault.Invalid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tt.call(t)
+			if !errors.Is(err, digitalocean.NotSent) || !errors.Is(err, tt.is) || !strings.Contains(fault.Message(err), tt.says) {
+				t.Errorf("%v; want NotSent, %v, and a sentence that says %q", err, tt.is, tt.says)
+			}
+		})
+	}
+	if got := s.requests(); len(got) != 0 {
+		t.Errorf("refused requests arrived: %v", got)
+	}
+}
+
+// Each verb is called with each purpose: what is not covered is not sent, and
+// the sentence says which token to set.
+func TestPurposes(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { refuse(w, 404, "not_found", "") })
+	only := []digitalocean.Purpose{digitalocean.Provisioning}
+	read := []digitalocean.Purpose{digitalocean.Inventory, digitalocean.Provisioning}
+	for _, tt := range []struct {
+		verb    string
+		call    func(context.Context, *digitalocean.Client) error
+		allowed []digitalocean.Purpose
+	}{
+		{"Account", func(ctx context.Context, c *digitalocean.Client) error { _, err := c.Account(ctx); return err }, digitalocean.Purposes()},
+		{"Droplets", func(ctx context.Context, c *digitalocean.Client) error { _, err := c.Droplets(ctx); return err }, read},
+		{"Droplet", func(ctx context.Context, c *digitalocean.Client) error { _, err := c.Droplet(ctx, 1); return err }, read},
+		{"DropletByName", func(ctx context.Context, c *digitalocean.Client) error {
+			_, err := c.DropletByName(ctx, "web")
+			return err
+		}, read},
+		{"Actions", func(ctx context.Context, c *digitalocean.Client) error {
+			_, err := c.Actions(ctx, time.Now())
+			return err
+		}, read},
+		{"CreateDropletSnapshot", func(ctx context.Context, c *digitalocean.Client) error {
+			_, err := c.CreateDropletSnapshot(ctx, 1, "arcadia-snap-1-cafe0001")
+			return err
+		}, only},
+		{"DropletAction", func(ctx context.Context, c *digitalocean.Client) error {
+			_, err := c.DropletAction(ctx, 1, 2)
+			return err
+		}, only},
+		{"DropletActions", func(ctx context.Context, c *digitalocean.Client) error {
+			_, err := c.DropletActions(ctx, 1)
+			return err
+		}, only},
+		{"DropletSnapshots", func(ctx context.Context, c *digitalocean.Client) error {
+			_, err := c.DropletSnapshots(ctx, 1)
+			return err
+		}, only},
+		{"Snapshots", func(ctx context.Context, c *digitalocean.Client) error { _, err := c.Snapshots(ctx); return err }, only},
+		{"Snapshot", func(ctx context.Context, c *digitalocean.Client) error { _, err := c.Snapshot(ctx, "77"); return err }, only},
+		{"DeleteSnapshot", func(ctx context.Context, c *digitalocean.Client) error { return c.DeleteSnapshot(ctx, "77") }, only},
+	} {
+		for _, purpose := range digitalocean.Purposes() {
+			t.Run(tt.verb+" with "+string(purpose), func(t *testing.T) {
+				c := client(t, s.URL, func(o *digitalocean.Options) { o.Purpose = purpose })
+				before := len(s.requests())
+				err := tt.call(may().in(t.Context()), c)
+				if slices.Contains(tt.allowed, purpose) {
+					if !errors.Is(err, digitalocean.NotFound) || len(s.requests()) != before+1 {
+						t.Errorf("%v after %d requests; want the server's NotFound after 1", err, len(s.requests())-before)
+					}
+					return
+				}
+				if !errors.Is(err, digitalocean.NotSent) || len(s.requests()) != before {
+					t.Errorf("%v after %d requests; want NotSent after none", err, len(s.requests())-before)
+				}
+				if want := "arcadia token set " + string(tt.allowed[0]); !strings.Contains(fault.Message(err), want) {
+					t.Errorf("the sentence %q does not say %q", fault.Message(err), want)
+				}
+			})
+		}
+	}
+}
+
+func TestDestroyCap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := digitalocean.New(digitalocean.Options{
+			Account: "main", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(planted),
+			Destroys:  digitalocean.DestroyCap{PerSaga: 2, Account: 3},
+			Transport: gone{},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		destroy := func(saga, id string) error {
+			l := may()
+			l.Saga = saga
+			l.Permits = []digitalocean.Permit{{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: "do:snapshot:" + id}}
+			return c.DeleteSnapshot(l.in(t.Context()), id)
+		}
+		for _, step := range []struct {
+			saga, id string
+			want     error
+			after    time.Duration
+		}{
+			{"saga_1", "1", nil, 0},
+			{"saga_1", "2", nil, time.Minute},
+			{"saga_1", "2", nil, 0}, // the same thing again destroys no more
+			{"saga_1", "3", digitalocean.NotSent, 0},
+			{"saga_2", "4", nil, 0},
+			{"saga_3", "5", digitalocean.NotSent, 0}, // the account's cap
+			{"saga_1", "3", nil, time.Hour - time.Minute},
+		} {
+			time.Sleep(step.after)
+			if err := destroy(step.saga, step.id); !errors.Is(err, step.want) {
+				t.Errorf("%s deletes %s: %v, want %v", step.saga, step.id, err, step.want)
+			}
+		}
+	})
+}
+
+// gone answers every request with 204.
+type gone struct{}
+
+func (gone) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("")), Request: req}, nil
+}
