@@ -44,8 +44,11 @@ func openArcadia(ctx context.Context, s store, where string, inFlight int) (saga
 		return nil, nil, err
 	}
 	serving, stop := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- e.Serve(serving) }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = e.Serve(serving) // what keeps it from serving fails the sagas
+	}()
 
 	run := func(ctx context.Context) error {
 		started, _, err := e.Launch(ctx, saga.Request{Kind: five.Name, Input: json.RawMessage(`{"n":0}`), RequestedBy: "cli:bench"})
