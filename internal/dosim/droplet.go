@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +80,7 @@ func dropletResource() resource {
 	}
 }
 
-// visible finds the droplet in the path, if its own address shows it.
+// droplet finds the droplet in the path, if its own address shows it.
 func (c *call) droplet() (*droplet, bool) {
 	d, ok := c.sim.world.droplets.byID[c.pathID("droplet")]
 	if !ok || d.Account != c.account() || !d.gettable(c.at, c.behind(d.urn())) {
@@ -165,7 +164,7 @@ func createDroplet(c *call) answer {
 		Tagged: c.at.Add(p.duration(paramTag)),
 	}
 	c.record(&dropletCreated{d})
-	a := c.act("create", &d, p.duration(paramDropletCreate))
+	a := c.act("create", c.sim.world.droplets.byID[d.ID], p.duration(paramDropletCreate))
 	return answer{http.StatusAccepted, map[string]any{
 		"droplet": c.sim.world.droplets.byID[d.ID].wire(c.sim, c.at),
 		"links": map[string]any{"actions": []actionLink{{
@@ -180,15 +179,25 @@ type actionLink struct {
 	Href string `json:"href"`
 }
 
-var (
-	hostname = regexp.MustCompile(`^[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]$`) // as DigitalOcean's OpenAPI description has it
-	tagName  = regexp.MustCompile(`^[a-zA-Z0-9_:\-]{1,255}$`)
-)
+// isHostname is DigitalOcean's pattern for a droplet's name,
+// ^[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]$, and at most 255 long.
+func isHostname(s string) bool {
+	return s != "" && len(s) <= 255 && onlyAlnumAnd(s, ".-") && onlyAlnumAnd(s[len(s)-1:], "")
+}
+
+func isTag(s string) bool { return s != "" && len(s) <= 255 && onlyAlnumAnd(s, "_:-") }
+
+func onlyAlnumAnd(s, others string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		return !letter && (r < '0' || r > '9') && !strings.ContainsRune(others, r)
+	})
+}
 
 // droplet is the droplet that the body describes, or DigitalOcean's objection.
 func (b createDropletBody) droplet(c *call) (droplet, error) {
 	var d droplet
-	if b.Name == nil || len(*b.Name) > 255 || !hostname.MatchString(*b.Name) {
+	if b.Name == nil || !isHostname(*b.Name) {
 		return d, errors.New("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)")
 	}
 	catalog := c.sim.world.catalog
@@ -214,7 +223,7 @@ func (b createDropletBody) droplet(c *call) (droplet, error) {
 	}
 	tags := slices.Compact(slices.Sorted(slices.Values(b.Tags)))
 	for _, t := range tags {
-		if !tagName.MatchString(t) {
+		if !isTag(t) {
 			return d, fmt.Errorf("%q is not a valid tag name.", t)
 		}
 	}

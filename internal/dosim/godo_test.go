@@ -28,7 +28,7 @@ func godoClient(t testing.TB, s *dosimtest.Server) *godo.Client {
 
 func TestGodoDrivesADropletsLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := dosimtest.Pipe(t)
+		s := pipe(t)
 		g := godoClient(t, s)
 		ctx := t.Context()
 
@@ -81,7 +81,7 @@ func TestGodoDrivesADropletsLife(t *testing.T) {
 }
 
 func TestGodoPagesThroughDroplets(t *testing.T) {
-	s := dosimtest.Start(t)
+	s := start(t)
 	for range 45 {
 		s.SeedDroplet(dosim.SeedDroplet{})
 	}

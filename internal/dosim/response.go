@@ -35,17 +35,16 @@ func (c *call) render(a answer) response {
 		a.body = e
 	}
 	h := http.Header{}
-	set := func(key, value string) { h[key] = []string{value} } // DigitalOcean's header names are in lower case
-	set("Date", c.at.Format(http.TimeFormat))
-	set("Content-Type", "application/json; charset=utf-8")
-	set("X-Request-Id", c.id)
-	set("X-Gateway", "Edge-Gateway")
-	set("X-Response-From", "service")
-	set("Ratelimit-Limit", strconv.Itoa(c.quota.Limit))
-	set("Ratelimit-Remaining", strconv.Itoa(c.quota.Remaining))
-	set("Ratelimit-Reset", strconv.FormatInt(c.quota.Reset.Unix(), 10))
+	h.Set("Date", c.at.Format(http.TimeFormat))
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Request-Id", c.id)
+	h.Set("X-Gateway", "Edge-Gateway")
+	h.Set("X-Response-From", "service")
+	h.Set("Ratelimit-Limit", strconv.Itoa(c.quota.Limit))
+	h.Set("Ratelimit-Remaining", strconv.Itoa(c.quota.Remaining))
+	h.Set("Ratelimit-Reset", strconv.FormatInt(c.quota.Reset.Unix(), 10))
 	if c.quota.RetryAfter > 0 {
-		set("Retry-After", strconv.Itoa(int(math.Ceil(c.quota.RetryAfter.Seconds()))))
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(c.quota.RetryAfter.Seconds()))))
 	}
 	if a.body == nil {
 		return response{status: a.status, header: h}
