@@ -12,18 +12,24 @@ import (
 
 // DigitalOcean's limits per token: a sliding hour and a sliding minute
 // (reference B). The reserves stay free for changes, so that a sweep of reads
-// never keeps a saga from cleaning up.
+// never keeps a saga from cleaning up. The minute's reserve costs the reads
+// nothing that lasts: what is left to them spends the hour in half of it.
 const (
 	hourlyLimit = 5000
 	minuteLimit = 250
 
 	hourlyReserve = 250
-	minuteReserve = 12
+	minuteReserve = 60
+
+	hourlyMargin = 50 // never used: the server's windows are not measured, only described
+	minuteMargin = 5
 )
 
 const (
 	soonProbe = 5 * time.Second  // how long others' use is believed while some of the limit is left
 	lateProbe = 10 * time.Second // how long a refusal is believed that names no time to come
+	crowdStep = 10               // requests a minute that a further refusal leaves to others, at least
+	crowdFor  = 10 * time.Minute // how long others are believed to crowd the minute; then half of them
 )
 
 // A lane is a class of requests. A waiting write goes before any waiting read.
@@ -53,6 +59,12 @@ type Budget struct {
 	others     int
 	othersSeen time.Time // the sending of the request whose answer said so
 	review     time.Time // from when on one request may go to ask again
+
+	// The same for the minute. Its remaining count is not told: others are
+	// noticed by a refusal only.
+	crowd       int
+	crowdSeen   time.Time
+	crowdReview time.Time
 
 	closedUntil time.Time // a 429 said to wait
 	queues      [2][]*waiter
@@ -146,7 +158,7 @@ func (b *Budget) hint() {
 // itself, or a lower bound that gets exact as the request comes to the front.
 func (b *Budget) free(now time.Time, l lane, n int) time.Time {
 	b.prune(now)
-	hour, minute := b.limit-b.limit/100, minuteLimit
+	hour, minute := b.limit-hourlyMargin*b.limit/hourlyLimit, minuteLimit-minuteMargin
 	if l == reads {
 		hour -= hourlyReserve * b.limit / hourlyLimit
 		minute -= minuteReserve
@@ -157,6 +169,10 @@ func (b *Budget) free(now time.Time, l lane, n int) time.Time {
 		b.others = min(b.others, max(0, hour-own-1))
 		b.review = now.Add(lateProbe)
 	}
+	if b.crowd > 0 && !now.Before(b.crowdReview) {
+		b.crowd /= 2
+		b.crowdReview = now.Add(crowdFor)
+	}
 	at := now
 	if b.closedUntil.After(at) {
 		at = b.closedUntil
@@ -165,7 +181,7 @@ func (b *Budget) free(now time.Time, l lane, n int) time.Time {
 	if b.others > 0 && hourly.After(b.review) {
 		hourly = b.review
 	}
-	for _, t := range []time.Time{hourly, b.window(now, time.Minute, minute, n)} {
+	for _, t := range []time.Time{hourly, b.window(now, time.Minute, minute-b.crowd, n)} {
 		if t.After(at) {
 			at = t
 		}
@@ -175,7 +191,7 @@ func (b *Budget) free(now time.Time, l lane, n int) time.Time {
 
 // window is free for one limit over one sliding span.
 func (b *Budget) window(now time.Time, span time.Duration, limit, n int) time.Time {
-	recent := b.ended[sort.Search(len(b.ended), func(i int) bool { return b.ended[i].After(now.Add(-span)) }):]
+	recent := b.ended[b.since(now.Add(-span)):]
 	short := b.inFlight + len(recent) + n - limit // how many have to leave the window first
 	switch {
 	case short <= 0:
@@ -187,13 +203,14 @@ func (b *Budget) window(now time.Time, span time.Duration, limit, n int) time.Ti
 	return now.Add(span * time.Duration(1+(short-len(recent)-1)/max(limit, 1)))
 }
 
+// since is the index of the first answer after at.
+func (b *Budget) since(at time.Time) int {
+	return sort.Search(len(b.ended), func(i int) bool { return b.ended[i].After(at) })
+}
+
 // prune forgets answers that are older than the longest window.
 func (b *Budget) prune(now time.Time) {
-	old := 0
-	for old < len(b.ended) && !b.ended[old].After(now.Add(-time.Hour)) {
-		old++
-	}
-	b.ended = b.ended[old:]
+	b.ended = b.ended[b.since(now.Add(-time.Hour)):]
 }
 
 // unused gives the slot back: nothing was sent.
@@ -221,6 +238,11 @@ func (b *Budget) learn(sent, now time.Time, status int, h http.Header) {
 	if after := retryAfter(h); refused && after > 0 {
 		// The burst's refusal: its remaining count is not the hour's.
 		b.closedUntil = latest(b.closedUntil, now.Add(after))
+		if !sent.Before(b.crowdSeen) { // the first of several that were under way
+			own := b.inFlight + len(b.ended) - b.since(now.Add(-time.Minute))
+			b.crowd = min(max(b.crowd+crowdStep, minuteLimit-own), minuteLimit-minuteReserve-crowdStep)
+			b.crowdSeen, b.crowdReview = now, now.Add(crowdFor)
+		}
 		return
 	}
 	if limit, err := strconv.Atoi(h.Get("Ratelimit-Limit")); err == nil && limit > 0 {
@@ -239,7 +261,7 @@ func (b *Budget) learn(sent, now time.Time, status int, h http.Header) {
 	// Ours that the server had surely counted when it answered: those answered
 	// before this one was sent, and this one. What was under way beside it may
 	// pass for others' until the next answer; that errs to the safe side.
-	ours := 1 + sort.Search(len(b.ended), func(i int) bool { return b.ended[i].After(sent) })
+	ours := 1 + b.since(sent)
 	b.others, b.othersSeen = max(0, b.limit-remaining-ours), sent
 	b.review = now.Add(soonProbe)
 	if remaining == 0 {
