@@ -41,7 +41,7 @@ type Options struct {
 	// WriteConns bounds the write pool on PostgreSQL; 0 is 16. SQLite has one writer.
 	WriteConns int
 	// Committers is how many group commits of [DB.WriteFenced] run side by side
-	// on PostgreSQL; 0 is 2. Fewer make bigger batches. SQLite has one.
+	// on PostgreSQL; 0 is 4. Fewer make bigger batches. SQLite has one.
 	Committers int
 	// IdleInTx is how long PostgreSQL lets a transaction of ours stand idle
 	// before it ends it, so that a frozen process does not keep its row locks;
@@ -84,7 +84,7 @@ type DB struct {
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	o.ReadConns = or(o.ReadConns, 8)
 	o.WriteConns = or(o.WriteConns, 16)
-	o.Committers = or(o.Committers, 2)
+	o.Committers = or(o.Committers, 4)
 	o.IdleInTx = or(o.IdleInTx, 5*time.Second)
 
 	d := &DB{log: o.Logger}

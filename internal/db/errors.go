@@ -80,16 +80,24 @@ func isSQLite(err error, codes ...int) bool {
 	return false
 }
 
-// commitUnknown reports whether err, which COMMIT returned, leaves open whether
-// the transaction happened. It does unless the engine said no, or COMMIT was
-// never sent.
+// commitUnknown reports whether err, which sql.Tx.Commit returned, leaves open
+// whether the transaction happened. It does unless the engine said no, or
+// database/sql did not send COMMIT because the context had ended.
+//
+// pgconn.SafeToRetry is not asked: pgx 5.12.0 says "conn closed, safe to retry"
+// of a connection that broke while the answer to a statement without
+// parameters, such as COMMIT, was awaited.
 func (d *DB) commitUnknown(err error) bool {
 	if d.engine == SQLite {
 		// A failed write or fsync may have left the commit record in the log,
 		// which recovery would find; every other failure was rolled back.
 		return sqliteCode(err)&0xff == sqlite3.SQLITE_IOERR
 	}
-	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) {
+	switch err { //nolint:errorlint // wrapped by pgx they mean that COMMIT was under way
+	case sql.ErrTxDone, context.Canceled, context.DeadlineExceeded:
+		return false
+	}
+	if errors.Is(err, pgx.ErrTxCommitRollback) {
 		return false
 	}
 	if state := pgState(err); state != "" {

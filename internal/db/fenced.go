@@ -35,13 +35,13 @@ func (d *DB) WriteFenced(ctx context.Context, key string, fn func(tx *sql.Tx) er
 	if d.writers.has() {
 		return errNested
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if !d.gate.enter() {
 		return errClosed
 	}
 	defer d.gate.leave()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	o := &operation{key: key, fn: fn, turn: make(chan struct{})}
 	if !d.fenced.submit(o) {
 		select {
