@@ -23,17 +23,18 @@ const createDropletSnapshot = "create_droplet_snapshot"
 
 // A Snapshot is the state of a saga that takes a snapshot of a droplet.
 type Snapshot struct {
-	Account      string `json:"account"`
-	DropletID    int64  `json:"droplet_id"`
-	DropletName  string `json:"droplet_name"`
-	SnapshotName string `json:"snapshot_name"`        // the marker
-	SnapshotID   string `json:"snapshot_id"`          // empty until it is found
-	ActionID     int64  `json:"action_id,omitempty"`  // of the request whose answer we have
-	ActionEnd    *End   `json:"action_end,omitempty"` // of that action
-	Requests     int    `json:"requests,omitempty"`   // sent, so that a lost answer cannot go on for ever
-	LookUps      int    `json:"look_ups,omitempty"`   // for the snapshot, since its action ended
-	Ended        ended  `json:"ended,omitempty"`      // other actions that were seen to have ended
-	Deleted      bool   `json:"deleted,omitempty"`    // by the undoing
+	Account      string    `json:"account"`
+	DropletID    int64     `json:"droplet_id"`
+	DropletName  string    `json:"droplet_name"`
+	SnapshotName string    `json:"snapshot_name"`        // the marker
+	SnapshotID   string    `json:"snapshot_id"`          // empty until it is found
+	FoundAt      time.Time `json:"found_at,omitzero"`    // when the snapshot was, by our clock
+	ActionID     int64     `json:"action_id,omitempty"`  // of the request whose answer we have
+	ActionEnd    *End      `json:"action_end,omitempty"` // of that action
+	Requests     int       `json:"requests,omitempty"`   // sent, so that a lost answer cannot go on for ever
+	LookUps      int       `json:"look_ups,omitempty"`   // for the snapshot, since its action ended
+	Ended        ended     `json:"ended,omitempty"`      // other actions that were seen to have ended
+	Deleted      bool      `json:"deleted,omitempty"`    // by the undoing
 }
 
 // An End is when an action was first seen to have ended, by both clocks.
@@ -113,12 +114,13 @@ func (p *Steps) takeSnapshot(ctx context.Context, s *Snapshot) error {
 			return err
 		}
 	}
+	late := p.late(a, s) // before the look, for a look may be slow
 	if found, err := p.adoptSnapshot(ctx, c, s); err != nil || found {
 		return err
 	}
 	switch {
 	case s.ActionID != 0:
-		return p.lookAgain(a, s)
+		return p.lookAgain(a, s, late)
 	case !a.UnknownSince.IsZero():
 		if s.Ended == nil {
 			s.Ended = ended{}
@@ -160,7 +162,7 @@ func (p *Steps) adoptSnapshot(ctx context.Context, c *digitalocean.Client, s *Sn
 		case err != nil:
 			return false, err
 		}
-		s.SnapshotID = snap.ID
+		s.SnapshotID, s.FoundAt = snap.ID, a.Now()
 		a.Known()
 		a.Note(map[string]any{"snapshot_id": snap.ID, "found_by": "name", "action_id": s.ActionID, "entry": a.Entry})
 		return true, nil
@@ -220,12 +222,16 @@ func (p *Steps) awaitSnapshotAction(ctx context.Context, c *digitalocean.Client,
 	return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d at DigitalOcean", s.ActionID)
 }
 
+// late reports whether the snapshot of a completed action must be listed by now.
+func (p *Steps) late(a *saga.Attempt, s *Snapshot) bool {
+	return s.ActionEnd != nil && a.Now().Sub(s.ActionEnd.Seen) > p.set.Horizon
+}
+
 // lookAgain waits for the snapshot of a completed action to be listed, and gives
-// up after the horizon.
-func (p *Steps) lookAgain(a *saga.Attempt, s *Snapshot) error {
+// up after a look that was late.
+func (p *Steps) lookAgain(a *saga.Attempt, s *Snapshot, late bool) error {
 	s.LookUps++
-	since := a.Now().Sub(s.ActionEnd.Seen)
-	if s.LookUps > quickLookUps && since > p.set.Horizon {
+	if s.LookUps > quickLookUps && late {
 		return saga.Permanent(fault.New(fault.Unavailable,
 			"Action %d completed, but its snapshot %s was not listed within %s.", s.ActionID, s.SnapshotName, p.set.Horizon))
 	}
@@ -253,15 +259,19 @@ func (p *Steps) deleteSnapshot(ctx context.Context, s *Snapshot) error {
 		if err != nil && !errors.Is(err, digitalocean.NotFound) {
 			return err
 		}
+		if err != nil && a.Now().Sub(s.FoundAt) <= p.set.Horizon {
+			a.Doubt() // so soon, a replica that has not heard of it would say the same
+		}
 		s.Deleted = true
 		a.Note(map[string]any{"deleted": s.SnapshotID, "was_gone": err != nil})
 		return nil
 	}
+	late := p.late(a, s) // before the look, for a look may be slow
 	if err := p.findForUndo(ctx, c, s); err != nil {
 		return err
 	}
 	if s.ActionID != 0 {
-		return p.undoByAction(ctx, c, s)
+		return p.undoByAction(ctx, c, s, late)
 	}
 	if s.Ended == nil {
 		s.Ended = ended{}
@@ -285,8 +295,9 @@ func (p *Steps) findForUndo(ctx context.Context, c *digitalocean.Client, s *Snap
 	}
 	for _, snap := range list.Items {
 		if snap.Name == s.SnapshotName {
-			s.SnapshotID = snap.ID
-			saga.Current(ctx).Known()
+			a := saga.Current(ctx)
+			s.SnapshotID, s.FoundAt = snap.ID, a.Now()
+			a.Known()
 			return saga.Save("found snapshot %s to delete", snap.ID)
 		}
 	}
@@ -296,7 +307,7 @@ func (p *Steps) findForUndo(ctx context.Context, c *digitalocean.Client, s *Snap
 // undoByAction undoes a request whose action is known while its snapshot is not.
 // A completed action proves that the snapshot exists: not finding it is no reason
 // to believe that it is gone.
-func (p *Steps) undoByAction(ctx context.Context, c *digitalocean.Client, s *Snapshot) error {
+func (p *Steps) undoByAction(ctx context.Context, c *digitalocean.Client, s *Snapshot, late bool) error {
 	a := saga.Current(ctx)
 	if s.ActionEnd == nil {
 		action, err := p.action(ctx, c, s.DropletID, s.ActionID, a.IntentAt.Add(-clockSkew))
@@ -315,7 +326,7 @@ func (p *Steps) undoByAction(ctx context.Context, c *digitalocean.Client, s *Sna
 		a.Note(map[string]any{"action_id": s.ActionID, "status": digitalocean.ActionErrored})
 		return nil
 	}
-	if a.Now().Sub(s.ActionEnd.Seen) > p.set.Horizon {
+	if late {
 		return saga.Stop(fault.New(fault.Unavailable,
 			"Action %d completed, so snapshot %s exists, but it was not listed within %s. Find and delete it at DigitalOcean, or retry to look again.",
 			s.ActionID, s.SnapshotName, p.set.Horizon))

@@ -27,6 +27,7 @@ type Attempt struct {
 	sent     int // requests that may have left
 	answered int // of these, with a known outcome
 	known    bool
+	doubt    bool
 	output   json.RawMessage
 }
 
@@ -68,6 +69,10 @@ func (a *Attempt) Answered(known bool) {
 // Known says that the state now names what every request of this step made:
 // with this return's commit nothing is unknown any more.
 func (a *Attempt) Known() { a.known = true }
+
+// Doubt says that something may show later that does not show now: the saga's
+// end is followed by sweeps, as after a lost answer.
+func (a *Attempt) Doubt() { a.doubt = true }
 
 // Note records v as the step's output, for people to read: what it looked up,
 // found and adopted. A v that is no JSON is a fault of the program and panics.

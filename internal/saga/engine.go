@@ -72,7 +72,7 @@ type Engine struct {
 
 	skew     time.Duration // added to the process's clock, in tests
 	ahead    atomic.Int64  // the database's clock less ours, in microseconds
-	hints    chan record  // freshly started sagas, ready to be claimed without a read
+	hints    chan record   // freshly started sagas, ready to be claimed without a read
 	wake     chan struct{}
 	slots    chan struct{} // one per saga being driven
 	serving  atomic.Bool

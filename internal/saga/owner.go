@@ -154,7 +154,7 @@ func (o *owner) enter(c *change) (out outcome, ok bool) {
 	if out.data == nil {
 		out.data = c.rec.Data
 	}
-	out.output, out.unknown, out.known = a.output, a.unknown(), a.known
+	out.output, out.unknown, out.known, out.doubt = a.output, a.unknown(), a.known, a.doubt
 	return out, o.valid() == nil
 }
 

@@ -46,7 +46,7 @@ func TestRacingThieves(t *testing.T) {
 		const sagas = 400
 		var lost atomic.Int64
 		options := quick()
-		options.Lease = 5 * time.Second // thefts, not deaths, move the sagas here
+		options.Lease = 300 * time.Millisecond
 		options.Probe = func(p saga.Point) error {
 			if p.At == saga.Committed && rand.N(40) == 0 {
 				lost.Add(1)

@@ -54,6 +54,7 @@ type outcome struct {
 	output  json.RawMessage // nil: none noted
 	unknown bool            // a request's outcome is not known
 	known   bool            // everything is named by the state
+	doubt   bool            // something may show later that is not there now
 }
 
 func (c *change) step() *StepRow {
@@ -122,10 +123,10 @@ func (c *change) abandoned() {
 	if r.Direction == Undo {
 		return
 	}
+	// Anew each time: the entry that was lost may have sent a request of its own
+	// after an older doubt had settled.
 	s := c.step()
-	if s.UnknownSince.IsZero() {
-		s.UnknownSince = later(c.now, r.leaseUntil)
-	}
+	s.UnknownSince = later(s.UnknownSince, later(c.now, r.leaseUntil))
 	r.everUnknown = true
 }
 
@@ -195,14 +196,14 @@ func (c *change) after(o outcome) {
 	if o.output != nil {
 		s.Output = o.output
 	}
-	if o.unknown && !c.undoing() {
-		if s.UnknownSince.IsZero() {
-			s.UnknownSince = c.now
-		}
+	switch {
+	case o.unknown && !c.undoing():
+		s.UnknownSince = later(s.UnknownSince, c.now)
 		r.everUnknown = true
-	} else if o.known {
+	case o.known:
 		s.UnknownSince = time.Time{}
 	}
+	r.everUnknown = r.everUnknown || o.doubt
 	if o.err != nil && classify(o.err) != waits {
 		s.Error = errorOf(o.err)
 	}

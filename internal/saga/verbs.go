@@ -188,15 +188,15 @@ func (e *Engine) MarkDone(ctx context.Context, id ID, step string, output json.R
 	})
 }
 
-// ForceRelease takes the lease from an owner that is believed dead. Its next
-// entry is a recovery, which takes into account that the owner may act until its
-// lease would have been over.
+// ForceRelease takes the saga from an owner that is believed dead or hung: from
+// now on it can neither write nor renew. The saga is due when the lease it had
+// is over, for until then that owner may still act; its next entry is a recovery.
 func (e *Engine) ForceRelease(ctx context.Context, id ID, by Actor) (Saga, error) {
 	return e.act(ctx, id, "force-release", by, func(ctx context.Context, tx *sql.Tx, r *record) error {
 		if r.leaseOwner == "" {
 			return refused("force-release", r.Saga, "nobody holds it")
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE sagas SET epoch = epoch + 1, lease_owner = NULL, wake_at = `+db.Now+` WHERE id = $1`, id)
+		_, err := tx.ExecContext(ctx, `UPDATE sagas SET epoch = epoch + 1, lease_owner = NULL, wake_at = lease_until WHERE id = $1`, id)
 		return err
 	})
 }

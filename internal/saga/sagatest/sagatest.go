@@ -46,8 +46,8 @@ type Case struct {
 	Ends saga.State
 	// Bubble runs fn, in a synctest bubble where the database and the cloud can.
 	Bubble func(t *testing.T, fn func(t *testing.T))
-	// Parallel says that runs may go side by side.
-	Parallel bool
+	// Parallel is how many runs go side by side; default 1.
+	Parallel int
 	// Within bounds one run; default a minute.
 	Within time.Duration
 }
@@ -107,14 +107,22 @@ func Unwind(t *testing.T, c Case) {
 		}
 	}
 	t.Run("cut", func(t *testing.T) {
-		for _, pt := range points {
-			t.Run(pt.name, func(t *testing.T) {
-				if c.Parallel {
-					t.Parallel()
+		next := make(chan point)
+		var running sync.WaitGroup
+		for range max(c.Parallel, 1) {
+			running.Go(func() {
+				for pt := range next {
+					t.Run(pt.name, func(t *testing.T) {
+						c.Bubble(t, func(t *testing.T) { c.run(t, &pt.plan, pt.ends) })
+					})
 				}
-				c.Bubble(t, func(t *testing.T) { c.run(t, &pt.plan, pt.ends) })
 			})
 		}
+		for _, pt := range points {
+			next <- pt
+		}
+		close(next)
+		running.Wait()
 	})
 	t.Logf("%d cut points: %d commits and %d calls forward, %d and %d with the undoing, %d steps",
 		len(points), forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
@@ -254,7 +262,7 @@ func wait(ctx context.Context, t *testing.T, w World, e *saga.Engine, id saga.ID
 		select {
 		case <-told:
 		case <-died:
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(max(w.Options.Poll, 20*time.Millisecond)):
 		case <-ctx.Done():
 			t.Fatalf("the saga did not end in time: %s, waits for %+v, steps %+v", s.State, s.Wait, s.Steps)
 		}
