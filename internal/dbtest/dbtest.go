@@ -89,3 +89,9 @@ func open(t testing.TB, url string) *db.DB {
 	})
 	return d
 }
+
+// NewPostgres is [New] on PostgreSQL.
+func NewPostgres(t testing.TB) *db.DB {
+	t.Helper()
+	return open(t, Postgres(t))
+}
