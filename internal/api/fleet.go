@@ -63,12 +63,13 @@ func (a *API) listTokens(ctx context.Context, _ *struct{}) (*struct{ Body client
 	return listed(items), nil
 }
 
-type tokenQuery struct {
+// TokenQuery names a token. It is exported because huma looks at exported fields only.
+type TokenQuery struct {
 	Purpose string `path:"purpose" doc:"inventory, provisioning or billing"`
 }
 
 func (a *API) setToken(ctx context.Context, in *struct {
-	tokenQuery
+	TokenQuery
 	Body client.TokenText
 }) (*struct{ Body client.Token }, error) {
 	purpose, err := digitalocean.ParsePurpose(in.Purpose)
@@ -82,7 +83,7 @@ func (a *API) setToken(ctx context.Context, in *struct {
 	return &struct{ Body client.Token }{tokenJSON(t, stored)}, nil
 }
 
-func (a *API) removeToken(ctx context.Context, in *tokenQuery) (*struct{}, error) {
+func (a *API) removeToken(ctx context.Context, in *TokenQuery) (*struct{}, error) {
 	purpose, err := digitalocean.ParsePurpose(in.Purpose)
 	if err != nil {
 		return nil, err

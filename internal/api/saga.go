@@ -29,11 +29,13 @@ type (
 		Body     client.Saga
 	}
 
-	sagaQuery struct {
+	// SagaQuery names a saga. It is exported because huma looks at exported fields only.
+	SagaQuery struct {
 		ID string `path:"id"`
 	}
 
-	key struct {
+	// Key makes a request idempotent. It is exported because huma looks at exported fields only.
+	Key struct {
 		IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat: the same key and input answer the same saga."`
 	}
 )
@@ -99,7 +101,7 @@ func (a *API) listSagas(ctx context.Context, in *struct {
 	return &struct{ Body client.SagaPage }{page}, nil
 }
 
-func (a *API) getSaga(ctx context.Context, in *sagaQuery) (*sagaAnswer, error) {
+func (a *API) getSaga(ctx context.Context, in *SagaQuery) (*sagaAnswer, error) {
 	sagaID, err := parseSaga(in.ID)
 	if err != nil {
 		return nil, err
@@ -108,7 +110,7 @@ func (a *API) getSaga(ctx context.Context, in *sagaQuery) (*sagaAnswer, error) {
 }
 
 func (a *API) listSagaEvents(ctx context.Context, in *struct {
-	sagaQuery
+	SagaQuery
 	After int64 `query:"after" minimum:"0" doc:"Only events with a greater seq."`
 }) (*struct{ Body client.List[client.Event] }, error) {
 	sagaID, err := parseSaga(in.ID)
@@ -127,7 +129,7 @@ func (a *API) listSagaEvents(ctx context.Context, in *struct {
 }
 
 func (a *API) createSaga(ctx context.Context, in *struct {
-	key
+	Key
 	Body client.NewSaga
 }) (*startAnswer, error) {
 	if in.Body.Kind == provisioning.SmokeKind {
@@ -146,7 +148,7 @@ func (a *API) createSaga(ctx context.Context, in *struct {
 
 type dropletQuery struct {
 	ID string `path:"id" doc:"A droplet's id or its name."`
-	key
+	Key
 	Body *struct{}
 }
 
@@ -162,7 +164,7 @@ func (a *API) snapshotRequest(ctx context.Context, in *dropletQuery) provisionin
 	return provisioning.SnapshotRequest{Account: a.o.Account, Droplet: in.ID, RequestedBy: actor(ctx), Key: in.IdempotencyKey}
 }
 
-func (a *API) listLeftOvers(ctx context.Context, in *sagaQuery) (*struct{ Body client.LeftOvers }, error) {
+func (a *API) listLeftOvers(ctx context.Context, in *SagaQuery) (*struct{ Body client.LeftOvers }, error) {
 	sagaID, err := parseSaga(in.ID)
 	if err != nil {
 		return nil, err
@@ -186,7 +188,7 @@ func (a *API) listLeftOvers(ctx context.Context, in *sagaQuery) (*struct{ Body c
 }
 
 type actQuery struct {
-	sagaQuery
+	SagaQuery
 	Body *client.Act
 }
 

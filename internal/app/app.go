@@ -1,0 +1,202 @@
+// Package app builds everything by constructors and runs it: the server, or one
+// command of the command line that opens the data directory itself.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/api"
+	"github.com/arcadia-cloud/arcadia/internal/datadir"
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/schema"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+// keyFileName is the master key's in the data directory.
+const keyFileName = "master.key"
+
+// An App is everything of one process, ready to run.
+type App struct {
+	config  Config
+	version string
+	log     *slog.Logger
+
+	dir          *datadir.Dir // nil with PostgreSQL
+	db           *db.DB
+	vault        *vault.Vault
+	access       *access.Service
+	clouds       *clouds
+	engine       *saga.Engine
+	provisioning *provisioning.Service
+	api          *api.API
+	migrated     int
+
+	opened []func() error // to be closed in reverse
+}
+
+// Open builds everything. It migrates the database. Errors: Conflict when another
+// process holds the data directory, or the database is newer than this program;
+// Unavailable where a file or the database cannot be reached.
+func Open(ctx context.Context, c Config, version string, log *slog.Logger) (a *App, err error) {
+	if c, err = c.resolved(); err != nil {
+		return nil, err
+	}
+	a = &App{config: c, version: version, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+			a = nil
+		}
+	}()
+	for _, build := range []func(context.Context) error{a.hold, a.openDatabase, a.openVault, a.buildServices} {
+		if err := build(ctx); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// Close closes what Open opened, the last first.
+func (a *App) Close() error {
+	var failed []error
+	for i := len(a.opened) - 1; i >= 0; i-- {
+		failed = append(failed, a.opened[i]())
+	}
+	a.opened = nil
+	return errors.Join(failed...)
+}
+
+// hold takes the directory of an embedded database, so that nobody else opens it.
+func (a *App) hold(context.Context) (err error) {
+	if a.config.sqliteFile() == "" {
+		return nil
+	}
+	if !filepath.IsAbs(a.config.sqliteFile()) {
+		return fault.New(fault.Invalid, "ARCADIA_DATABASE_URL must name a file by its whole path, as sqlite:///var/lib/arcadia/arcadia.db.")
+	}
+	if a.dir, err = datadir.Open(a.config.held()); err != nil {
+		return err
+	}
+	a.opened = append(a.opened, a.dir.Close)
+	return nil
+}
+
+func (a *App) openDatabase(ctx context.Context) (err error) {
+	if a.db, err = db.Open(ctx, a.config.DatabaseURL, db.Options{Logger: a.log}); err != nil {
+		return err
+	}
+	a.opened = append(a.opened, a.db.Close)
+	a.migrated, err = schema.Migrate(ctx, a.db)
+	return err
+}
+
+func (a *App) openVault(context.Context) (err error) {
+	if file := a.config.MasterKeyFile; file != "" {
+		a.vault, err = vault.OpenExisting(file)
+		return err
+	}
+	if err := makeDir(a.config.DataDir); err != nil {
+		return err
+	}
+	a.vault, err = vault.Open(filepath.Join(a.config.DataDir, keyFileName))
+	return err
+}
+
+// makeDir makes a directory that only its owner can look into.
+func makeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			return fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be made: %v. Choose another with ARCADIA_DATA_DIR or --data-dir.", dir, path.Err)
+		}
+		return err
+	}
+	return nil
+}
+
+func (a *App) buildServices(context.Context) (err error) {
+	a.access = access.New(a.db, a.vault)
+	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
+	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
+	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
+		Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll,
+	}, a.log)
+	a.engine, err = saga.New(a.db, saga.Options{
+		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,
+	}, steps.Kinds()...)
+	if err != nil {
+		return err
+	}
+	a.provisioning = provisioning.New(a.db, a.engine, steps)
+	given, err := a.clouds.shown()
+	if err != nil {
+		return err
+	}
+	a.api = api.New(api.Options{
+		Engine: a.engine, Provisioning: a.provisioning, Access: a.access, Account: account, Environment: given,
+		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
+	})
+	return nil
+}
+
+// ready answers whether the database does.
+func (a *App) ready(ctx context.Context) error {
+	_, err := a.db.Now(ctx, a.db.Read())
+	return err
+}
+
+// A Role is what a process does.
+type Role string
+
+// The roles. With an embedded database one process does all.
+const (
+	All    Role = "all"
+	Web    Role = "web"
+	Worker Role = "worker"
+)
+
+// duties are what runs beside the answering of requests, by role. Each returns
+// when its context is done.
+func (a *App) duties(r Role) map[string]func(context.Context) error {
+	duties := map[string]func(context.Context) error{}
+	if r != Worker {
+		duties["feed"] = func(ctx context.Context) error { a.api.Follow(ctx); return nil }
+	}
+	if r != Web {
+		duties["sagas"] = a.engine.Serve
+		duties["watcher"] = func(ctx context.Context) error { a.provisioning.Watch(ctx, account); return nil }
+	}
+	return duties
+}
+
+// together runs duties until ctx is done or one of them fails; then it ends the
+// others, and returns once none is left.
+func together(ctx context.Context, duties map[string]func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var running sync.WaitGroup
+	for name, duty := range duties {
+		running.Go(func() {
+			err := duty(ctx)
+			if err != nil && ctx.Err() == nil {
+				stop(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	running.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}

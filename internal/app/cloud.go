@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+// clouds makes clients of DigitalOcean, one per account and purpose, and keeps
+// each for as long as its token stays the same.
+type clouds struct {
+	apiURL  string
+	timeout time.Duration
+	given   map[digitalocean.Purpose]vault.Secret // by the environment; they win over stored ones
+	access  *access.Service
+	vault   *vault.Vault
+	log     *slog.Logger
+	wire    http.RoundTripper
+
+	mu      sync.Mutex
+	clients map[place]cached
+	budgets map[string]*digitalocean.Budget // by the token's fingerprint: a token's limits are shared by all its purposes
+}
+
+type place struct {
+	account string
+	purpose digitalocean.Purpose
+}
+
+type cached struct {
+	token  vault.Secret
+	client *digitalocean.Client
+}
+
+func newClouds(c Config, a *access.Service, v *vault.Vault, log *slog.Logger) *clouds {
+	wire := http.DefaultTransport.(*http.Transport).Clone()
+	wire.MaxIdleConnsPerHost = 16
+	return &clouds{
+		apiURL: c.APIURL, timeout: c.requestTimeout(), given: c.tokens(), access: a, vault: v, log: log, wire: wire,
+		clients: map[place]cached{}, budgets: map[string]*digitalocean.Budget{},
+	}
+}
+
+// provisioning is the client that changes things.
+func (c *clouds) provisioning(ctx context.Context, account string) (*digitalocean.Client, error) {
+	return c.client(ctx, account, digitalocean.Provisioning)
+}
+
+// client returns the client of an account for a purpose. Unprocessable when there
+// is no token for it.
+func (c *clouds) client(ctx context.Context, of string, p digitalocean.Purpose) (*digitalocean.Client, error) {
+	if of == "" {
+		of = account
+	}
+	token, err := c.token(ctx, of, p)
+	if err != nil {
+		return nil, err
+	}
+	mark, err := c.vault.Fingerprint(token)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := place{of, p}
+	if have, ok := c.clients[at]; ok && have.token.Equal(token) {
+		return have.client, nil
+	}
+	if c.budgets[mark] == nil {
+		c.budgets[mark] = digitalocean.NewBudget()
+	}
+	client, err := digitalocean.New(digitalocean.Options{
+		BaseURL: c.apiURL, Account: of, Purpose: p, Token: token,
+		Transport: c.wire, Timeout: c.timeout, Budget: c.budgets[mark], Logger: c.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.clients[at] = cached{token, client}
+	return client, nil
+}
+
+// noToken is the code of the refusal for want of a token.
+const noToken = "no_token"
+
+func (c *clouds) token(ctx context.Context, of string, p digitalocean.Purpose) (vault.Secret, error) {
+	if t, ok := c.given[p]; ok && of == account {
+		return t, nil
+	}
+	t, err := c.access.Token(ctx, of, p)
+	if fault.KindOf(err) == fault.NotFound {
+		// What was asked for may well exist: the request cannot be carried out.
+		err = fault.WithCode(fault.Wrap(fault.Unprocessable, err, "%s", fault.Message(err)), noToken)
+	}
+	return t, err
+}
+
+// shown is what may be shown of the tokens of the environment.
+func (c *clouds) shown() (tokens []access.Token, err error) {
+	for _, p := range digitalocean.Purposes() {
+		t, ok := c.given[p]
+		if !ok {
+			continue
+		}
+		mark, err := c.vault.Fingerprint(t)
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, access.Token{Account: account, Purpose: p, Last4: last4(t), Fingerprint: mark})
+	}
+	return tokens, nil
+}
+
+// last4 is a token's end, unless the token is so short that it gives it away.
+func last4(t vault.Secret) string {
+	text := t.Reveal()
+	if len(text) < 16 {
+		return ""
+	}
+	return text[len(text)-4:]
+}
+
+func (c *clouds) close() { c.wire.(*http.Transport).CloseIdleConnections() }

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/arcadia-cloud/arcadia/internal/cli"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+// A Config is what the environment says; flags are laid over it. Every setting
+// has a default that works, but the tokens.
+type Config struct {
+	Addr          string `env:"ARCADIA_ADDR" envDefault:"127.0.0.1:4000"`
+	DatabaseURL   string `env:"ARCADIA_DATABASE_URL"`    // default: SQLite in DataDir. May hold a password
+	DataDir       string `env:"ARCADIA_DATA_DIR"`        // default: arcadia in the user's place for data
+	MasterKeyFile string `env:"ARCADIA_MASTER_KEY_FILE"` // default: master.key in DataDir, made when missing
+
+	APIURL            string       `env:"ARCADIA_DO_API_URL" envDefault:"https://api.digitalocean.com"`
+	InventoryToken    vault.Secret `env:"ARCADIA_DO_TOKEN_INVENTORY,unset"`
+	ProvisioningToken vault.Secret `env:"ARCADIA_DO_TOKEN_PROVISIONING,unset"`
+	BillingToken      vault.Secret `env:"ARCADIA_DO_TOKEN_BILLING,unset"`
+
+	Lease   time.Duration `env:"ARCADIA_LEASE" envDefault:"15s"`       // of a claim on a saga
+	Horizon time.Duration `env:"ARCADIA_DO_HORIZON" envDefault:"180s"` // how late a list may show what happened
+	Settle  time.Duration `env:"ARCADIA_DO_SETTLE"`                    // how late a sent request may be carried out; default Horizon
+	Poll    time.Duration `env:"ARCADIA_DO_POLL" envDefault:"5s"`      // between two looks at an action
+
+	URL    string       `env:"ARCADIA_URL"` // of a server, for the command line
+	APIKey vault.Secret `env:"ARCADIA_API_KEY,unset"`
+}
+
+// account is our name for the one account that there is at present.
+const account = "default"
+
+// ReadConfig reads the environment, and takes the tokens out of it: what this
+// process starts does not inherit them.
+func ReadConfig() (Config, error) {
+	c, err := env.ParseAsWithOptions[Config](env.Options{FuncMap: map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[vault.Secret](): func(text string) (any, error) { return vault.NewSecret(strings.TrimSpace(text)), nil },
+	}})
+	if err != nil {
+		return c, unreadable(err)
+	}
+	if c.Settle == 0 {
+		c.Settle = c.Horizon
+	}
+	for name, d := range map[string]time.Duration{
+		"ARCADIA_LEASE": c.Lease, "ARCADIA_DO_HORIZON": c.Horizon, "ARCADIA_DO_SETTLE": c.Settle, "ARCADIA_DO_POLL": c.Poll,
+	} {
+		if d < time.Millisecond {
+			return c, fault.New(fault.Invalid, "%s must be longer than nothing, as 5s or 300ms.", name)
+		}
+	}
+	return c, nil
+}
+
+// unreadable names the setting that could not be read, and not what it holds.
+func unreadable(err error) error {
+	var bad env.ParseError
+	if errors.As(err, &bad) {
+		if f, ok := reflect.TypeFor[Config]().FieldByName(bad.Name); ok {
+			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+			return fault.New(fault.Invalid, "%s is not a duration: write it as 5s, 300ms or 2m.", name)
+		}
+	}
+	return fmt.Errorf("read the environment: %w", err)
+}
+
+// at lays a command's flags over the environment.
+func (c Config) at(p cli.Place) Config {
+	if p.URL != "" {
+		c.URL = p.URL
+	} else if p.DataDir != "" || p.Database != "" {
+		c.URL = "" // who names a place means that one
+	}
+	if p.DataDir != "" {
+		c.DataDir = p.DataDir
+	}
+	if p.Database != "" {
+		c.DatabaseURL = p.Database
+	}
+	return c
+}
+
+// resolved fills in where things are.
+func (c Config) resolved() (Config, error) {
+	if c.DataDir == "" {
+		dir, err := defaultDataDir()
+		if err != nil {
+			return c, err
+		}
+		c.DataDir = dir
+	}
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		return c, err
+	}
+	c.DataDir = dir
+	if c.DatabaseURL == "" {
+		c.DatabaseURL = "sqlite://" + filepath.Join(dir, "arcadia.db")
+	}
+	return c, nil
+}
+
+func defaultDataDir() (string, error) {
+	if data := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(data) {
+		return filepath.Join(data, "arcadia"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fault.New(fault.Invalid, "There is no home directory to keep data in: say where with ARCADIA_DATA_DIR or --data-dir.")
+	}
+	return filepath.Join(home, ".local", "share", "arcadia"), nil
+}
+
+// sqliteFile is the file of an embedded database, and empty for PostgreSQL.
+func (c Config) sqliteFile() string {
+	file, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://")
+	if !ok {
+		return ""
+	}
+	return file
+}
+
+// held is the directory whose lock says who may open the embedded database: the
+// database's own, so that two data directories cannot share one file.
+func (c Config) held() string { return filepath.Dir(c.sqliteFile()) }
+
+// database names the database without a password.
+func (c Config) database() string {
+	if file := c.sqliteFile(); file != "" {
+		return file
+	}
+	u, err := url.Parse(c.DatabaseURL)
+	if err != nil {
+		return "the database"
+	}
+	return u.Redacted()
+}
+
+// margin is how long before a lease ends its owner stops. A request to
+// DigitalOcean is over in that time.
+func (c Config) margin() time.Duration { return c.Lease / 3 }
+
+func (c Config) requestTimeout() time.Duration { return min(digitalocean.DefaultTimeout, c.margin()) }
+
+// tokens are the tokens that the environment gave, by purpose.
+func (c Config) tokens() map[digitalocean.Purpose]vault.Secret {
+	given := map[digitalocean.Purpose]vault.Secret{}
+	for p, t := range map[digitalocean.Purpose]vault.Secret{
+		digitalocean.Inventory: c.InventoryToken, digitalocean.Provisioning: c.ProvisioningToken, digitalocean.Billing: c.BillingToken,
+	} {
+		if !t.IsZero() {
+			given[p] = t
+		}
+	}
+	return given
+}
+
+// checkAddr refuses what is not an address of this machine alone: whoever can
+// reach the port can do everything, until log-in exists.
+func checkAddr(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fault.New(fault.Invalid, "%q is no address to listen at: write a host and a port, as 127.0.0.1:4000.", addr)
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+		return fault.New(fault.Invalid, "Arcadia listens only at addresses of this machine, as 127.0.0.1:4000, and not at %q: "+
+			"there is no log-in yet, and whoever reaches the port may do everything.", addr)
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+// Package cli is the command line. It reads arguments, calls one verb of the REST
+// API through package client, and shows the answer: tables and sentences for
+// people, JSON for programs. Whether a server answers, or this process opens the
+// data directory and runs the engine itself, it does not know: package app gives
+// it the connection.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// A Place says where the data are that a command is about. Empty fields leave it
+// to the environment.
+type Place struct {
+	URL      string // of a server
+	DataDir  string
+	Database string // sqlite:///… or postgres://…
+	Log      *slog.Logger
+}
+
+// A Connection is a server that answers: another process, or this one.
+type Connection struct {
+	Client   *client.Client
+	Embedded bool         // this process is the server, for as long as the connection is open
+	Close    func() error // ends what this process serves
+}
+
+// A Demonstration is a simulated cloud with a droplet, and a server of its own.
+type Demonstration struct {
+	Connection
+	Droplet string // its name
+}
+
+// Serving says how the server runs.
+type Serving struct {
+	Addr  string // host and port; empty leaves it to the environment
+	Role  string // "all", "web" or "worker"
+	Ready func(url string)
+}
+
+// A Host is what the commands ask of the process that they run in.
+type Host struct {
+	Version string
+
+	// Connect finds who serves the place, or serves it by itself; drive says
+	// that it then runs sagas too.
+	Connect func(ctx context.Context, p Place, drive bool) (*Connection, error)
+	Serve   func(context.Context, Place, Serving) error
+	Demo    func(context.Context, *slog.Logger) (*Demonstration, error)
+	Migrate func(context.Context, Place) (applied int, where string, err error)
+	Checks  func(context.Context, Place) []client.Check
+}
+
+// Streams are a process's three.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// The exit codes that scripts can trust.
+const (
+	exitDone       = 0 // completed; for smoke: rolled back, and nothing left over
+	exitFailed     = 1 // anything else
+	exitUsage      = 2
+	exitRolledBack = 3
+	exitStuck      = 4
+)
+
+// An exit ends the process with a code and without a word: all is said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// A usage error is in what was typed.
+type usage struct{ error }
+
+type commands struct {
+	JSON    bool   `name:"json" help:"Print JSON, for programs."`
+	Verbose bool   `short:"v" help:"Log what happens to standard error."`
+	URL     string `name:"url" placeholder:"URL" help:"The server to talk to ($$ARCADIA_URL)."`
+	DataDir string `name:"data-dir" placeholder:"DIR" help:"Where the data are ($$ARCADIA_DATA_DIR)."`
+	DB      string `name:"db" placeholder:"URL" help:"The database: sqlite:///path or postgres://… ($$ARCADIA_DATABASE_URL)."`
+
+	Smoke    smokeCommand    `cmd:"" help:"Take a snapshot, fail on purpose, and prove that nothing is left over."`
+	Snapshot snapshotCommand `cmd:"" help:"Take a snapshot of a droplet."`
+	Saga     sagaCommand     `cmd:"" help:"Look at sagas and act on them."`
+	Token    tokenCommand    `cmd:"" help:"Keep the tokens of DigitalOcean."`
+	Serve    serveCommand    `cmd:"" help:"Run the server: REST API, sagas, schedules."`
+	Dosim    dosimCommand    `cmd:"" help:"Run a simulated DigitalOcean to try things with."`
+	Doctor   doctorCommand   `cmd:"" help:"Check that everything is in place."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema up to date."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+}
+
+const about = `Durable operations at DigitalOcean that either complete or undo themselves.
+
+Without a server a command opens the data directory and does its work itself. Try it, with nothing set up: arcadia smoke --demo`
+
+// Run runs one command line, without the program's name, and returns the code to
+// exit with.
+func Run(ctx context.Context, h Host, s Streams, args []string) int {
+	var c commands
+	helped := false
+	parser, err := kong.New(&c,
+		kong.Name("arcadia"), kong.Description(about), kong.Writers(s.Out, s.Err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Exit(func(int) { helped = true }),
+	)
+	if err != nil {
+		panic(err) // the grammar above is wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitDone
+	}
+	r := &runner{host: h, Streams: s, json: c.JSON || asksForJSON(args)}
+	if err == nil {
+		r.log = slog.New(slog.DiscardHandler)
+		if c.Verbose {
+			r.log = slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		}
+		r.place = Place{URL: c.URL, DataDir: c.DataDir, Database: c.DB, Log: r.log}
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		err = parsed.Run(r)
+	} else {
+		err = usage{err}
+	}
+	return r.report(ctx, err)
+}
+
+// asksForJSON looks for the flag where a command line could not be read.
+func asksForJSON(args []string) bool {
+	for _, a := range args {
+		if a == "--json" {
+			return true
+		}
+	}
+	return false
+}
+
+// A runner is what a command runs with.
+type runner struct {
+	Streams
+	host  Host
+	place Place
+	json  bool
+	log   *slog.Logger
+}
+
+// report says what went wrong, in one sentence, and returns the code to exit with.
+func (r *runner) report(ctx context.Context, err error) int {
+	var (
+		code exit
+		bad  usage
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &bad):
+		r.complain(problemOf(fault.Invalid, strings.TrimRight(upperFirst(bad.Error()), ".")+". See arcadia --help."))
+		return exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		r.complain(problemOf(fault.Unavailable, "Interrupted."))
+		return exitFailed
+	}
+	p := asProblem(err)
+	r.log.Debug("command failed", "err", err)
+	r.complain(p)
+	if p.Code == string(fault.Invalid) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func (r *runner) complain(p client.Problem) {
+	if r.json {
+		_ = json.NewEncoder(r.Err).Encode(p) // nobody is left to tell
+		return
+	}
+	fmt.Fprintf(r.Err, "arcadia: %s\n", p.Detail)
+}
+
+func problemOf(k fault.Kind, detail string) client.Problem {
+	return client.Problem{Type: "about:blank", Title: strings.ReplaceAll(string(k), "_", " "), Code: string(k), Detail: detail}
+}
+
+// asProblem is any error as a refusal. What is no fault shows as it is: whoever
+// runs the command line may know.
+func asProblem(err error) client.Problem {
+	var p *client.Problem
+	if errors.As(err, &p) {
+		return *p
+	}
+	var gone *client.UnreachableError
+	if errors.As(err, &gone) {
+		return problemOf(fault.Unavailable, gone.Error()+" Is ARCADIA_URL right, and arcadia serve running?")
+	}
+	var address *client.AddressError
+	if errors.As(err, &address) {
+		return problemOf(fault.Invalid, address.Error())
+	}
+	if k := fault.KindOf(err); k != fault.Internal {
+		p := problemOf(k, fault.Message(err))
+		p.Code = fault.Code(err)
+		return p
+	}
+	p2 := problemOf(fault.Internal, err.Error())
+	p2.Status = http.StatusInternalServerError
+	return p2
+}
+
+// print writes v as JSON.
+func (r *runner) print(v any) error {
+	e := json.NewEncoder(r.Out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// say writes a line for people.
+func (r *runner) say(format string, args ...any) { fmt.Fprintf(r.Out, format+"\n", args...) }
+
+// isTerminal reports whether a stream is a person's.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+type dosimCommand struct {
+	Addr      string  `default:"127.0.0.1:4010" placeholder:"HOST:PORT" help:"Where DigitalOcean's API listens (${default})."`
+	AdminAddr string  `default:"127.0.0.1:4011" placeholder:"HOST:PORT" help:"Where its clock, faults and truth are (${default})."`
+	Seed      uint64  `default:"1" help:"Decides ids and every chance: the same seed, the same cloud."`
+	Speed     float64 `default:"1" help:"How fast its clock runs: at 20 a snapshot takes 3 s instead of a minute."`
+	Empty     bool    `help:"Begin without the droplet web-1."`
+}
+
+// Run simulates DigitalOcean until it is told to stop.
+func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
+	clock := dosim.NewClock(dosim.Real)
+	if c.Speed != 1 {
+		if err := clock.SetSpeed(c.Speed); err != nil {
+			return usage{err}
+		}
+	}
+	sim := dosim.New(dosim.Options{Seed: c.Seed, Clock: clock, Logger: r.log})
+	defer sim.Close()
+	api, err := listenLoopback(ctx, "--addr", c.Addr)
+	if err != nil {
+		return err
+	}
+	admin, err := listenLoopback(ctx, "--admin-addr", c.AdminAddr)
+	if err != nil {
+		return errors.Join(err, api.Close())
+	}
+	droplet := ""
+	if !c.Empty {
+		droplet = "web-1"
+		sim.SeedDroplet(dosim.SeedDroplet{Name: droplet})
+	}
+	c.introduce(r, "http://"+api.Addr().String(), "http://"+admin.Addr().String(), droplet)
+	return serveUntil(ctx, r.log, map[net.Listener]http.Handler{api: sim.API(), admin: sim.Admin()}, sim.Close)
+}
+
+func (c *dosimCommand) introduce(r *runner, api, admin, droplet string) {
+	if r.json {
+		_ = r.print(map[string]string{"url": api, "admin_url": admin, "droplet": droplet}) // serving goes on without a reader
+		return
+	}
+	r.say(`A simulated DigitalOcean:  %s
+Its clock, faults, truth:  %s
+`, api, admin)
+	if droplet != "" {
+		r.say(`It has one droplet, %s. Any token that begins with dop_v1_ is accepted. In another terminal:
+
+  export ARCADIA_DO_API_URL=%s ARCADIA_DO_TOKEN_PROVISIONING=dop_v1_any
+  arcadia smoke --droplet %s
+`, droplet, api, droplet)
+	}
+	r.say("It forgets everything when it stops: Ctrl-C.")
+}
+
+// listenLoopback listens on an address of this machine only.
+func listenLoopback(ctx context.Context, flag, addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, usage{fault.New(fault.Invalid, "%s must be a host and a port, as 127.0.0.1:4010, not %q", flag, addr)}
+	}
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return nil, usage{fault.New(fault.Invalid, "%s must be an address of this machine alone, as 127.0.0.1:4010: the simulator lets everybody in", flag)}
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "Cannot listen at %s: %v. Is it running already? Another port: %s.", addr, cause(err), flag)
+	}
+	return l, nil
+}
+
+// cause is the innermost error.
+func cause(err error) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
+}
+
+// stopTime bounds how long requests may take to end once the process is to stop.
+const stopTime = 3 * time.Second
+
+// serveUntil serves until ctx is done or a server fails. release lets go of
+// requests that would not end by themselves.
+func serveUntil(ctx context.Context, log *slog.Logger, on map[net.Listener]http.Handler, release func()) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var running sync.WaitGroup
+	var servers []*http.Server
+	for l, h := range on {
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+		servers = append(servers, s)
+		running.Go(func() {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				stop(err)
+			}
+		})
+	}
+	<-ctx.Done()
+	release()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	for _, s := range servers {
+		if s.Shutdown(ending) != nil {
+			_ = s.Close() // what hangs is cut off
+		}
+	}
+	running.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/arcadia-cloud/arcadia/client"
+)
+
+// follow shows a saga until it rests: drawn over on a terminal, a line for each
+// change elsewhere, nothing where JSON is asked for. It returns the saga as it rests.
+func (s *session) follow(ctx context.Context, id string) (last client.Saga, err error) {
+	show := s.r.watcher()
+	defer show.end()
+	err = s.read(ctx, func(c *client.Client) (err error) {
+		last, err = c.Watch(ctx, id, show.saga)
+		return err
+	})
+	return last, err
+}
+
+// A watcher shows a saga as it changes.
+type watcher interface {
+	saga(client.Saga)
+	end()
+}
+
+func (r *runner) watcher() watcher {
+	f, ok := r.Out.(*os.File)
+	switch {
+	case r.json:
+		return silent{}
+	case ok && isTerminal(f):
+		return newScreen(f)
+	}
+	return &printer{w: r.Out}
+}
+
+type silent struct{}
+
+func (silent) saga(client.Saga) {}
+func (silent) end()             {}
+
+// A printer writes a line for each change, for logs and pipes.
+type printer struct {
+	w    io.Writer
+	last string
+}
+
+func (p *printer) saga(s client.Saga) {
+	if p.last == "" {
+		fmt.Fprintf(p.w, "%s  %s, %s\n", clock(time.Now()), s.ID, nameOf(s))
+	}
+	if now := line(s); now != p.last {
+		p.last = now
+		fmt.Fprintf(p.w, "%s  %s\n", clock(time.Now()), now)
+	}
+}
+
+func (p *printer) end() { fmt.Fprintln(p.w) }
+
+// A screen draws the ledger over itself, each time that the saga changes and
+// twice a second, so that times and countdowns move.
+type screen struct {
+	f    *os.File
+	pen  pen
+	stop chan struct{}
+	done sync.WaitGroup
+
+	mu    sync.Mutex
+	last  *client.Saga
+	lines int // drawn, to be drawn over
+}
+
+const redraw = 500 * time.Millisecond
+
+func newScreen(f *os.File) *screen {
+	s := &screen{f: f, pen: penFor(f), stop: make(chan struct{})}
+	s.done.Go(func() {
+		tick := time.NewTicker(redraw)
+		defer tick.Stop()
+		for {
+			select {
+			case <-s.stop:
+				return
+			case <-tick.C:
+				s.draw(nil)
+			}
+		}
+	})
+	return s
+}
+
+func (s *screen) saga(of client.Saga) { s.draw(&of) }
+
+// end takes the drawing away: what comes after shows the saga as it rests.
+func (s *screen) end() {
+	close(s.stop)
+	s.done.Wait()
+	s.clear()
+}
+
+func (s *screen) draw(of *client.Saga) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if of != nil {
+		s.last = of
+	}
+	if s.last == nil {
+		return
+	}
+	s.clear()
+	width, _, err := term.GetSize(int(s.f.Fd()))
+	if err != nil || width <= 0 {
+		width = 80
+	}
+	for text := range strings.Lines(ledger(s.pen, *s.last, time.Now())) {
+		fmt.Fprintln(s.f, cut(strings.TrimSuffix(text, "\n"), width))
+		s.lines++
+	}
+}
+
+func (s *screen) clear() {
+	if s.lines > 0 {
+		fmt.Fprintf(s.f, "\x1b[%dA\x1b[J", s.lines)
+	}
+	s.lines = 0
+}
+
+// cut shortens a line to what a terminal of this width shows in one row. Escape
+// sequences take no place.
+func cut(text string, width int) string {
+	shown, escape := 0, false
+	for i, c := range text {
+		switch {
+		case c == '\x1b':
+			escape = true
+		case escape:
+			escape = c != 'm'
+		default:
+			if shown++; shown > width {
+				return text[:i-lastRune(text[:i])] + "…\x1b[0m"
+			}
+		}
+	}
+	return text
+}
+
+// lastRune is how many bytes the last rune of text has.
+func lastRune(text string) int {
+	_, n := utf8.DecodeLastRuneInString(text)
+	return n
+}

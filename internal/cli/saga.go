@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/id"
+)
+
+type sagaCommand struct {
+	List  sagaListCommand  `cmd:"" help:"List sagas, the newest first."`
+	Show  sagaShowCommand  `cmd:"" help:"Show a saga's step ledger."`
+	Watch sagaWatchCommand `cmd:"" help:"Show a saga's step ledger as it changes, until it rests."`
+
+	Start        actCommand      `cmd:"" help:"Start a saga that was only created."`
+	Pause        actCommand      `cmd:"" help:"Let a saga rest at its next boundary."`
+	Resume       actCommand      `cmd:"" help:"Let a paused saga go on."`
+	Cancel       actCommand      `cmd:"" help:"Turn a saga back: it undoes what it did."`
+	Retry        actCommand      `cmd:"" help:"Try the step of a stuck saga again, or let a waiting one look now."`
+	Skip         skipCommand     `cmd:"" help:"Pass over the step at hand."`
+	MarkDone     markDoneCommand `cmd:"" help:"Say that you made the step at hand true."`
+	ForceRelease actCommand      `cmd:"" help:"Take a saga from an owner that you know is dead."`
+}
+
+// A sagaRef is a saga's id, checked before anything is asked.
+type sagaRef struct {
+	ID string `arg:"" name:"saga" help:"The saga's id: saga_ and 32 hexadecimal digits."`
+}
+
+// AfterApply checks the id.
+func (s *sagaRef) AfterApply() error { return id.Check("saga", s.ID) }
+
+type sagaListCommand struct {
+	State   string `placeholder:"STATE" help:"Only sagas in this state, such as stuck."`
+	Kind    string `placeholder:"KIND" help:"Only sagas of this kind, such as snapshot_droplet."`
+	Subject string `placeholder:"URN" help:"Only sagas of this subject, such as do:droplet:1."`
+	Limit   int    `default:"50" help:"How many, 1 to 200."`
+	Cursor  string `placeholder:"NEXT" help:"Where the page before ended."`
+}
+
+// Run lists sagas.
+func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
+	var page client.SagaPage
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		page, err = cl.Sagas(ctx, client.SagaFilter{State: c.State, Kind: c.Kind, Subject: c.Subject, Limit: c.Limit, Cursor: c.Cursor})
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(page)
+	case len(page.Items) == 0:
+		r.say("There are no such sagas. Start one with: arcadia snapshot DROPLET")
+		return nil
+	}
+	rows, now := [][]string{}, time.Now()
+	for _, s := range page.Items {
+		glyph, _ := lookOf(s.State)
+		span := "–"
+		if s.StartedAt != nil {
+			end := now
+			if s.FinishedAt != nil {
+				end = s.FinishedAt.Time
+			}
+			span = took(end.Sub(s.StartedAt.Time))
+		}
+		rows = append(rows, []string{s.ID, glyph + " " + words(s.State), s.Kind, strings.Join(s.Subjects, ", "), ago(&s.CreatedAt, now), span})
+	}
+	if err := table(r.Out, "SAGA|STATE|KIND|SUBJECT|CREATED|TOOK", rows); err != nil {
+		return err
+	}
+	if page.Next != nil {
+		r.say("\nThere are more: --cursor %s", *page.Next)
+	}
+	return nil
+}
+
+type sagaShowCommand struct {
+	sagaRef
+	Events bool `help:"Show everything that happened to it instead."`
+}
+
+// Run shows a saga.
+func (c *sagaShowCommand) Run(ctx context.Context, r *runner) error {
+	if c.Events {
+		return c.events(ctx, r)
+	}
+	var s client.Saga
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		s, err = cl.Saga(ctx, c.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.show(s)
+}
+
+func (c *sagaShowCommand) events(ctx context.Context, r *runner) error {
+	var events []client.Event
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		events, err = cl.SagaEvents(ctx, c.ID, 0)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(client.List[client.Event]{Items: append([]client.Event{}, events...)})
+	}
+	rows := [][]string{}
+	for _, e := range events {
+		detail := string(e.Detail)
+		if detail == "{}" || detail == "null" {
+			detail = ""
+		}
+		rows = append(rows, []string{fmt.Sprint(e.Seq), e.At.UTC().Format("2006-01-02 15:04:05.000"), e.Type, deref(e.Step), deref(e.Actor), detail})
+	}
+	return table(r.Out, "SEQ|AT (UTC)|EVENT|STEP|BY|DETAIL", rows)
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return "–"
+	}
+	return *s
+}
+
+type sagaWatchCommand struct{ sagaRef }
+
+// Run watches a saga. Without a server this process drives it meanwhile.
+func (c *sagaWatchCommand) Run(ctx context.Context, r *runner) (err error) {
+	s, err := r.connect(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.finish(ctx, c.ID)
+}
+
+// What every verb of an operator takes.
+type actFlags struct {
+	sagaRef
+	Reason string `short:"r" placeholder:"WHY" help:"Why; it is kept in the saga's events."`
+	Wait   bool   `short:"w" help:"Wait until the saga rests. Without a server it always does."`
+}
+
+type actCommand struct{ actFlags }
+
+// Run does the verb that the command is named after.
+func (c *actCommand) Run(ctx context.Context, r *runner, k *kong.Context) error {
+	return r.act(ctx, c.actFlags, client.Verb(k.Selected().Name), client.Act{Reason: c.Reason})
+}
+
+type skipCommand struct {
+	actFlags
+	Step string `placeholder:"STEP" help:"The step that you mean; refused when the saga is at another."`
+}
+
+// Run passes over the step at hand.
+func (c *skipCommand) Run(ctx context.Context, r *runner) error {
+	return r.act(ctx, c.actFlags, client.Skip, client.Act{Reason: c.Reason, Step: c.Step})
+}
+
+type markDoneCommand struct {
+	actFlags
+	Step   string `placeholder:"STEP" help:"The step that you mean; refused when the saga is at another."`
+	Output string `placeholder:"JSON" help:"An object whose fields are laid over the saga's state."`
+}
+
+// Run marks the step at hand as done.
+func (c *markDoneCommand) Run(ctx context.Context, r *runner) error {
+	a := client.Act{Reason: c.Reason, Step: c.Step}
+	if c.Output != "" {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(c.Output), &object); err != nil {
+			return usage{fmt.Errorf("--output must be a JSON object: %w", err)}
+		}
+		a.Output = json.RawMessage(c.Output)
+	}
+	return r.act(ctx, c.actFlags, client.MarkDone, a)
+}
+
+// act does a verb. Where this process is the server, nobody would move the saga
+// after it: so it stays until the saga rests.
+func (r *runner) act(ctx context.Context, f actFlags, v client.Verb, a client.Act) (err error) {
+	s, err := r.connect(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var after client.Saga
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		after, err = cl.ActOn(ctx, f.ID, v, a)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if f.Wait || s.conn.Embedded {
+		return s.finish(ctx, f.ID)
+	}
+	return r.show(after)
+}
