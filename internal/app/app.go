@@ -85,7 +85,10 @@ func (a *App) hold(context.Context) (err error) {
 	if !filepath.IsAbs(a.config.sqliteFile()) {
 		return fault.New(fault.Invalid, "ARCADIA_DATABASE_URL must name a file by its whole path, as sqlite:///var/lib/arcadia/arcadia.db.")
 	}
-	if a.dir, err = datadir.Open(a.config.held()); err != nil {
+	if a.dir, err = datadir.Hold(a.config.held()); err != nil {
+		if fault.KindOf(err) == fault.Conflict {
+			err = fault.WithCode(err, inUse)
+		}
 		return err
 	}
 	a.opened = append(a.opened, a.dir.Close)
@@ -112,6 +115,9 @@ func (a *App) openVault(context.Context) (err error) {
 	a.vault, err = vault.Open(filepath.Join(a.config.DataDir, keyFileName))
 	return err
 }
+
+// inUse is the code of the refusal to open a directory that another process holds.
+const inUse = "data_directory_in_use"
 
 // makeDir makes a directory that only its owner can look into.
 func makeDir(dir string) error {

@@ -37,20 +37,15 @@ func (p *Process) Connect(ctx context.Context, at cli.Place, drive bool) (*cli.C
 	}
 	deadline := time.Now().Add(holderTime)
 	for {
+		if conn := p.holder(ctx, c); conn != nil {
+			return conn, nil
+		}
 		a, err := Open(ctx, c, p.version, at.Log)
 		if err == nil {
 			return p.embed(ctx, a, drive)
 		}
-		var held *datadir.HeldError
-		if !errors.As(err, &held) {
+		if fault.Code(err) != inUse || time.Now().After(deadline) {
 			return nil, err
-		}
-		if conn, ok := p.holder(ctx, held); ok {
-			return conn, nil
-		}
-		if time.Now().After(deadline) {
-			return nil, fault.Wrap(fault.Conflict, err,
-				"Process %d holds %s and does not answer. Wait until it has ended, or stop it.", held.PID, c.held())
 		}
 		if err := pause(ctx, holderPause); err != nil {
 			return nil, err
@@ -77,26 +72,35 @@ func (p *Process) remote(url, key string) (*cli.Connection, error) {
 	return &cli.Connection{Client: c, Close: func() error { return nil }}, nil
 }
 
-// holder connects to the process that holds the data directory, if it answers.
-func (p *Process) holder(ctx context.Context, held *datadir.HeldError) (*cli.Connection, bool) {
-	if held.Address == "" {
-		return nil, false
+// holder connects to the process that holds the data directory; nil when there is
+// none, or none that answers.
+func (p *Process) holder(ctx context.Context, c Config) *cli.Connection {
+	if c.sqliteFile() == "" {
+		return nil
 	}
-	conn, err := p.remote(held.Address, "")
-	if err != nil {
-		return nil, false
+	addr, held, err := datadir.Holder(c.held())
+	if err != nil || !held || addr == "" {
+		return nil // opening the directory says why
 	}
+	url := "http://" + addr
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, held.Address+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/healthz", nil)
 	if err != nil {
-		return nil, false
+		return nil
 	}
 	res, err := (&http.Client{}).Do(req)
 	if err != nil {
-		return nil, false
+		return nil
 	}
-	return conn, res.Body.Close() == nil && res.StatusCode == http.StatusOK
+	if res.Body.Close() != nil || res.StatusCode != http.StatusOK {
+		return nil
+	}
+	conn, err := p.remote(url, "")
+	if err != nil {
+		return nil
+	}
+	return conn
 }
 
 // embed serves a at a port of this machine: this command uses it, and any other
@@ -153,7 +157,7 @@ func (p *Process) Migrate(ctx context.Context, at cli.Place) (applied int, where
 		log = slog.New(slog.DiscardHandler)
 	}
 	a, err := Open(ctx, c, p.version, log)
-	if errors.As(err, new(*datadir.HeldError)) {
+	if fault.Code(err) == inUse {
 		return 0, c.database(), nil
 	}
 	if err != nil {

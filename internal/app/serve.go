@@ -82,7 +82,7 @@ func (a *App) run(ctx context.Context, l net.Listener, role Role, ready func(url
 		url = "http://" + l.Addr().String()
 		duties["http"] = func(ctx context.Context) error { return a.answer(ctx, l) }
 		if a.dir != nil {
-			if err := a.dir.SetAddress(url); err != nil {
+			if err := a.dir.Announce(l.Addr().String()); err != nil {
 				return err
 			}
 		}
