@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -44,4 +45,17 @@ func openPool(config *pgx.ConnConfig, conns int) *sql.DB {
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	return pool
+}
+
+// PgxPool opens a further pool on PostgreSQL with at most so many connections,
+// for River's workers alone: they listen, which database/sql cannot. The caller
+// closes it before the DB.
+func (d *DB) PgxPool(ctx context.Context, conns int32) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(d.pgConfig.ConnString())
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig = d.pgConfig.Copy()
+	config.MaxConns = conns
+	return pgxpool.NewWithConfig(ctx, config)
 }
