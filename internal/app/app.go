@@ -17,6 +17,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/datadir"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/jobs"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/schema"
@@ -39,6 +40,7 @@ type App struct {
 	clouds       *clouds
 	engine       *saga.Engine
 	provisioning *provisioning.Service
+	jobs         *jobs.Jobs
 	api          *api.API
 	migrated     int
 
@@ -59,7 +61,7 @@ func Open(ctx context.Context, c Config, version string, log *slog.Logger) (a *A
 			a = nil
 		}
 	}()
-	for _, build := range []func(context.Context) error{a.hold, a.openDatabase, a.openVault, a.buildServices} {
+	for _, build := range []func(context.Context) error{a.hold, a.openDatabase, a.openVault, a.buildServices, a.buildSchedules} {
 		if err := build(ctx); err != nil {
 			return a, err
 		}
@@ -170,6 +172,10 @@ const (
 	All    Role = "all"
 	Web    Role = "web"
 	Worker Role = "worker"
+
+	// A process that runs one command of the command line answers requests and
+	// runs sagas, for as long as the command takes.
+	command Role = "command"
 )
 
 // duties are what runs beside the answering of requests, by role. Each returns
@@ -178,6 +184,12 @@ func (a *App) duties(r Role) map[string]func(context.Context) error {
 	duties := map[string]func(context.Context) error{}
 	if r != Worker {
 		duties["feed"] = func(ctx context.Context) error { a.api.Follow(ctx); return nil }
+	}
+	switch r {
+	case All, Worker:
+		duties["schedules"] = a.schedules
+	case command:
+		duties["sweep"] = a.sweepOnce
 	}
 	if r != Web {
 		duties["sagas"] = a.engine.Serve

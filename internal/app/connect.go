@@ -112,7 +112,7 @@ func (p *Process) embed(ctx context.Context, a *App, drive bool) (*cli.Connectio
 	}
 	role := Web
 	if drive {
-		role = All
+		role = command
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)

@@ -88,6 +88,8 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 // A usage error is in what was typed.
 type usage struct{ error }
 
+func (u usage) Unwrap() error { return u.error }
+
 type commands struct {
 	JSON    bool   `name:"json" help:"Print JSON, for programs."`
 	Verbose bool   `short:"v" help:"Log what happens to standard error."`
@@ -176,7 +178,11 @@ func (r *runner) report(ctx context.Context, err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &bad):
-		r.complain(problemOf(fault.Invalid, strings.TrimRight(upperFirst(bad.Error()), ".")+". See arcadia --help."))
+		what := strings.TrimSuffix(upperFirst(bad.Error()), ".")
+		if strings.HasPrefix(what, "Expected one of") {
+			what = "A command is missing" // kong lists a few of them
+		}
+		r.complain(problemOf(fault.Invalid, what+". See "+helpFor(err)+"."))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		r.complain(problemOf(fault.Unavailable, "Interrupted."))
@@ -189,6 +195,15 @@ func (r *runner) report(ctx context.Context, err error) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// helpFor is the command whose help says how what was typed should be.
+func helpFor(err error) string {
+	var typed *kong.ParseError
+	if errors.As(err, &typed) && typed.Context != nil && typed.Context.Selected() != nil {
+		return strings.TrimSpace(typed.Context.Selected().FullPath()) + " --help"
+	}
+	return "arcadia --help"
 }
 
 func (r *runner) complain(p client.Problem) {

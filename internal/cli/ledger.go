@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,8 +22,10 @@ func ledger(p pen, s client.Saga, now time.Time) string {
 	}
 	for _, step := range s.Steps {
 		glyph, h := lookOf(step.State)
-		fmt.Fprintf(&b, "  %s %-*s  %s", p.in(h, glyph), width, step.Name, p.in(h, fmt.Sprintf("%-12s", words(step.State))))
-		b.WriteString(strings.TrimRight(p.in(dim, "  "+strings.Join(facts(step, now), " · ")), " "))
+		fmt.Fprintf(&b, "  %s %-*s  %s", p.in(h, glyph), width, step.Name, p.in(h, fmt.Sprintf("%-11s", words(step.State))))
+		if more := strings.Join(facts(step, now), " · "); more != "" {
+			b.WriteString("  " + p.in(dim, more))
+		}
 		b.WriteByte('\n')
 		if step.Error != nil {
 			fmt.Fprintf(&b, "    %s\n", step.Error.Message)
@@ -58,12 +62,12 @@ func verdict(p pen, s client.Saga, now time.Time) string {
 		span = " after " + took(s.FinishedAt.Sub(s.StartedAt.Time))
 	}
 	why := ""
-	if s.Error != nil {
-		why = " " + s.Error.Message
+	if s.Error != nil && !slices.ContainsFunc(s.Steps, func(st client.Step) bool { return st.Error != nil && st.Error.Message == s.Error.Message }) {
+		why = " " + s.Error.Message // no step's line says it
 	}
 	switch s.State {
 	case client.Completed:
-		return mark + "Completed" + span + "."
+		return mark + "Completed" + span + "." + made(s)
 	case client.RolledBack:
 		return mark + "Rolled back" + span + ": everything it did is undone." + why
 	case client.Stuck:
@@ -81,6 +85,18 @@ func verdict(p pen, s client.Saga, now time.Time) string {
 		return mark + "Undoing." + why
 	}
 	return mark + upperFirst(words(s.State)) + "."
+}
+
+// made says what a saga leaves behind that somebody wants to find.
+func made(s client.Saga) string {
+	var state struct {
+		SnapshotName string `json:"snapshot_name"`
+		SnapshotID   string `json:"snapshot_id"`
+	}
+	if json.Unmarshal(s.Data, &state) != nil || state.SnapshotID == "" {
+		return ""
+	}
+	return fmt.Sprintf(" The snapshot is %s (%s).", state.SnapshotName, state.SnapshotID)
 }
 
 // in is a countdown.

@@ -73,7 +73,10 @@ func took(d time.Duration) string {
 		size time.Duration
 		name string
 	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
-	if d < 10*time.Second {
+	if d < 50*time.Millisecond {
+		return "< 0.1 s"
+	}
+	if d < 10*time.Second && d%time.Second != 0 {
 		return fmt.Sprintf("%.1f s", max(d, 0).Seconds())
 	}
 	d = d.Round(time.Second)
@@ -98,7 +101,10 @@ func ago(t *client.Time, now time.Time) string {
 	if t == nil {
 		return "–"
 	}
-	return took(now.Sub(t.Time)) + " ago"
+	if d := now.Sub(t.Time); d >= time.Second {
+		return took(d.Truncate(time.Second)) + " ago"
+	}
+	return "just now"
 }
 
 // clock is a time of day with its zone.

@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/jobs"
+)
+
+const (
+	sweepEvery = time.Minute      // looks for sweeps that are due
+	jobsEnd    = 10 * time.Second // for running jobs, once the process is to stop
+)
+
+// sweepArgs is the job that sweeps after sagas with lost answers.
+type sweepArgs struct{}
+
+// Kind is the job's name, for good.
+func (sweepArgs) Kind() string { return "saga_sweep" }
+
+// buildSchedules says what is done on the clock.
+func (a *App) buildSchedules(context.Context) (err error) {
+	if a.jobs, err = jobs.New(a.db, jobs.Options{Logger: a.log}); err != nil {
+		return err
+	}
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[sweepArgs]) error { return a.provisioning.Sweep(ctx) })
+	return a.jobs.Every(sweepEvery, sweepArgs{})
+}
+
+// schedules does what is due on the clock until ctx is done.
+func (a *App) schedules(ctx context.Context) error {
+	if err := a.jobs.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobsEnd)
+	defer cancel()
+	return a.jobs.Stop(ending)
+}
+
+// sweepOnce does what is due now, for a process that does not last.
+func (a *App) sweepOnce(ctx context.Context) error {
+	if err := a.provisioning.Sweep(ctx); err != nil && ctx.Err() == nil {
+		a.log.WarnContext(ctx, "sweep", "err", err) // the next process tries again
+	}
+	return nil
+}
