@@ -27,7 +27,7 @@ type action struct {
 	ListedAt      time.Time `json:"listed_at"`
 	Result        string    `json:"result"`
 	NoCompletedAt bool      `json:"no_completed_at,omitempty"`
-	Seq           int64     `json:"seq"`
+	Seq           int64     `json:"-"` // of the event that started it
 }
 
 func (a *action) urn() string { return "do:action:" + strconv.FormatInt(a.ID, 10) }
@@ -159,7 +159,9 @@ func getAction(c *call) answer {
 	return answer{http.StatusOK, map[string]any{"action": c.distortion(true)(c.view(a))}}
 }
 
-type actionStarted struct{ Action action }
+type actionStarted struct {
+	Action action `json:"action"`
+}
 
 func (ch *actionStarted) name() string { return "action_started" }
 

@@ -239,7 +239,9 @@ func (b createDropletBody) droplet(c *call) (droplet, error) {
 	return droplet{Name: *b.Name, Region: region.Slug, Size: size.Slug, Image: image.ID, Tags: append([]string{}, tags...), Features: features}, nil
 }
 
-type dropletCreated struct{ Droplet droplet }
+type dropletCreated struct {
+	Droplet droplet `json:"droplet"`
+}
 
 func (ch *dropletCreated) name() string { return "droplet_created" }
 

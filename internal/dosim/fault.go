@@ -72,7 +72,7 @@ type Match struct {
 	Method      string    `json:"method,omitempty"`
 	Path        string    `json:"path,omitempty"`        // a glob: * is within one segment, ** is any rest
 	Token       string    `json:"token,omitempty"`       // a glob over the bearer token
-	Nth         int       `json:"nth,omitempty"`         // begins with the nth request that matches the rest
+	Nth         int       `json:"nth,omitempty"`         // begins with the nth request that matches the rest and that the fault can harm
 	Probability float64   `json:"probability,omitempty"` // in (0,1]; 0 means 1
 	From        time.Time `json:"from,omitzero"`         // by the simulator's clock
 	To          time.Time `json:"to,omitzero"`           // exclusive

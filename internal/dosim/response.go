@@ -167,6 +167,7 @@ func (p response) to(ctx context.Context, w http.ResponseWriter, c *call) {
 	if p.cut == cutShort {
 		w.WriteHeader(p.status)
 		_, _ = w.Write(p.body[:len(p.body)/2])
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(p.status)

@@ -151,7 +151,9 @@ func deleteSnapshot(c *call) answer {
 	return answer{status: http.StatusNoContent}
 }
 
-type snapshotTaken struct{ Snapshot snapshot }
+type snapshotTaken struct {
+	Snapshot snapshot `json:"snapshot"`
+}
 
 func (ch *snapshotTaken) name() string { return "snapshot_taken" }
 

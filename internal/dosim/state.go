@@ -119,7 +119,7 @@ func (st state) sim() (*Sim, error) {
 		next.tokens[t.Token] = t
 	}
 	for t, made := range st.Quotas {
-		if !slices.IsSortedFunc(made, time.Time.Compare) {
+		if !slices.IsSortedFunc(append(slices.Clone(made), st.Clock.Now), time.Time.Compare) {
 			return no("a token's requests are out of order")
 		}
 		b := bucket(made)

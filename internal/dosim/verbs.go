@@ -213,11 +213,12 @@ func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
 		panic("dosim: " + err.Error())
 	}
 	d.ID, d.Account, d.CreatedAt = c.newID("droplet"), c.account(), at
-	d.life = life{From: at, Get: at, List: at, Tagged: at}
+	known := at.Add(-maxParam) // long enough for every replica
+	d.life = life{From: at, Get: known, List: known, Tagged: known}
 	s.record(at, &dropletCreated{d})
 	s.record(at, &actionStarted{action{
 		ID: s.newID("action"), Account: d.Account, Droplet: d.ID, Type: "create", Region: d.Region,
-		StartedAt: at, EndsAt: at, ShowsAt: at, ListedAt: at, Result: resultCompleted,
+		StartedAt: at, EndsAt: at, ShowsAt: at, ListedAt: known, Result: resultCompleted,
 	}})
 	return d.ID
 }

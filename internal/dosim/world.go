@@ -50,7 +50,7 @@ func (t *table[T]) add(id int64, thing T) {
 // A life is when a thing is there, and when each way of looking at it shows so.
 // Every instant is fixed when it becomes known; a zero one has not come to be.
 type life struct {
-	Seq    int64     `json:"seq"`             // of the event that made it
+	Seq    int64     `json:"-"`               // of the event that made it
 	From   time.Time `json:"from"`            // it is there
 	Get    time.Time `json:"get"`             // its own address shows it
 	List   time.Time `json:"list"`            // lists show it

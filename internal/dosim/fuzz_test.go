@@ -1,0 +1,150 @@
+package dosim_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+)
+
+// ask serves one request without a socket. A panic of the handler, but the one
+// that cuts a connection, is the test's.
+func ask(h http.Handler, method, target string, body []byte) (w *httptest.ResponseRecorder) {
+	w = httptest.NewRecorder()
+	r, err := http.NewRequest(method, "http://dosim"+target, bytes.NewReader(body))
+	if err != nil {
+		return w // no client could send it
+	}
+	r.Header.Set("Authorization", "Bearer dop_v1_fuzz")
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			panic(p)
+		}
+	}()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// wellFormed fails the test when an answer is neither empty nor JSON, or is an
+// error of ours.
+func wellFormed(t *testing.T, w *httptest.ResponseRecorder) {
+	t.Helper()
+	if body := w.Body.Bytes(); w.Code >= 500 || len(body) > 0 && !json.Valid(body) {
+		t.Errorf("answer %d: %q", w.Code, body)
+	}
+}
+
+func fuzzed() (*dosim.Sim, string) {
+	s := dosim.New(dosim.Options{Seed: 3, Clock: dosim.NewClock(dosim.Stepped), Params: calm()})
+	id := s.SeedDroplet(dosim.SeedDroplet{Tags: []string{"web"}})
+	return s, fmt.Sprintf("/v2/droplets/%d", id)
+}
+
+func FuzzBodies(f *testing.F) {
+	for _, seed := range []string{
+		`{"name":"a","size":"s-1vcpu-1gb","image":"debian-12-x64","region":"nyc3","tags":["a","b"],"ipv6":true}`,
+		`{"name":"a","size":"s-1vcpu-1gb","image":192843022,"region":"nyc"}`, `{"image":{}}`, `{"image":"\""}`,
+		`{"type":"snapshot","name":"x"}`, `{"type":"power_off"}`, `{"type":1}`, `null`, `[]`, `{`, ``, "\x00", `{"name":"\ud800"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s, d := fuzzed()
+		for _, path := range []string{"/v2/droplets", d + "/actions"} {
+			wellFormed(t, ask(s.API(), "POST", path, body))
+		}
+		for _, path := range []string{"/v2/droplets", "/v2/actions", d} {
+			if w := ask(s.API(), "GET", path, nil); w.Code != 200 {
+				t.Errorf("GET %s after %q: %d", path, body, w.Code)
+			}
+		}
+	})
+}
+
+func FuzzQueries(f *testing.F) {
+	for _, seed := range []string{
+		"page=2&per_page=1", "page=99999999999999999999&per_page=-1", "page=2147483647&per_page=200", "tag_name=web", "name=a&type=gpus",
+		"resource_type=volume", "private=true", "type=application&tag_name=", ";", "%", "page=%zz", "a=b&a=c", "page=1&page=2",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		if strings.ContainsAny(query, "#") {
+			return // a fragment stays with the client
+		}
+		s, d := fuzzed()
+		for _, path := range []string{"/v2/droplets", "/v2/images", "/v2/snapshots", "/v2/actions", "/v2/sizes", d + "/actions", d + "/snapshots"} {
+			wellFormed(t, ask(s.API(), "GET", path+"?"+query, nil))
+		}
+		wellFormed(t, ask(s.API(), "GET", "/v2/droplets/"+query, nil))
+		for _, path := range []string{"/requests", "/leaks", "/truth"} {
+			wellFormed(t, ask(s.Admin(), "GET", path+"?"+query, nil))
+		}
+	})
+}
+
+func FuzzAdminBodies(f *testing.F) {
+	for _, seed := range []string{
+		`{"mode":"scaled","speed":20}`, `{"mode":"scaled","speed":1e308}`, `{"seconds":60}`, `{"seconds":1e300}`, `{"action.snapshot":"60s"}`,
+		`{"replicas":"16","lag.replica":"8760h"}`, `{"match":{"method":"POST","path":"**","token":"*","nth":2,"probability":0.5},"kind":"html_504","times":1}`,
+		`{"kind":"reset_commit_late","delay":"1s"}`, `{"account":"other","scopes":["droplet:read"],"expires_at":"2030-01-01T00:00:00Z"}`,
+		`{"version":1,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}}`, `null`, `[]`, `{`, ``,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s, d := fuzzed()
+		for _, to := range []string{"PUT /clock", "POST /clock/advance", "PUT /params", "POST /faults", "POST /tokens", "PUT /state"} {
+			method, path, _ := strings.Cut(to, " ")
+			wellFormed(t, ask(s.Admin(), method, path, body))
+		}
+		for _, f := range s.Faults() {
+			if f.Kind == dosim.Hang || f.Kind == dosim.HangAfter || f.Kind == dosim.Slow {
+				_ = s.DeleteFault(f.ID) // nobody is there to go or to advance the clock
+			}
+		}
+		ask(s.API(), "POST", d+"/actions", []byte(`{"type":"snapshot"}`))
+		ask(s.API(), "GET", "/v2/droplets", nil)
+		wellFormed(t, ask(s.Admin(), "GET", "/truth", nil))
+		wellFormed(t, ask(s.Admin(), "GET", "/state", nil))
+	})
+}
+
+func FuzzStates(f *testing.F) {
+	// Short ones: the fuzzer shortens what it finds interesting, and that takes
+	// it the square of the length.
+	const head = `{"version":1,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"},`
+	s, _ := fuzzed()
+	var exported struct {
+		Events json.RawMessage `json:"events"`
+	}
+	if err := json.Unmarshal(s.Export(), &exported); err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(head + `"seed":3,"events":` + string(exported.Events) + `}`))
+	f.Add([]byte(head + `"late":[{"due":"2025-12-31T23:59:00Z","method":"POST","target":"/v2/droplets","token":"dop_v1_x","body":"e30="}]}`))
+	f.Add([]byte(head + `"tokens":[{"token":"dop_v1_x","account":"a","scopes":["droplet:read"]}],"quotas":{"dop_v1_x":["2025-12-31T23:59:00Z"]}}`))
+	f.Add([]byte(head + `"faults":[{"id":"fault_1","kind":"404_flap","times":2,"seen":1}],"armed":1,"marks":[0]}`))
+	f.Fuzz(func(t *testing.T, state []byte) {
+		s := dosim.New(dosim.Options{Clock: dosim.NewClock(dosim.Stepped)})
+		if s.Import(state) != nil {
+			return
+		}
+		for _, fault := range s.Faults() {
+			_ = s.DeleteFault(fault.ID)
+		}
+		for _, path := range []string{"/v2/droplets", "/v2/droplets?type=gpus", "/v2/images", "/v2/snapshots", "/v2/actions"} {
+			if w := ask(s.API(), "GET", path, nil); w.Code != 200 && w.Code != 401 && w.Code != 403 && w.Code != 429 {
+				t.Errorf("GET %s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		if err := s.Import(s.Export()); err != nil {
+			t.Errorf("what was exported is refused: %v", err)
+		}
+	})
+}
