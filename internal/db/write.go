@@ -60,11 +60,16 @@ func (d *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 // transact runs fns in one transaction and commits it. It returns what they gave
 // to AfterCommit, which the caller runs once it no longer counts as a writer.
 func (d *DB) transact(ctx context.Context, level sql.IsolationLevel, fn func(tx *sql.Tx) error) (after []func(), err error) {
-	tx, err := d.write.BeginTx(ctx, &sql.TxOptions{Isolation: level})
+	conn, err := d.write.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d.hooks.begin(tx)
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: level})
+	if err != nil {
+		return nil, err
+	}
+	d.hooks.begin(tx, conn)
 	committed := false
 	defer func() { // also when fn panics or ends the goroutine
 		hooks := d.hooks.end(tx)
@@ -94,46 +99,65 @@ func (d *DB) transact(ctx context.Context, level sql.IsolationLevel, fn func(tx 
 // that Write or WriteFenced began; any other is a mistake, and panics.
 func (d *DB) AfterCommit(tx *sql.Tx, fn func()) { d.hooks.add(tx, fn) }
 
-// hooks holds what is to run after each open transaction's commit.
+// hooks holds, of each open transaction, its connection and what is to run after
+// its commit.
 type hooks struct {
 	mu sync.Mutex
-	of map[*sql.Tx][]func()
+	of map[*sql.Tx]*open
 }
 
-func (h *hooks) begin(tx *sql.Tx) {
+type open struct {
+	conn  *sql.Conn
+	after []func()
+}
+
+func (h *hooks) begin(tx *sql.Tx, conn *sql.Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.of == nil {
-		h.of = make(map[*sql.Tx][]func())
+		h.of = make(map[*sql.Tx]*open)
 	}
-	h.of[tx] = nil
+	h.of[tx] = &open{conn: conn}
+}
+
+// get finds an open transaction; the caller holds the lock.
+func (h *hooks) get(tx *sql.Tx) *open {
+	o := h.of[tx]
+	if o == nil {
+		panic("db: this transaction is not open, or Write did not begin it")
+	}
+	return o
+}
+
+func (h *hooks) conn(tx *sql.Tx) *sql.Conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.get(tx).conn
 }
 
 func (h *hooks) add(tx *sql.Tx, fn func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	fns, ok := h.of[tx]
-	if !ok {
-		panic("db: AfterCommit with a transaction that is not open, or that Write did not begin")
-	}
-	h.of[tx] = append(fns, fn)
+	o := h.get(tx)
+	o.after = append(o.after, fn)
 }
 
 // take returns what was added since begin or the last take.
 func (h *hooks) take(tx *sql.Tx) []func() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	fns := h.of[tx]
-	h.of[tx] = nil
-	return fns
+	o := h.get(tx)
+	after := o.after
+	o.after = nil
+	return after
 }
 
 func (h *hooks) end(tx *sql.Tx) []func() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	fns := h.of[tx]
+	after := h.of[tx].after
 	delete(h.of, tx)
-	return fns
+	return after
 }
 
 // How long a transaction that lost to others is tried again. The waits double

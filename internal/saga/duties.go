@@ -117,12 +117,8 @@ func (e *Engine) strand(ctx context.Context, r record) error {
 		c.rec.Error = errorOf(fault.New(fault.Conflict, "No running node knows every step of saga kind %s. Start one that does, then retry the saga.", r.Kind))
 		c.rest(Stuck, time.Time{}, "")
 		c.event("stuck", "", c.rec.Error)
-		_, lastSeq, err := write(ctx, tx, r, c.rec, dueMay, "", 0, len(c.events))
-		if err != nil {
-			return err
-		}
-		c.rec.Rev++
-		return e.writeRest(ctx, tx, c, lastSeq)
+		_, err := e.writeChange(ctx, tx, c, rowWrite{prev: r, guard: dueMay})
+		return err
 	})
 }
 
@@ -234,14 +230,13 @@ func (e *Engine) SweepDone(ctx context.Context, w Sweep, removed []string) error
 		if _, err := tx.ExecContext(ctx, `UPDATE saga_sweeps SET done_at = `+db.Now+` WHERE saga_id = $1 AND turn = $2`, w.Saga.ID, w.Turn); err != nil {
 			return err
 		}
-		var lastSeq int64
-		if err := tx.QueryRowContext(ctx, `UPDATE sagas SET last_seq = last_seq + 1 WHERE id = $1 RETURNING last_seq`, w.Saga.ID).Scan(&lastSeq); err != nil {
+		if err := numberEvent(ctx, tx, w.Saga.ID); err != nil {
 			return err
 		}
 		detail, err := json.Marshal(map[string]any{"turn": w.Turn, "removed": removed})
 		if err != nil {
 			return err
 		}
-		return putEvents(ctx, tx, record{Saga: w.Saga}, lastSeq, []Event{{Type: "swept", At: e.now(), Detail: detail}})
+		return run(ctx, tx, eventsStatement(record{Saga: w.Saga}, []Event{{Type: "swept", At: e.now(), Detail: detail}}))
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,6 +80,7 @@ type Engine struct {
 	stopping atomic.Bool
 	owners   sync.Map // ID -> *owner, the sagas that this engine drives
 	changed  *topic   // told after every commit of this engine
+	rests    rests    // told of the sagas that this engine brings to rest
 	stats    stats
 }
 
@@ -92,7 +94,7 @@ func New(d *db.DB, o Options, kinds ...Registrable) (*Engine, error) {
 	e := &Engine{
 		db: d, o: o, kinds: map[string]*definition{}, node: rand.Text(),
 		hints: make(chan record, 4*o.Workers), wake: make(chan struct{}, 1), slots: make(chan struct{}, o.Workers),
-		changed: newTopic(),
+		changed: newTopic(), rests: rests{waiting: map[ID][]chan Saga{}},
 	}
 	for _, k := range kinds {
 		def, err := k.define()
@@ -349,6 +351,41 @@ func (t *topic) told() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.next
+}
+
+// rests tells those who wait for a saga of its rest.
+type rests struct {
+	mu      sync.Mutex
+	waiting map[ID][]chan Saga
+}
+
+// expect returns a channel that gets the saga when it next rests.
+func (r *rests) expect(id ID) (rested <-chan Saga, forget func()) {
+	ch := make(chan Saga, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting[id] = append(r.waiting[id], ch)
+	return ch, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if left := slices.DeleteFunc(r.waiting[id], func(c chan Saga) bool { return c == ch }); len(left) > 0 {
+			r.waiting[id] = left
+		} else {
+			delete(r.waiting, id)
+		}
+	}
+}
+
+// tell gives a saga that has come to rest to those who wait for it.
+func (r *rests) tell(rec record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ch := range r.waiting[rec.ID] {
+		select {
+		case ch <- rec.clone().Saga:
+		default: // it has one already
+		}
+	}
 }
 
 // Stats are counts since the engine was made.

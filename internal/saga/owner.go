@@ -77,6 +77,13 @@ func (o *owner) leased(sent time.Time) {
 	o.renewing = sent
 }
 
+// fresh reports whether the lease is so young that a boundary need not renew it.
+func (o *owner) fresh() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return time.Since(o.renewing) < o.engine.o.Lease/6
+}
+
 // heartbeat renews the lease when a third of it has passed, and ends the
 // owner's context when its time is up.
 func (o *owner) heartbeat(ctx context.Context) {
@@ -309,41 +316,48 @@ func (o *owner) attempt(ctx context.Context, tx *sql.Tx, guard string, decide fu
 	if err := decide(ctx, tx, c); err != nil {
 		return nil, time.Time{}, err
 	}
-	var lease time.Duration
+	w := rowWrite{prev: o.rec, guard: guard, owner: o.name, keep: guard == ownerMay && c.owned && o.fresh()}
 	if c.owned {
-		lease = e.o.Lease
+		w.lease = e.o.Lease
 	}
-	now, lastSeq, err := write(ctx, tx, o.rec, c.rec, guard, o.name, lease, len(c.events))
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	c.rec.Rev++
-	return c, now, e.writeRest(ctx, tx, c, lastSeq)
+	now, err := e.writeChange(ctx, tx, c, w)
+	c.renewed = !w.keep
+	return c, now, err
 }
 
-// writeRest writes what belongs to the row that was just written.
-func (e *Engine) writeRest(ctx context.Context, tx *sql.Tx, c *change, lastSeq int64) error {
-	steps := make([]StepRow, len(c.touched))
-	for i, p := range c.touched {
-		steps[i] = c.rec.Steps[p]
+// writeChange writes a change, its row by w, and answers the database's time.
+// errStale means that the row was not as the writer knew it.
+func (e *Engine) writeChange(ctx context.Context, tx *sql.Tx, c *change, w rowWrite) (now time.Time, err error) {
+	w.next, w.events = c.rec, len(c.events)
+	c.rec.Rev++
+	var micros int64
+	statements := []db.Statement{w.statement(&micros)}
+	if len(c.touched) > 0 {
+		steps := make([]StepRow, len(c.touched))
+		for i, p := range c.touched {
+			steps[i] = c.rec.Steps[p]
+		}
+		statements = append(statements, stepsStatement(c.rec.ID, steps))
 	}
-	if err := putSteps(ctx, tx, c.rec.ID, steps); err != nil {
-		return err
+	if len(c.events) > 0 {
+		statements = append(statements, eventsStatement(c.rec, c.events))
 	}
-	if err := putEvents(ctx, tx, c.rec, lastSeq, c.events); err != nil {
-		return err
+	if err := e.db.Pipeline(ctx, tx, statements...); errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, errStale
+	} else if err != nil {
+		return time.Time{}, err
 	}
 	if c.ended && len(c.rec.Subjects) > 0 {
 		if err := unlock(ctx, tx, c.rec.ID); err != nil {
-			return err
+			return time.Time{}, err
 		}
 	}
 	if c.rec.everUnknown && (c.ended || c.rec.State == Stuck) {
 		if err := scheduleSweeps(ctx, tx, c.rec.ID, e.o.Sweeps); err != nil {
-			return err
+			return time.Time{}, err
 		}
 	}
-	return nil
+	return db.Time(micros), nil
 }
 
 // adopt makes a committed change the record, and tells whom it concerns.
@@ -354,11 +368,14 @@ func (o *owner) adopt(c *change, sent time.Time) {
 		o.rec.leaseOwner = o.name
 	}
 	o.mu.Unlock()
-	if c.owned {
+	if c.owned && c.renewed {
 		o.leased(sent)
 	}
 	o.engine.stats.boundaries.Add(1)
 	o.engine.changed.tell()
+	if c.rec.State.rests() {
+		o.engine.rests.tell(c.rec)
+	}
 	if c.ended && len(c.rec.Subjects) > 0 {
 		o.engine.Wake()
 	}

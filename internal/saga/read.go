@@ -219,25 +219,30 @@ func (e *Engine) FeedEnd(ctx context.Context) (last int64, err error) {
 func (e *Engine) Changed() <-chan struct{} { return e.changed.told() }
 
 // Wait blocks until the saga has ended or is stuck, paused or never started, and
-// returns it. It looks at least every Options.Poll.
+// returns it. Of a saga that another node drives it learns within Options.Poll.
 func (e *Engine) Wait(ctx context.Context, id ID) (Saga, error) {
+	rested, forget := e.rests.expect(id)
+	defer forget()
+	tick := time.NewTicker(e.o.Poll)
+	defer tick.Stop()
 	for {
-		told := e.changed.told()
-		s, err := e.Saga(ctx, id)
-		if err != nil || s.State.Ended() || s.State == Stuck || s.State == Paused || s.State == Created {
-			return s, err
+		var state State
+		err := e.db.Read().QueryRowContext(ctx, `SELECT state FROM sagas WHERE id = $1`, id).Scan(&state)
+		if err != nil || state.rests() {
+			return e.Saga(ctx, id)
 		}
-		t := time.NewTimer(e.o.Poll)
 		select {
-		case <-told:
-		case <-t.C:
+		case s := <-rested:
+			return s, nil
+		case <-tick.C:
 		case <-ctx.Done():
-			t.Stop()
-			return s, ctx.Err()
+			return Saga{}, ctx.Err()
 		}
-		t.Stop()
 	}
 }
+
+// rests reports whether a saga in this state moves only when somebody asks it to.
+func (s State) rests() bool { return s.Ended() || s == Stuck || s == Paused || s == Created }
 
 // An OpenWait is a saga that awaits what Watch names.
 type OpenWait struct {

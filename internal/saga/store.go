@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -154,7 +155,7 @@ func insert(ctx context.Context, tx *sql.Tx, r record) error {
 	if err != nil {
 		return err
 	}
-	if err := putSteps(ctx, tx, r.ID, r.Steps); err != nil {
+	if err := run(ctx, tx, stepsStatement(r.ID, r.Steps)); err != nil {
 		return err
 	}
 	for _, subject := range r.Subjects {
@@ -165,98 +166,144 @@ func insert(ctx context.Context, tx *sql.Tx, r record) error {
 	return nil
 }
 
-// putSteps writes steps as they are now, in one statement.
-func putSteps(ctx context.Context, tx *sql.Tx, id ID, steps []StepRow) error {
-	if len(steps) == 0 {
-		return nil
-	}
-	args := make([]any, 0, 12*len(steps))
+// stepsStatement writes steps as they are now.
+func stepsStatement(id ID, steps []StepRow) db.Statement {
+	args := make([]any, 0, stepParams*len(steps))
 	for _, s := range steps {
-		args = append(args, id, s.Position, s.Name, s.State, s.next, s.Attempts, s.UndoAttempts, nullTime(s.UnknownSince),
-			nullTime(s.StartedAt), nullTime(s.FinishedAt), nullRaw(s.Output), nullJSON(s.Error))
+		args = append(args, string(id), s.Position, s.Name, string(s.State), string(s.next), s.Attempts, s.UndoAttempts,
+			nullTime(s.UnknownSince), nullTime(s.StartedAt), nullTime(s.FinishedAt), nullRaw(s.Output), nullJSON(s.Error))
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO saga_steps (`+stepColumns+`) VALUES `+values(len(steps), 12, map[int]string{1: "0"})+`
+	return db.Statement{SQL: stepsSQL(len(steps)), Args: args}
+}
+
+const stepParams = 12
+
+var stepsSQL = perRows(func(rows int) string {
+	return `INSERT INTO saga_steps (` + stepColumns + `) VALUES ` + values(rows, stepParams, func(first int) string {
+		return fmt.Sprintf("($%d, 0, %s)", first, marks(first+1, stepParams-1))
+	}) + `
 		ON CONFLICT (saga_id, stage, "index") DO UPDATE SET state = excluded.state, next_entry = excluded.next_entry,
 			attempts = excluded.attempts, undo_attempts = excluded.undo_attempts, unknown_since = excluded.unknown_since,
-			started_at = excluded.started_at, finished_at = excluded.finished_at, output = excluded.output, error = excluded.error`, args...)
-	return err
-}
+			started_at = excluded.started_at, finished_at = excluded.finished_at, output = excluded.output, error = excluded.error`
+})
 
-func putEvents(ctx context.Context, tx *sql.Tx, r record, lastSeq int64, events []Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	args := make([]any, 0, 9*len(events))
+// eventsStatement appends events to the saga's history. It follows, in the same
+// transaction, a statement that raised last_seq by their number.
+func eventsStatement(r record, events []Event) db.Statement {
+	args := make([]any, 0, eventParams*len(events))
 	for i, e := range events {
-		args = append(args, r.ID, lastSeq-int64(len(events)-1-i), r.Rev, db.Micros(e.At), e.Type, nullText(e.Step), r.Epoch,
+		args = append(args, string(r.ID), len(events)-1-i, r.Rev, db.Micros(e.At), e.Type, nullText(e.Step), r.Epoch,
 			nullText(e.Actor), nullRaw(e.Detail))
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO saga_events (saga_id, seq, rev, at, type, step, epoch, actor, detail) VALUES `+
-		values(len(events), 9, nil), args...)
-	return err
+	return db.Statement{SQL: eventsSQL(len(events)), Args: args}
 }
 
-// values is "($1, …), ($n, …)" for rows of that many parameters each; fixed
-// puts a literal before the parameter of that number.
-func values(rows, params int, fixed map[int]string) string {
-	var b strings.Builder
-	n := 0
-	for row := range rows {
-		if row > 0 {
-			b.WriteString(", ")
+const eventParams = 9
+
+var eventsSQL = perRows(func(rows int) string {
+	return `INSERT INTO saga_events (saga_id, seq, rev, at, type, step, epoch, actor, detail) VALUES ` +
+		values(rows, eventParams, func(first int) string {
+			return fmt.Sprintf("($%d, (SELECT last_seq FROM sagas WHERE id = $%[1]d) - $%d, %s)", first, first+1, marks(first+2, eventParams-2))
+		})
+})
+
+// perRows keeps the text that sql makes for each number of rows.
+func perRows(sql func(rows int) string) func(rows int) string {
+	var texts sync.Map
+	return func(rows int) string {
+		if text, ok := texts.Load(rows); ok {
+			return text.(string)
 		}
-		b.WriteByte('(')
-		for p := range params {
-			if p > 0 {
-				b.WriteString(", ")
-			}
-			if lit, ok := fixed[p]; ok {
-				b.WriteString(lit + ", ")
-			}
-			n++
-			fmt.Fprintf(&b, "$%d", n)
-		}
-		b.WriteByte(')')
+		text := sql(rows)
+		texts.Store(rows, text)
+		return text
 	}
-	return b.String()
+}
+
+// values joins a row's text, made with its first parameter, for each row.
+func values(rows, params int, row func(first int) string) string {
+	parts := make([]string, rows)
+	for i := range parts {
+		parts[i] = row(i*params + 1)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// marks is "$from, $from+1, …", n of them.
+func marks(from, n int) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = fmt.Sprintf("$%d", from+i)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // guards of a write of the ledger's row: who may make it.
 const (
-	ownerMay = `lease_owner = $6 AND lease_until > ` + db.Now
-	dueMay   = dueAt + ` <= ` + db.Now + ` AND CAST($6 AS TEXT) IS NOT NULL`
-	idleMay  = `(lease_owner IS NULL OR lease_until <= ` + db.Now + `) AND CAST($6 AS TEXT) IS NOT NULL`
+	ownerMay = `lease_owner = $5 AND lease_until > ` + db.Now
+	dueMay   = dueAt + ` <= ` + db.Now + ` AND CAST($5 AS TEXT) IS NOT NULL`
+	idleMay  = `(lease_owner IS NULL OR lease_until <= ` + db.Now + `) AND CAST($5 AS TEXT) IS NOT NULL`
 )
 
 // errStale means that the row is not as the writer knew it: nothing was written.
 var errStale = errors.New("the saga was changed by another")
 
-// write makes next the saga's row if the row is still as prev says and guard
-// holds, and answers the database's time. lease is 0 to give the lease back;
-// claim raises the epoch.
-func write(ctx context.Context, tx *sql.Tx, prev, next record, guard, owner string, lease time.Duration, events int) (now time.Time, lastSeq int64, err error) {
-	var holder any
-	if lease > 0 {
-		holder = owner
+// A rowWrite makes next the saga's row if the row is still as prev says and guard
+// holds.
+type rowWrite struct {
+	prev, next record
+	guard      string
+	owner      string        // who asks; the lease is his afterwards, unless it is given back
+	lease      time.Duration // 0 gives the lease back
+	keep       bool          // the owner's lease is fresh: it stays as it is
+	events     int
+}
+
+// statement is the compare-and-swap. It answers with the database's time.
+func (w rowWrite) statement(now *int64) db.Statement {
+	prev, next := w.prev, w.next
+	args := []any{string(prev.ID), prev.Epoch, prev.Rev, string(prev.Want), w.owner, next.position, string(next.Data), next.everUnknown, w.events}
+	if w.keep && prev.State == next.State && prev.Direction == next.Direction {
+		return db.Statement{SQL: stayingSQL, Args: args, Row: []any{now}}
 	}
-	reason := any(nil)
+	var holder, reason any
+	if w.lease > 0 {
+		holder = w.owner
+	}
 	if next.Wait != nil {
 		reason = next.Wait.Reason
 	}
-	var micros int64
-	err = tx.QueryRowContext(ctx, `UPDATE sagas SET rev = rev + 1, epoch = $5, state = $7, direction = $8, position = $9, data = $10,
-			error = $11, wait_reason = $12, watch = $13, wake_at = $14, started_at = $15, finished_at = $16, ever_unknown = $17,
-			lease_owner = $18, lease_until = CASE WHEN CAST($18 AS TEXT) IS NULL THEN lease_until ELSE `+db.Now+` + $19 END,
-			last_seq = last_seq + $20
-		WHERE id = $1 AND epoch = $2 AND rev = $3 AND want = $4 AND `+guard+`
-		RETURNING `+db.Now+`, last_seq`,
-		prev.ID, prev.Epoch, prev.Rev, prev.Want, next.Epoch, owner, next.State, next.Direction, next.position, string(next.Data),
+	return db.Statement{SQL: movingSQL[w.guard], Row: []any{now}, Args: append(args, next.Epoch, string(next.State), string(next.Direction),
 		nullJSON(next.Error), reason, nullJSON(next.watch), nullTime(next.wakeAt), nullTime(next.StartedAt), nullTime(next.FinishedAt),
-		next.everUnknown, holder, lease.Microseconds(), events).Scan(&micros, &lastSeq)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, 0, errStale
+		holder, w.lease.Microseconds())}
+}
+
+const (
+	compared = `id = $1 AND epoch = $2 AND rev = $3 AND want = $4 AND `
+	answered = ` RETURNING ` + db.Now
+
+	// stayingSQL is for the boundary between two steps that an owner runs one
+	// after the other: it touches no column that an index is over.
+	stayingSQL = `UPDATE sagas SET rev = rev + 1, position = $6, data = $7, ever_unknown = $8, last_seq = last_seq + $9
+		WHERE ` + compared + ownerMay + answered
+)
+
+// movingSQL is for every other change, by guard.
+var movingSQL = func() map[string]string {
+	texts := map[string]string{}
+	for _, guard := range []string{ownerMay, dueMay, idleMay} {
+		texts[guard] = `UPDATE sagas SET rev = rev + 1, position = $6, data = $7, ever_unknown = $8, last_seq = last_seq + $9,
+			epoch = $10, state = $11, direction = $12, error = $13, wait_reason = $14, watch = $15, wake_at = $16,
+			started_at = $17, finished_at = $18, lease_owner = $19,
+			lease_until = CASE WHEN CAST($19 AS TEXT) IS NULL THEN lease_until ELSE ` + db.Now + ` + $20 END
+		WHERE ` + compared + guard + answered
 	}
-	return db.Time(micros), lastSeq, err
+	return texts
+}()
+
+func run(ctx context.Context, tx *sql.Tx, s db.Statement) error {
+	_, err := tx.ExecContext(ctx, s.SQL, s.Args...)
+	return err
 }
 
 // hold takes the row's lock before the comparison that write makes, for a commit
@@ -305,11 +352,11 @@ func lock(ctx context.Context, tx *sql.Tx, r record) (blockedBy ID, err error) {
 
 // list is "$from, $from+1, …" and its arguments.
 func list(from int, items []string) (string, []any) {
-	marks, args := make([]string, len(items)), make([]any, len(items))
+	args := make([]any, len(items))
 	for i, item := range items {
-		marks[i], args[i] = fmt.Sprintf("$%d", from+i), item
+		args[i] = item
 	}
-	return strings.Join(marks, ", "), args
+	return marks(from, len(items)), args
 }
 
 // unlock frees the saga's subjects and wakes the head of each one's queue. It

@@ -39,6 +39,7 @@ type change struct {
 	touched []int   // positions of steps that changed
 	events  []Event // without Seq
 	ended   bool    // the saga's subjects are freed
+	renewed bool    // its commit renews the lease
 }
 
 // limits are what a change needs to know of the engine's options.

@@ -34,12 +34,7 @@ func (e *Engine) act(ctx context.Context, sagaID ID, name string, by Actor, do v
 	}
 	var s Saga
 	err = e.db.WriteFenced(ctx, string(sagaID), func(tx *sql.Tx) error {
-		var lastSeq int64
-		err := tx.QueryRowContext(ctx, `UPDATE sagas SET last_seq = last_seq + 1 WHERE id = $1 RETURNING last_seq`, sagaID).Scan(&lastSeq)
-		if errors.Is(err, sql.ErrNoRows) {
-			return notFound(sagaID)
-		}
-		if err != nil {
+		if err := numberEvent(ctx, tx, sagaID); err != nil {
 			return err
 		}
 		r, err := find(ctx, tx, sagaID)
@@ -50,7 +45,7 @@ func (e *Engine) act(ctx context.Context, sagaID ID, name string, by Actor, do v
 		if r.position >= 0 && r.position < len(r.Steps) {
 			event.Step = r.Steps[r.position].Name
 		}
-		if err := putEvents(ctx, tx, r, lastSeq, []Event{event}); err != nil {
+		if err := run(ctx, tx, eventsStatement(r, []Event{event})); err != nil {
 			return err
 		}
 		if err := do(ctx, tx, &r); err != nil {
@@ -63,6 +58,18 @@ func (e *Engine) act(ctx context.Context, sagaID ID, name string, by Actor, do v
 		return err
 	})
 	return s, err
+}
+
+// numberEvent makes room for one event more. It takes the row's lock.
+func numberEvent(ctx context.Context, tx *sql.Tx, id ID) error {
+	res, err := tx.ExecContext(ctx, `UPDATE sagas SET last_seq = last_seq + 1 WHERE id = $1`, id)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, notFound(id))
+	}
+	return nil
 }
 
 func refused(verb string, s Saga, why string) error {
@@ -256,15 +263,11 @@ func (e *Engine) take(ctx context.Context, tx *sql.Tx, r record, do func(*change
 	if err := do(c); err != nil {
 		return err
 	}
-	_, lastSeq, err := write(ctx, tx, r, c.rec, idleMay, "", 0, len(c.events))
+	_, err := e.writeChange(ctx, tx, c, rowWrite{prev: r, guard: idleMay})
 	if errors.Is(err, errStale) {
 		return fault.New(fault.Conflict, "Saga %s has an owner at this moment. Pause it, or wait until it rests.", r.ID)
 	}
-	if err != nil {
-		return err
-	}
-	c.rec.Rev++
-	return e.writeRest(ctx, tx, c, lastSeq)
+	return err
 }
 
 // overlay lays the fields of object top over those of base.
