@@ -45,3 +45,6 @@ bench: build ## measure beside other engines and print ratios
 	scripts/setup
 	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
 		$(GO) -C bench/peers run . -arcadia $(CURDIR)/bin/arcadia
+	echo
+	echo "API calls of snapshot sagas, counted by dosim with DigitalOcean's limits and lags as they are"
+	$(GO) test -count=1 -run='^TestCallsPerSnapshot$$' -v ./internal/provisioning | sed -n 's/^ *calls_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
