@@ -110,15 +110,15 @@ func actionResource() resource {
 func listActions(c *call) answer { return c.actionPage(c.sim.world.actions.all) }
 
 func (c *call) actionPage(all []*action) answer {
-	shown := []actionWire{}
-	distort := c.distortion(len(all) > 0)
+	var listed []*action
 	for i := len(all) - 1; i >= 0; i-- {
 		a := all[i]
 		if a.Account == c.account() && !c.at.Before(a.ListedAt.Add(c.behind(a.urn()))) {
-			shown = append(shown, distort(c.view(a)))
+			listed = append(listed, a)
 		}
 	}
-	return listPage(c, "actions", shown)
+	distort := c.distortion(len(listed) > 0)
+	return listPage(c, "actions", listed, func(a *action) actionWire { return distort(c.view(a)) })
 }
 
 // view is the action as the answering replica knows it, which may not have
@@ -127,7 +127,8 @@ func (c *call) view(a *action) actionWire {
 	return a.wire(c.sim.world, c.at.Add(-c.behind(a.urn())))
 }
 
-// distortion returns what a fault does to the actions in this answer.
+// distortion returns what a fault does to the actions in this answer, if there
+// are any.
 func (c *call) distortion(any bool) func(actionWire) actionWire {
 	var f *armedFault
 	if any {

@@ -73,7 +73,7 @@ func send(t testing.TB, s *dosimtest.Server, url, token, method string, body any
 	e := exchange{Status: resp.StatusCode, Header: resp.Header, Err: err}
 	if e.Err == nil && len(raw) > 0 {
 		e.Err = json.Unmarshal(raw, &e.Body)
-	} else if e.Err == nil && resp.StatusCode == http.StatusOK {
+	} else if e.Err == nil && resp.StatusCode == http.StatusOK && method != http.MethodHead {
 		e.Err = errors.New("the body is empty")
 	}
 	return e
@@ -212,5 +212,15 @@ func TestUnknownPathsAreRefusedAndCounted(t *testing.T) {
 	do(t, s, "GET", "/v2/droplets/1", nil) // known, though it finds nothing
 	if n := s.UnknownPaths(); n != 6 {
 		t.Errorf("unknown paths after a droplet that is not there = %d, want 6", n)
+	}
+}
+
+func TestHeadIsGetWithoutABody(t *testing.T) {
+	s := start(t)
+	if e := do(t, s, "HEAD", "/v2/account", nil); e.Status != 200 || e.Body != nil || e.Err != nil || e.Header.Get("Content-Length") == "" {
+		t.Errorf("HEAD = %d %v %v %v, want the headers of a GET", e.Status, e.Body, e.Err, e.Header)
+	}
+	if n := s.UnknownPaths(); n != 0 {
+		t.Errorf("unknown paths = %d, want none", n)
 	}
 }

@@ -89,14 +89,15 @@ func (c *call) droplet() (*droplet, bool) {
 	return d, true
 }
 
-// listDroplets shows GPU droplets only under type=gpus, and all others only without.
+// listDroplets shows GPU droplets only under type=gpus, and all others only
+// without. By tag, which excludes a type, it shows both; that is an assumption.
 func listDroplets(c *call) answer {
 	q := c.r.URL.Query()
 	tag, name, gpus := q.Get("tag_name"), q.Get("name"), q.Get("type") == "gpus"
 	if tag != "" && (name != "" || q.Has("type")) {
 		return unprocessable("tag_name can not be combined with name or type.")
 	}
-	shown := []dropletWire{}
+	var listed []*droplet
 	for _, d := range c.sim.world.droplets.all {
 		behind := c.behind(d.urn())
 		if d.Account != c.account() || !d.listed(c.at, behind) {
@@ -108,13 +109,13 @@ func listDroplets(c *call) answer {
 		if name != "" && !strings.EqualFold(d.Name, name) {
 			continue
 		}
-		w := d.wire(c.sim, c.at)
-		if tag == "" && (w.GPUInfo != nil) != gpus {
+		size, _ := c.sim.world.catalog.size(d.Size)
+		if tag == "" && (size.GPUInfo != nil) != gpus {
 			continue
 		}
-		shown = append(shown, w)
+		listed = append(listed, d)
 	}
-	return listPage(c, "droplets", shown)
+	return listPage(c, "droplets", listed, func(d *droplet) dropletWire { return d.wire(c.sim, c.at) })
 }
 
 func getDroplet(c *call) answer {

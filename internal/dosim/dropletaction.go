@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 )
 
 func dropletActionResource() resource {
@@ -87,6 +86,6 @@ func (c *call) snapshot(d *droplet, a *action, name string) {
 	c.record(&snapshotTaken{snapshot{
 		ID: id, Account: d.Account, Droplet: d.ID, Name: name, Region: d.Region, MinDiskSize: size.Disk,
 		SizeGigabytes: float64(int(full*float64(size.Disk)*100)) / 100, CreatedAt: a.StartedAt, Image: d.Image,
-		life: life{From: a.EndsAt, Get: a.EndsAt, List: a.EndsAt.Add(c.sim.params.duration(paramSnapshotVisible)).Truncate(time.Microsecond)},
+		life: life{From: a.EndsAt, Get: a.EndsAt, List: a.EndsAt.Add(c.sim.params.duration(paramSnapshotVisible))},
 	}})
 }

@@ -52,7 +52,7 @@ func listImages(c *call) answer {
 	if tag := q.Get("tag_name"); tag != "" {
 		images = slices.DeleteFunc(images, func(i imageWire) bool { return !slices.Contains(i.Tags, tag) })
 	}
-	return listPage(c, "images", images)
+	return listPage(c, "images", images, asIs)
 }
 
 func getImage(c *call) answer {

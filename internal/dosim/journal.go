@@ -1,6 +1,10 @@
 package dosim
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // A Request is one entry of the journal of requests.
 type Request struct {
@@ -43,10 +47,11 @@ func (s *Sim) Requests(after int64) []Request {
 	defer s.mu.Unlock()
 	s.now()
 	requests := []Request{}
-	for _, r := range s.journal.entries {
-		if r.Seq > after {
-			requests = append(requests, *r)
-		}
+	i, _ := slices.BinarySearchFunc(s.journal.entries, after, func(r *Request, after int64) int {
+		return cmp.Compare(r.Seq, after+1)
+	})
+	for _, r := range s.journal.entries[i:] {
+		requests = append(requests, *r)
 	}
 	return requests
 }

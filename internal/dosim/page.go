@@ -19,10 +19,10 @@ type pages struct {
 	Last  string `json:"last,omitempty"`
 }
 
-// listPage is the page of all that the call asks for, under key, with
-// DigitalOcean's links and meta. A number that is none counts as absent; more
-// than 200 per page counts as 200.
-func listPage[T any](c *call, key string, all []T) answer {
+// listPage is the page of all that the call asks for, each item as wire shows
+// it, under key, with DigitalOcean's links and meta. A number that is none counts
+// as absent; more than 200 per page counts as 200.
+func listPage[T, W any](c *call, key string, all []T, wire func(T) W) answer {
 	perPage := min(queryNumber(c.r.URL, "per_page", defaultPerPage), maxPerPage)
 	page := queryNumber(c.r.URL, "page", 1)
 	last := max(1, (len(all)+perPage-1)/perPage)
@@ -42,7 +42,10 @@ func listPage[T any](c *call, key string, all []T) answer {
 		from = min((page-1)*perPage+shift, len(all))
 		to = min(from+perPage, len(all))
 	}
-	shown := append([]T{}, all[from:to]...) // [] rather than null
+	shown := []W{} // [] rather than null
+	for _, thing := range all[from:to] {
+		shown = append(shown, wire(thing))
+	}
 
 	links := map[string]any{}
 	if last > 1 || page > 1 {
@@ -60,6 +63,9 @@ func listPage[T any](c *call, key string, all []T) answer {
 		key: shown, "links": links, "meta": map[string]int{"total": len(all)},
 	}}
 }
+
+// asIs is the wire of what is on the wire as it is stored.
+func asIs[T any](t T) T { return t }
 
 func queryNumber(u *url.URL, key string, otherwise int) int {
 	if n, err := strconv.Atoi(u.Query().Get(key)); err == nil && n > 0 {

@@ -1,6 +1,7 @@
 package dosim
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -35,6 +36,9 @@ func routerKey(method string, segments []string) string {
 // find returns the route of a request and the values of its path's variables.
 // A literal segment wins over a variable.
 func (r router) find(method, path string) (found route, values map[string]string, ok bool) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	segments := strings.Split(path, "/")
 	for _, candidate := range r[routerKey(method, segments)] {
 		v, fits := candidate.match(segments)

@@ -54,6 +54,11 @@ func (s *snapshot) wire() snapshotWire {
 	}
 }
 
+func (s *snapshot) dropletWire() dropletSnapshotWire {
+	w := s.wire()
+	return dropletSnapshotWire{s.ID, w.Name, w.CreatedAt, w.Regions, w.MinDiskSize, w.SizeGigabytes, "snapshot"}
+}
+
 // image is the snapshot as /v2/images shows it, under the same id.
 func (s *snapshot) image(w *world) imageWire {
 	distribution := "Unknown"
@@ -94,14 +99,14 @@ func snapshotResource() resource {
 }
 
 func listSnapshots(c *call) answer {
-	shown := []snapshotWire{}
+	var listed []*snapshot
 	kind := c.r.URL.Query().Get("resource_type")
 	for _, s := range c.sim.world.snapshots.all {
 		if s.Account == c.account() && (kind == "" || kind == "droplet") && s.listed(c.at, c.behind(s.urn())) {
-			shown = append(shown, s.wire())
+			listed = append(listed, s)
 		}
 	}
-	return listPage(c, "snapshots", shown)
+	return listPage(c, "snapshots", listed, (*snapshot).wire)
 }
 
 // listDropletSnapshots answers 404 once the droplet is gone, while listSnapshots
@@ -111,14 +116,13 @@ func listDropletSnapshots(c *call) answer {
 	if !ok {
 		return notFound()
 	}
-	shown := []dropletSnapshotWire{}
+	var listed []*snapshot
 	for _, s := range d.snapshots {
 		if s.listed(c.at, c.behind(s.urn())) {
-			w := s.wire()
-			shown = append(shown, dropletSnapshotWire{s.ID, w.Name, w.CreatedAt, w.Regions, w.MinDiskSize, w.SizeGigabytes, "snapshot"})
+			listed = append(listed, s)
 		}
 	}
-	return listPage(c, "snapshots", shown)
+	return listPage(c, "snapshots", listed, (*snapshot).dropletWire)
 }
 
 // snapshotInPath finds the snapshot, or the answer that says why not.
