@@ -191,7 +191,19 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 }
 
 func (c *Client) stranger(res *http.Response) error {
-	return fmt.Errorf("what answers at %s is not Arcadia (HTTP %d, %s)", c.URL(), res.StatusCode, or(res.Header.Get("Content-Type"), "no content type"))
+	return &StrangerError{URL: c.URL(), Status: res.StatusCode, ContentType: or(res.Header.Get("Content-Type"), "no content type")}
+}
+
+// A StrangerError says that what answers does not answer as Arcadia does.
+type StrangerError struct {
+	URL         string
+	Status      int
+	ContentType string
+}
+
+// Error is a sentence for a person.
+func (e *StrangerError) Error() string {
+	return fmt.Sprintf("What answers at %s is not Arcadia (HTTP %d, %s).", e.URL, e.Status, e.ContentType)
 }
 
 func or(s, otherwise string) string {

@@ -229,6 +229,10 @@ func asProblem(err error) client.Problem {
 	if errors.As(err, &gone) {
 		return problemOf(fault.Unavailable, gone.Error()+" Is ARCADIA_URL right, and arcadia serve running?")
 	}
+	var stranger *client.StrangerError
+	if errors.As(err, &stranger) {
+		return problemOf(fault.Unavailable, stranger.Error()+" Is ARCADIA_URL right?")
+	}
 	var address *client.AddressError
 	if errors.As(err, &address) {
 		return problemOf(fault.Invalid, address.Error())

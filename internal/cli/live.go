@@ -65,7 +65,11 @@ func (p *printer) saga(s client.Saga) {
 	}
 }
 
-func (p *printer) end() { fmt.Fprintln(p.w) }
+func (p *printer) end() {
+	if p.last != "" {
+		fmt.Fprintln(p.w)
+	}
+}
 
 // A screen draws the ledger over itself, each time that the saga changes and
 // twice a second, so that times and countdowns move.
