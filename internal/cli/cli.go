@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
 
@@ -242,9 +241,7 @@ func asProblem(err error) client.Problem {
 		p.Code = fault.Code(err)
 		return p
 	}
-	p2 := problemOf(fault.Internal, err.Error())
-	p2.Status = http.StatusInternalServerError
-	return p2
+	return problemOf(fault.Internal, "Something went wrong: "+strings.TrimSuffix(err.Error(), ".")+".")
 }
 
 // print writes v as JSON.
