@@ -235,7 +235,7 @@ func (p *place) start(at moment, nth int) *process {
 	}()
 	p.t.Cleanup(func() {
 		w.kill()
-		if p.t.Failed() && w.log.Len() > 0 {
+		if w.log.Len() > 0 {
 			p.t.Logf("worker %d said:\n%s", w.cmd.Process.Pid, w.log.Bytes()[max(0, w.log.Len()-4000):])
 		}
 	})

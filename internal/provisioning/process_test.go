@@ -279,6 +279,9 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 		if now {
 			c.worker.say(word{Freezing: sending})
 			freeze()
+			n, err := c.Conn.Write(b)
+			fmt.Fprintln(os.Stderr, "DBG wrote", n, err, time.Now())
+			return n, err
 		}
 	}
 	return c.Conn.Write(b)

@@ -113,6 +113,9 @@ func (p *Steps) takeSnapshot(ctx context.Context, s *Snapshot) error {
 		if err := p.awaitSnapshotAction(ctx, c, s); err != nil {
 			return err
 		}
+		if s.SnapshotID != "" {
+			return nil
+		}
 	}
 	late := p.late(a, s) // before the look, for a look may be slow
 	if found, err := p.adoptSnapshot(ctx, c, s); err != nil || found {
@@ -203,7 +206,9 @@ func (p *Steps) requestSnapshot(ctx context.Context, c *digitalocean.Client, s *
 	return saga.Permanent(err)
 }
 
-// awaitSnapshotAction answers nil once the action has completed.
+// awaitSnapshotAction answers nil once the action has completed, or has made the
+// snapshot whatever it says of itself: a status that is in no documentation is no
+// end, and then the snapshot is the witness.
 func (p *Steps) awaitSnapshotAction(ctx context.Context, c *digitalocean.Client, s *Snapshot) error {
 	a := saga.Current(ctx)
 	action, err := p.action(ctx, c, s.DropletID, s.ActionID, a.IntentAt.Add(-clockSkew))
@@ -216,7 +221,13 @@ func (p *Steps) awaitSnapshotAction(ctx context.Context, c *digitalocean.Client,
 	case action.Status == digitalocean.ActionCompleted:
 		s.ActionEnd = &End{At: action.At, Seen: a.Now()}
 		return nil
-	case a.Now().Sub(a.IntentAt) > p.set.Longest:
+	}
+	if !action.Status.Known() {
+		if found, err := p.adoptSnapshot(ctx, c, s); err != nil || found {
+			return err
+		}
+	}
+	if a.Now().Sub(a.IntentAt) > p.set.Longest {
 		return saga.Permanent(fault.New(fault.Unavailable, "Action %d has not ended within %s.", s.ActionID, p.set.Longest))
 	}
 	return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d at DigitalOcean", s.ActionID)

@@ -43,7 +43,7 @@ type pace struct {
 var bubblePace = pace{options: saga.Options{Poll: 5 * time.Second, Sweeps: []time.Duration{5 * time.Minute}}}
 
 var realPace = pace{
-	settings: provisioning.Settings{Horizon: 400 * time.Millisecond, Poll: 20 * time.Millisecond, Longest: 20 * time.Second},
+	settings: provisioning.Settings{Horizon: 400 * time.Millisecond, Poll: 20 * time.Millisecond, Longest: 3 * time.Second},
 	options: saga.Options{
 		Lease: 1200 * time.Millisecond, Poll: 20 * time.Millisecond, Sweeps: []time.Duration{10 * time.Millisecond},
 		Retry:     saga.Backoff{Attempts: 5, Base: 10 * time.Millisecond, Max: 40 * time.Millisecond},
