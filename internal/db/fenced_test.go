@@ -232,18 +232,23 @@ func TestACallLeavesTheQueueWithItsContext(t *testing.T) {
 	})
 }
 
-// Once fn has begun its caller waits for the answer, whatever its context does.
+// Once fn has begun its caller waits for the answer, whatever its context does:
+// that of the caller who commits, and that of one who is committed for.
 func TestACallThatHasBegunIsAnswered(t *testing.T) {
 	eachLane(t, func(t *testing.T, d *db.DB) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		q := newQueue(t, d)
-		var got error
-		q.add(t.Context(), "a", func(tx *sql.Tx) error { cancel(); return insert(t.Context(), tx, "a") }, func(error, any) {})
-		q.add(ctx, "b", func(tx *sql.Tx) error { return insert(t.Context(), tx, "b") }, func(err error, _ any) { got = err })
+		var ends [3]error
+		for i, key := range []string{"a", "b", "c"} {
+			q.add(ctx, key, func(tx *sql.Tx) error {
+				cancel()
+				return insert(t.Context(), tx, key)
+			}, func(err error, _ any) { ends[i] = err })
+		}
 		q.run()
-		if rows := ids(t, d); got != nil || rows != "a b" {
-			t.Errorf("the call returned %v and the rows are %q, want a b", got, rows)
+		if rows := ids(t, d); errors.Join(ends[:]...) != nil || rows != "a b c" {
+			t.Errorf("the calls returned %v and the rows are %q, want a b c", ends, rows)
 		}
 	})
 }

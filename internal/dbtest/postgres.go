@@ -25,6 +25,24 @@ const serverVariable = "ARCADIA_TEST_POSTGRES"
 // when the test ends, for tests that open it themselves: Each does so for most.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	server := requireServer(t)
+	template, err := postgresTemplate()
+	if err != nil {
+		t.Fatalf("migrate a PostgreSQL database: %v", err)
+	}
+	return create(t, server, template)
+}
+
+// EmptyPostgres returns the URL of a fresh database without a schema, dropped
+// when the test ends.
+func EmptyPostgres(t testing.TB) string {
+	t.Helper()
+	return create(t, requireServer(t), "template0")
+}
+
+// requireServer returns the server's URL, or ends the test.
+func requireServer(t testing.TB) string {
+	t.Helper()
 	server, err := postgresServer()
 	if err != nil {
 		if os.Getenv("ARCADIA_TEST_REQUIRE_POSTGRES") != "" || os.Getenv("CI") != "" {
@@ -32,12 +50,13 @@ func Postgres(t testing.TB) string {
 		}
 		t.Skipf("no PostgreSQL, so this is not tested on it: %v", err)
 	}
-	// A bubble's clock stands still while sockets are waited for.
-	ctx := context.WithoutCancel(t.Context())
-	template, err := postgresTemplate()
-	if err != nil {
-		t.Fatalf("migrate a PostgreSQL database: %v", err)
-	}
+	return server
+}
+
+// create makes a database from a template.
+func create(t testing.TB, server, template string) string {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context()) // which ends before the cleanup
 	name := "test_" + strings.ToLower(rand.Text())
 	if err := execute(ctx, server, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
@@ -241,16 +240,24 @@ func runScript(ctx context.Context, engine db.Engine, tx *sql.Tx, script string)
 	return err
 }
 
+// migrateRiver makes River's tables. River keeps a history of its own.
 func migrateRiver(ctx context.Context, d *db.DB) error {
 	pool, _ := d.SQLDB()
-	var driver riverdriver.Driver[*sql.Tx] = riverdatabasesql.New(pool)
-	if d.Engine() == db.SQLite {
-		driver = riversqlite.New(pool)
+	if d.Engine() == db.Postgres {
+		migrator, err := rivermigrate.New(riverdatabasesql.New(pool), nil)
+		if err != nil {
+			return err
+		}
+		_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
 	}
-	migrator, err := rivermigrate.New(driver, nil)
+	migrator, err := rivermigrate.New(riversqlite.New(pool), nil)
 	if err != nil {
 		return err
 	}
-	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
-	return err
+	return d.Write(ctx, func(tx *sql.Tx) error {
+		//nolint:staticcheck // deprecated because of PostgreSQL's enums; here the transaction is the lock
+		_, err := migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil)
+		return err
+	})
 }
