@@ -32,7 +32,8 @@ const (
 	crowdFor  = 10 * time.Minute // how long others are believed to crowd the minute; then half of them
 )
 
-// A lane is a class of requests. A waiting write goes before any waiting read.
+// A lane is a class of requests, each with a line of its own. A read goes only
+// while more than the reserve is free: when writes have to wait, every read does.
 type lane int
 
 const (
@@ -94,9 +95,6 @@ func (b *Budget) acquire(ctx context.Context, l lane) (slot, *Error) {
 	for {
 		now := time.Now()
 		ahead := slices.Index(b.queues[l], me)
-		if l == reads {
-			ahead += len(b.queues[writes])
-		}
 		free := b.free(now, l, ahead+1)
 		if ahead == 0 && !free.After(now) && ctx.Err() == nil {
 			b.leave(me, l)

@@ -133,7 +133,7 @@ func TestOthersOfTheSameTokenAreMadeRoomFor(t *testing.T) {
 		us, they := open(ours), open(theirs)
 		var both sync.WaitGroup
 		both.Go(func() {
-			offer(100*time.Minute, 1, func(ctx context.Context) error { _, err := they.Account(ctx); return err })
+			offer(100*time.Minute, 3, func(ctx context.Context) error { _, err := they.Account(ctx); return err })
 		})
 		both.Go(func() {
 			offer(100*time.Minute, 10, func(ctx context.Context) error { _, err := us.Account(ctx); return err })

@@ -56,7 +56,15 @@ func TestNothingLeavesOutsideTheCapability(t *testing.T) {
 	destroy := rapid.Custom(func(t *rapid.T) digitalocean.Permit {
 		return digitalocean.Permit{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: "do:snapshot:" + ids.Draw(t, "snapshot")}
 	})
-	permit := rapid.OneOf(wild, create, destroy)
+	crossed := rapid.Custom(func(t *rapid.T) digitalocean.Permit { // parts that do not belong together
+		return digitalocean.Permit{
+			Method:   rapid.SampledFrom([]string{"POST", "DELETE"}).Draw(t, "method"),
+			Template: rapid.SampledFrom([]string{"/v2/droplets/{id}/actions", "/v2/snapshots/{id}"}).Draw(t, "template"),
+			Target:   rapid.SampledFrom([]string{"do:droplet:1", "do:snapshot:1", "do:droplet:77", "do:snapshot:77"}).Draw(t, "target"),
+			Name:     name.Draw(t, "name"),
+		}
+	})
+	permit := rapid.OneOf(wild, create, destroy, crossed)
 	passed := 0
 	rapid.Check(t, func(t *rapid.T) {
 		valid, frozen := !seldom(t, "lease over"), seldom(t, "frozen")
@@ -87,14 +95,24 @@ func TestNothingLeavesOutsideTheCapability(t *testing.T) {
 			}})
 		}
 		for range 20 {
-			// Half of the requests are made from a permit, so that some pass.
+			// Most requests are a real change of something that a permit names,
+			// so that only its details decide.
 			verb, body := method.Draw(t, "verb"), ""
 			path := rapid.SampledFrom([]string{"/v2/droplets/%s/actions", "/v2/snapshots/%s", "/v2/droplets/%s", "/v2/droplets/actions?x=%s"}).Draw(t, "path")
 			id, kind, named := ids.Draw(t, "id"), "snapshot", name.Draw(t, "named")
-			if len(permits) > 0 && rapid.Bool().Draw(t, "as permitted") {
+			if len(permits) > 0 && !seldom(t, "wild") {
 				p := rapid.SampledFrom(permits).Draw(t, "permit")
-				verb, id, named = p.Method, p.Target[strings.LastIndex(p.Target, ":")+1:], p.Name
-				path = strings.ReplaceAll(p.Template, "{id}", "%s")
+				id, named = p.Target[strings.LastIndex(p.Target, ":")+1:], p.Name
+				verb, path = "POST", "/v2/droplets/%s/actions"
+				if rapid.Bool().Draw(t, "destroy") {
+					verb, path = "DELETE", "/v2/snapshots/%s"
+				}
+				if seldom(t, "encoded") {
+					id = strings.ReplaceAll(id, "1", "%31")
+				}
+				if seldom(t, "query") {
+					path += "?x=1"
+				}
 			}
 			if seldom(t, "another type") {
 				kind = "rebuild"

@@ -59,6 +59,8 @@ func TestAListIsWholeOrAnError(t *testing.T) {
 			answers{pg(2, true, 1), pg(3, false, 2, 3), pg(3, true, 1, 2), pg(3, false, 3)}, []string{"1", "2", "3"}, nil},
 		{"the total shrank, then at rest",
 			answers{pg(3, true, 1, 2), pg(2, false, 2), pg(2, false, 1, 2)}, []string{"1", "2"}, nil},
+		{"an item was deleted and one slipped between pages, then at rest",
+			answers{pg(4, true, 1, 2), pg(3, false, 4), pg(3, true, 2, 3), pg(3, false, 4)}, []string{"2", "3", "4"}, nil},
 		{"never at rest", answers{pg(3, false, 1, 2)}, nil, digitalocean.Unavailable},
 		{"the second page fails", answers{pg(3, true, 1, 2), func(w http.ResponseWriter) {
 			refuse(w, 503, "service_unavailable", "Service is currently unavailable.")

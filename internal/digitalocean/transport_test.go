@@ -53,6 +53,10 @@ var badAnswers = []struct {
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	},
 		digitalocean.Unavailable, digitalocean.Unknown, true},
+	{"a redirect in the error form", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/elsewhere")
+		refuse(w, 307, "moved", "Look elsewhere.")
+	}, digitalocean.Unavailable, digitalocean.Unknown, true},
 	{"cut short", func(w http.ResponseWriter, _ *http.Request) { answer(w, 201, snapshotAction[:40]) },
 		digitalocean.Unavailable, digitalocean.Unknown, true},
 	{"cut off on the line", func(w http.ResponseWriter, _ *http.Request) {
@@ -62,16 +66,12 @@ var badAnswers = []struct {
 	{"reset", func(w http.ResponseWriter, _ *http.Request) { reset(w) }, digitalocean.Unavailable, digitalocean.Unknown, true},
 	{"no end", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		chunk := make([]byte, 1<<20)
-		for i := range chunk {
-			chunk[i] = ' '
-		}
+		_, _ = io.WriteString(w, snapshotAction)
 		for range 17 {
-			if _, err := w.Write(chunk); err != nil {
+			if _, err := io.WriteString(w, strings.Repeat(" ", 1<<20)); err != nil {
 				return
 			}
 		}
-		_, _ = io.WriteString(w, snapshotAction)
 	}, digitalocean.Unavailable, digitalocean.Unknown, true},
 }
 
@@ -346,8 +346,40 @@ func TestTheTokenGoesToItsHostOnly(t *testing.T) {
 		wantKind(t, err, digitalocean.Unknown)
 		cancel()
 	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, elsewhere.URL+"/v2/account", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := digitalocean.Wire(client(t, "http://127.0.0.1:1")).RoundTrip(req); !errors.Is(err, digitalocean.NotSent) {
+		t.Errorf("a request to another host = %v, want NotSent", err)
+	}
 	if got := elsewhere.requests(); len(got) != 0 {
-		t.Errorf("a redirect was followed: %v", got)
+		t.Errorf("the token went elsewhere: %v", got)
+	}
+}
+
+// A looker sees the request as it leaves for the socket.
+type looker func(*http.Request)
+
+func (l looker) RoundTrip(r *http.Request) (*http.Response, error) {
+	l(r)
+	return nil, errors.New("no socket")
+}
+
+func TestNetHTTPCannotSendAPostAgain(t *testing.T) {
+	looked := false
+	c := client(t, "http://127.0.0.1:1", func(o *digitalocean.Options) {
+		o.Transport = looker(func(r *http.Request) {
+			looked = true
+			if r.GetBody != nil || r.Header.Get("Idempotency-Key") != "" {
+				t.Error("the request has what net/http sends a POST again with")
+			}
+		})
+	})
+	_, err := c.CreateDropletSnapshot(may().in(t.Context()), 1, "arcadia-snap-1-cafe0001")
+	wantKind(t, err, digitalocean.Unknown) // whether this transport sent it cannot be seen
+	if !looked {
+		t.Error("nothing was sent")
 	}
 }
 
