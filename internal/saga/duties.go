@@ -47,6 +47,10 @@ func (e *Engine) sayHere(ctx context.Context) error {
 		return err
 	}
 	return e.db.WriteFenced(ctx, e.node, func(tx *sql.Tx) error {
+		// Of nodes that have been gone for long nobody asks any more.
+		if _, err := tx.ExecContext(ctx, `DELETE FROM saga_nodes WHERE seen_at < `+db.Now+` - $1`, (10*e.o.UnknownKind).Microseconds()); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO saga_nodes (id, seen_at, kinds) VALUES ($1, `+db.Now+`, $2)
 			ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, kinds = excluded.kinds`, e.node, string(kinds))
 		return err
