@@ -134,6 +134,13 @@ func (c *Client) AccountName() string { return c.account }
 // Purpose is what this client's token is for.
 func (c *Client) Purpose() Purpose { return c.purpose }
 
+// Close gives up the idle connections. Calls that come later open new ones.
+func (c *Client) Close() {
+	if pool, ok := c.wire.next.(interface{ CloseIdleConnections() }); ok {
+		pool.CloseIdleConnections()
+	}
+}
+
 // String names the client without its token.
 func (c *Client) String() string { return "digitalocean(" + c.account + ", " + string(c.purpose) + ")" }
 

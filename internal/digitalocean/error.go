@@ -55,7 +55,7 @@ const maxMessage = 200
 // Error describes the failure for a log.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "digitalocean: %s %s: ", e.Method, e.Path)
+	fmt.Fprintf(&b, "digitalocean: %s: ", strings.TrimSpace(e.Method+" "+e.Path))
 	if e.Status != 0 {
 		fmt.Fprintf(&b, "%d ", e.Status)
 	}

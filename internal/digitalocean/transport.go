@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
@@ -143,10 +144,8 @@ func (t *transport) send(req *http.Request, body []byte, capability *Capability)
 		capability.Sent()
 	}
 	resp, err := t.next.RoundTrip(out)
-	// A transport of the caller's own may not report its connections: then an
-	// answer is the only sign, and an error proves nothing.
-	if _, std := t.next.(*http.Transport); !std {
-		connected.Store(true)
+	if _, std := t.next.(*http.Transport); !std && !failedToConnect(err) {
+		connected.Store(true) // a transport of the caller's own need not report its connections
 	}
 	if err == nil {
 		answer, err = readAnswer(resp)
@@ -155,6 +154,12 @@ func (t *transport) send(req *http.Request, body []byte, capability *Capability)
 		return resp, nil, connected.Load(), t.broken(req, resp, err, connected.Load())
 	}
 	return resp, answer, true, nil
+}
+
+// failedToConnect reports whether err alone shows that there was no connection.
+func failedToConnect(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 var errTooLong = errors.New("the answer is longer than 16 MiB")

@@ -244,14 +244,18 @@ func TestUnreachableAPIIsNotSent(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l := may()
-	c := client(t, url)
-	_, err = c.CreateDropletSnapshot(l.in(t.Context()), 1, "arcadia-snap-1-cafe0001")
-	if !errors.Is(err, digitalocean.Unavailable) || !errors.Is(err, digitalocean.NotSent) || errors.Is(err, digitalocean.Unknown) {
-		t.Errorf("POST without a connection = %v, want Unavailable and NotSent", err)
-	}
-	if !slices.Equal(l.answered, []bool{true}) {
-		t.Errorf("Answered %v, want [true]: it is known that nothing was sent", l.answered)
+	for name, change := range map[string]func(*digitalocean.Options){
+		"its own transport": func(*digitalocean.Options) {},
+		"the caller's":      func(o *digitalocean.Options) { o.Transport = &meter{next: http.DefaultTransport} },
+	} {
+		l := may()
+		_, err = client(t, url, change).CreateDropletSnapshot(l.in(t.Context()), 1, "arcadia-snap-1-cafe0001")
+		if !errors.Is(err, digitalocean.Unavailable) || !errors.Is(err, digitalocean.NotSent) || errors.Is(err, digitalocean.Unknown) {
+			t.Errorf("POST without a connection over %s = %v, want Unavailable and NotSent", name, err)
+		}
+		if !slices.Equal(l.answered, []bool{true}) {
+			t.Errorf("Answered %v, want [true]: it is known that nothing was sent", l.answered)
+		}
 	}
 	if msg := fault.Message(err); !strings.Contains(msg, "cannot be reached") || !strings.Contains(msg, closed.Addr().String()) {
 		t.Errorf("the sentence %q does not say what cannot be reached", msg)
