@@ -292,6 +292,43 @@ func TestSlowAnswersFollowTheSteppedClock(t *testing.T) {
 	})
 }
 
+func TestJournalTellsWhatWasCommitted(t *testing.T) {
+	inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+		d := seeded(s)
+		for _, tt := range []struct {
+			method, path string
+			body         any
+			want         bool
+		}{
+			{"GET", d, nil, false},
+			{"POST", d + "/actions", object{"type": "power_off"}, true},
+			{"POST", d + "/actions", object{"type": "power_off"}, false}, // an event is pending
+			{"DELETE", "/v2/snapshots/1", nil, false},
+		} {
+			do(t, s, tt.method, tt.path, tt.body)
+			requests := s.Requests(0)
+			if r := requests[len(requests)-1]; r.Committed != tt.want || r.Method != tt.method || r.Path != tt.path {
+				t.Errorf("%s %s: journal says %+v, want committed %v", tt.method, tt.path, r, tt.want)
+			}
+		}
+	})
+}
+
+func TestTruthIsInTheOrderOfCreation(t *testing.T) {
+	inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+		snapshotAction(t, s, seeded(s))
+		seeded(s)
+		time.Sleep(61 * time.Second)
+		var kinds []string
+		for _, i := range s.Truth("") {
+			kinds = append(kinds, i.Kind)
+		}
+		if got, want := strings.Join(kinds, " "), "droplet action action snapshot droplet action"; got != want {
+			t.Errorf("truth = %s, want %s", got, want)
+		}
+	})
+}
+
 // Nothing moves in the background: a year passes while nobody looks.
 func TestAYearPassesInABubble(t *testing.T) {
 	inBubble(t, dosim.Options{Params: map[string]string{"action.snapshot": "8760h"}}, func(t *testing.T, s *dosimtest.Server) {
