@@ -28,6 +28,7 @@ var floors = [][]string{
 	{"cmd/arcadia", "bench"},
 	{"internal/app"},
 	{"internal/cli", "internal/web", "internal/api", "internal/mcp"},
+	{"internal/wire"},
 	{"internal/report"},
 	{"internal/billing"},
 	{"internal/rating"},

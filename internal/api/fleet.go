@@ -12,6 +12,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 func (a *API) fleetRoutes(h huma.API) {
@@ -34,7 +35,7 @@ func (a *API) listDroplets(ctx context.Context, _ *struct{}) (*struct{ Body clie
 	}
 	items := make([]client.Droplet, len(droplets))
 	for i, d := range droplets {
-		items[i] = dropletJSON(d)
+		items[i] = wire.Droplet(d)
 	}
 	return listed(items), nil
 }
@@ -52,12 +53,12 @@ func (a *API) listTokens(ctx context.Context, _ *struct{}) (*struct{ Body client
 	}
 	items := []client.Token{}
 	for _, t := range a.o.Environment {
-		items = append(items, tokenJSON(t, environment))
+		items = append(items, wire.Token(t, environment))
 	}
 	for _, t := range kept {
 		hidden := slices.ContainsFunc(a.o.Environment, func(e access.Token) bool { return e.Account == t.Account && e.Purpose == t.Purpose })
 		if !hidden {
-			items = append(items, tokenJSON(t, stored))
+			items = append(items, wire.Token(t, stored))
 		}
 	}
 	return listed(items), nil
@@ -80,7 +81,7 @@ func (a *API) setToken(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body client.Token }{tokenJSON(t, stored)}, nil
+	return &struct{ Body client.Token }{wire.Token(t, stored)}, nil
 }
 
 func (a *API) removeToken(ctx context.Context, in *TokenQuery) (*struct{}, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 // eventPage is how many events one answer holds at most.
@@ -94,9 +95,9 @@ func (a *API) listSagas(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	page := client.SagaPage{Items: make([]client.Saga, len(sagas)), Next: text(next)}
+	page := client.SagaPage{Items: make([]client.Saga, len(sagas)), Next: wire.Text(next)}
 	for i, s := range sagas {
-		page.Items[i] = sagaJSON(s)
+		page.Items[i] = wire.Saga(s)
 	}
 	return &struct{ Body client.SagaPage }{page}, nil
 }
@@ -123,7 +124,7 @@ func (a *API) listSagaEvents(ctx context.Context, in *struct {
 	}
 	items := make([]client.Event, len(events))
 	for i, e := range events {
-		items[i] = eventJSON(e)
+		items[i] = wire.Event(e)
 	}
 	return listed(items), nil
 }
@@ -230,14 +231,14 @@ func answer(s saga.Saga, err error) (*sagaAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sagaAnswer{Body: sagaJSON(s)}, nil
+	return &sagaAnswer{Body: wire.Saga(s)}, nil
 }
 
 func startedAs(s saga.Saga, replayed bool, err error) (*startAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &startAnswer{Status: http.StatusAccepted, Location: "/v1/sagas/" + string(s.ID), Body: sagaJSON(s)}
+	out := &startAnswer{Status: http.StatusAccepted, Location: "/v1/sagas/" + string(s.ID), Body: wire.Saga(s)}
 	if replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
 	}

@@ -1,4 +1,6 @@
-package api
+// Package wire gives the values of the domains the shape that they have outside:
+// the types of package client. Every surface shows a thing in the same words.
+package wire
 
 import (
 	"encoding/json"
@@ -10,10 +12,11 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
-func sagaJSON(s saga.Saga) client.Saga {
+// Saga is a saga, with its steps where s has them.
+func Saga(s saga.Saga) client.Saga {
 	w := client.Saga{
 		ID: string(s.ID), Kind: s.Kind, State: string(s.State), Direction: string(s.Direction), Want: string(s.Want),
-		Subjects: present(s.Subjects), Tenant: text(s.Tenant), RequestedBy: s.RequestedBy, IdempotencyKey: text(s.IdempotencyKey),
+		Subjects: present(s.Subjects), Tenant: Text(s.Tenant), RequestedBy: s.RequestedBy, IdempotencyKey: Text(s.IdempotencyKey),
 		Epoch: s.Epoch, Rev: s.Rev,
 		CreatedAt: client.Time{Time: s.CreatedAt}, StartedAt: client.At(s.StartedAt), FinishedAt: client.At(s.FinishedAt),
 		Error: failure(s.Error), Data: object(s.Data),
@@ -30,21 +33,24 @@ func sagaJSON(s saga.Saga) client.Saga {
 	return w
 }
 
-func eventJSON(e saga.Event) client.Event {
+// Event is one line of a saga's history.
+func Event(e saga.Event) client.Event {
 	return client.Event{
-		Seq: e.Seq, Rev: e.Rev, At: client.Time{Time: e.At}, Type: e.Type, Step: text(e.Step), Epoch: e.Epoch,
-		Actor: text(e.Actor), Detail: object(e.Detail),
+		Seq: e.Seq, Rev: e.Rev, At: client.Time{Time: e.At}, Type: e.Type, Step: Text(e.Step), Epoch: e.Epoch,
+		Actor: Text(e.Actor), Detail: object(e.Detail),
 	}
 }
 
-func dropletJSON(d digitalocean.Droplet) client.Droplet {
+// Droplet is a droplet.
+func Droplet(d digitalocean.Droplet) client.Droplet {
 	return client.Droplet{
 		ID: strconv.FormatInt(d.ID, 10), Name: d.Name, Status: d.Status, Region: d.Region, Size: d.Size,
 		Tags: present(d.Tags), CreatedAt: client.At(d.CreatedAt),
 	}
 }
 
-func tokenJSON(t access.Token, source string) client.Token {
+// Token is what may be shown of a token; source says where it is kept.
+func Token(t access.Token, source string) client.Token {
 	return client.Token{
 		Account: t.Account, Purpose: string(t.Purpose), Source: source, Last4: t.Last4, Fingerprint: t.Fingerprint,
 		CreatedAt: client.At(t.CreatedAt), ExpiresAt: client.At(t.ExpiresAt), LastUsedAt: client.At(t.LastUsedAt), Warning: t.Warning,
@@ -58,8 +64,8 @@ func failure(e *saga.Error) *client.Failure {
 	return &client.Failure{Code: e.Code, Message: e.Message}
 }
 
-// text is null when it is empty.
-func text(s string) *string {
+// Text is null when it is empty.
+func Text(s string) *string {
 	if s == "" {
 		return nil
 	}
