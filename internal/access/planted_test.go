@@ -237,6 +237,7 @@ func rows(t *testing.T, d *db.DB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = tables.Close() }()
 	var names []string
 	for tables.Next() {
 		var name string
@@ -249,20 +250,28 @@ func rows(t *testing.T, d *db.DB) []byte {
 		t.Fatal(err)
 	}
 	for _, query := range append([]string{"SELECT ciphertext FROM do_tokens"}, selects(names)...) {
-		found, err := d.Read().QueryContext(t.Context(), query)
-		if err != nil {
+		all = append(all, column(t, d, query)...)
+	}
+	return all
+}
+
+// column is the only column of what a query finds, all of it in one piece.
+func column(t *testing.T, d *db.DB, query string) (all []byte) {
+	t.Helper()
+	found, err := d.Read().QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = found.Close() }()
+	for found.Next() {
+		var row []byte
+		if err := found.Scan(&row); err != nil {
 			t.Fatal(err)
 		}
-		for found.Next() {
-			var row []byte
-			if err := found.Scan(&row); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, row...)
-		}
-		if err := found.Err(); err != nil {
-			t.Fatal(err)
-		}
+		all = append(all, row...)
+	}
+	if err := found.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
