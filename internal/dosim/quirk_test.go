@@ -12,6 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/digitalocean/godo"
+	"golang.org/x/oauth2"
+
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 )
@@ -339,6 +342,110 @@ func TestQuirk19PagesShiftUnderMutation(t *testing.T) {
 			})
 		})
 	}
+}
+
+// faulty runs a test without the fault and with it, struck once.
+func faulty(t *testing.T, f dosim.Fault, test func(t *testing.T, s *dosimtest.Server, on bool)) {
+	t.Helper()
+	f.Times = 1
+	for name, on := range map[string]bool{"without": false, "with": true} {
+		t.Run(name+" "+string(f.Kind), func(t *testing.T) {
+			inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+				if on {
+					s.AddFault(f)
+				}
+				test(t, s, on)
+			})
+		})
+	}
+}
+
+// Quirk 20: external-dns#503, #487.
+func TestQuirk20FailedListLooksEmptyToTheCareless(t *testing.T) {
+	faulty(t, dosim.Fault{Kind: dosim.ServerErrorBefore, Match: dosim.Match{Path: "/v2/droplets"}}, func(t *testing.T, s *dosimtest.Server, on bool) {
+		seeded(s)
+		e := do(t, s, "GET", "/v2/droplets", nil)
+		if n := len(list(e, "droplets")); (n == 0) != on || (e.Status == 503) != on || e.Err != nil {
+			t.Errorf("answer %d with %d droplets, %v", e.Status, n, e.Err)
+		}
+	})
+}
+
+// Quirk 22: digitalocean/terraform-provider-digitalocean#794.
+func TestQuirk22ProxyAnswersInHTML(t *testing.T) {
+	faulty(t, dosim.Fault{Kind: dosim.HTML504, Match: dosim.Match{Method: "POST"}}, func(t *testing.T, s *dosimtest.Server, on bool) {
+		e := do(t, s, "POST", seeded(s)+"/actions", object{"type": "snapshot"})
+		if (e.Status == 504) != on || (e.Err != nil) != on {
+			t.Errorf("answer %d, %v", e.Status, e.Err)
+		}
+		if on && !strings.Contains(e.Err.Error(), "invalid character '<'") {
+			t.Errorf("error %v, want what JSON says to HTML", e.Err)
+		}
+		if n := len(s.Truth("action")); n != 2 {
+			t.Errorf("%d actions, want create and snapshot: the proxy gave up, the API did not", n)
+		}
+	})
+}
+
+// Quirk 23: digitalocean/terraform-provider-digitalocean#1034.
+func TestQuirk23ConnectionIsReset(t *testing.T) {
+	for kind, actions := range map[dosim.FaultKind]int{dosim.ResetBefore: 1, dosim.ResetAfter: 2} {
+		faulty(t, dosim.Fault{Kind: kind, Match: dosim.Match{Method: "POST"}}, func(t *testing.T, s *dosimtest.Server, on bool) {
+			e := do(t, s, "POST", seeded(s)+"/actions", object{"type": "snapshot"})
+			want := 2
+			if on {
+				want = actions
+			}
+			if n := len(s.Truth("action")); (e.Err != nil) != on || n != want {
+				t.Errorf("error %v and %d actions, want %d", e.Err, n, want)
+			}
+		})
+	}
+}
+
+// Quirk 24: Gamocosm#96. A client that sends a POST again makes another droplet.
+func TestQuirk24RetriedPostMakesMoreDroplets(t *testing.T) {
+	for times, want := range map[int]int{0: 1, 2: 3} {
+		t.Run(fmt.Sprintf("%d lost answers", times), func(t *testing.T) {
+			s := start(t, with(nil))
+			if times > 0 {
+				s.AddFault(dosim.Fault{Kind: dosim.ServerErrorAfter, Times: times, Match: dosim.Match{Method: "POST", Path: "/v2/droplets"}})
+			}
+			wait := 0.001 // seconds
+			client := oauth2.NewClient(t.Context(), oauth2.StaticTokenSource(&oauth2.Token{AccessToken: s.Token}))
+			g, err := godo.New(client, godo.SetBaseURL(s.URL), godo.WithRetryAndBackoffs(godo.RetryConfig{RetryMax: 4, RetryWaitMin: &wait, RetryWaitMax: &wait}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := g.Droplets.Create(t.Context(), &godo.DropletCreateRequest{
+				Name: "one", Size: "s-1vcpu-1gb", Image: godo.DropletCreateImage{Slug: "debian-12-x64"},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(s.Truth("droplet")); n != want {
+				t.Errorf("one create by godo made %d droplets, want %d", n, want)
+			}
+		})
+	}
+}
+
+func TestStartedActionIsMissingFromListsForAWhile(t *testing.T) {
+	knob(t, "lag.action_list", "0s", "10s", func(t *testing.T, s *dosimtest.Server, on bool) {
+		d := seeded(s)
+		id := idOf(snapshotAction(t, s, d), "action", "id")
+		wantStatus(t, "the action's own address", do(t, s, "GET", "/v2/actions/"+id, nil), 200)
+		for _, path := range []string{"/v2/actions", d + "/actions"} {
+			if n := len(list(do(t, s, "GET", path, nil), "actions")); (n == 1) != on {
+				t.Errorf("%s lists %d actions at once", path, n)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		for _, path := range []string{"/v2/actions", d + "/actions"} {
+			if actions := list(do(t, s, "GET", path, nil), "actions"); len(actions) != 2 || at(actions[0], "type") != "snapshot" {
+				t.Errorf("%s lists %v, want snapshot before create", path, actions)
+			}
+		}
+	})
 }
 
 // Quirk 31: digitalocean/doctl#495, api-v2#53.
