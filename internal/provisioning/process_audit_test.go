@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
@@ -16,15 +17,16 @@ import (
 type figures struct {
 	sagas, completed, rolledBack int
 	sent, committed              int // requests for a snapshot
+	spoiled                      int // answers of the cloud, those that were slow not counted
 	claims                       int64
 	recovered                    int // entries that no owner ended
 	leftover                     int // snapshots that no ledger owned before the sweep
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%d sagas (%d completed, %d rolled back); %d snapshot requests sent, %d carried out; %d claims, %d recoveries; "+
+	return fmt.Sprintf("%d sagas (%d completed, %d rolled back); %d snapshot requests sent, %d carried out, %d answers spoiled; %d claims, %d recoveries; "+
 		"%d left over before the sweep, 0 after it",
-		f.sagas, f.completed, f.rolledBack, f.sent, f.committed, f.claims, f.recovered, f.leftover)
+		f.sagas, f.completed, f.rolledBack, f.sent, f.committed, f.spoiled, f.claims, f.recovered, f.leftover)
 }
 
 // audit is made once no worker is left: it sweeps, and asks that the ledger is
@@ -36,6 +38,11 @@ func (p *place) audit() figures {
 	sagas := p.sagas(e)
 	f := figures{sagas: len(sagas)}
 	f.sent, f.committed = p.posts()
+	for _, spoiler := range p.cloud.Faults() {
+		if spoiler.Kind != dosim.Slow {
+			f.spoiled += spoiler.Hits
+		}
+	}
 
 	var lastEnd time.Time
 	owned := map[string]bool{} // snapshot ids

@@ -15,11 +15,13 @@ import (
 // answers, and starts them again. On SQLite one at a time holds the database; on
 // PostgreSQL two work side by side.
 func TestKilledProcesses(t *testing.T) {
+	t.Parallel() // like the others with processes, it waits more than it works
 	for _, tt := range []struct {
 		engine  db.Engine
 		workers int
 	}{{db.SQLite, 1}, {db.Postgres, 2}} {
 		t.Run(string(tt.engine), func(t *testing.T) {
+			t.Parallel()
 			kills := 30
 			if testing.Short() {
 				kills = 6

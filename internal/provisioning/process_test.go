@@ -104,18 +104,21 @@ type worker struct {
 	assignment
 	engine  *saga.Engine
 	service *provisioning.Service
+	log     *slog.Logger
 
 	mu     sync.Mutex // over what follows
 	out    *json.Encoder
 	left   map[saga.ID]bool // whose step has returned and is to be committed
 	passed int              // moments at which it might have stopped itself
 	frozen saga.Point       // the commit that it was stopped before
+	loose  *os.File         // the socket of the request that it was stopped before
 }
 
 // work drives sagas until in ends, which it does with the parent.
 func work(in io.Reader, out, errs io.Writer) error {
 	orders := json.NewDecoder(in)
-	w := &worker{out: json.NewEncoder(out), left: map[saga.ID]bool{}}
+	log := slog.New(slog.NewTextHandler(errs, nil))
+	w := &worker{log: log, out: json.NewEncoder(out), left: map[saga.ID]bool{}}
 	if err := orders.Decode(&w.assignment); err != nil {
 		return fmt.Errorf("read the assignment: %w", err)
 	}
@@ -128,7 +131,6 @@ func work(in io.Reader, out, errs io.Writer) error {
 		}
 		defer held.Close()
 	}
-	log := slog.New(slog.NewTextHandler(errs, nil))
 	d, err := db.Open(ctx, w.Database, db.Options{ReadConns: 4, WriteConns: 8, IdleInTx: time.Second, Logger: log})
 	if err != nil {
 		return err
@@ -189,7 +191,8 @@ func (w *worker) take(ctx context.Context, o order) {
 	}
 	request := provisioning.SnapshotRequest{Account: "main", Droplet: fmt.Sprint(o.Droplet), RequestedBy: "cli:test", Key: o.Key}
 	s, _, err := start(ctx, request)
-	for err != nil && errors.Is(err, fault.Unavailable) && ctx.Err() == nil {
+	for ctx.Err() == nil && passing(err) {
+		w.log.Warn("order again", "key", o.Key, "err", err)
 		s, _, err = start(ctx, request) // the key makes it one saga
 	}
 	if err == nil {
@@ -203,6 +206,12 @@ func (w *worker) take(ctx context.Context, o order) {
 	default:
 		w.say(word{Key: o.Key, Saga: s.ID, State: s.State})
 	}
+}
+
+// passing reports whether whoever gets err asks again: the cloud or the database
+// did not answer. To a worker that was frozen in a transaction the latter happens.
+func passing(err error) bool {
+	return err != nil && (errors.Is(err, fault.Unavailable) || fault.KindOf(err) == fault.Internal)
 }
 
 // probe tells which saga is inside a step, and stops the process before a commit.
@@ -261,30 +270,34 @@ func (w *worker) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	return &guardedConn{conn, w}, nil
+	return &guardedConn{conn.(*net.TCPConn), w}, nil
 }
 
 // A guardedConn is a connection whose worker may stop itself in the writing of a
 // POST, when nothing of ours can hold the request back any more.
 type guardedConn struct {
-	net.Conn
+	*net.TCPConn
 	worker *worker
 }
 
+// Write sends through a second hold on the socket what it was stopped before: the
+// client, once thawed, finds the request's time over and closes the first.
 func (c *guardedConn) Write(b []byte) (int, error) {
-	if bytes.HasPrefix(b, []byte("POST ")) {
-		c.worker.mu.Lock()
-		now := c.worker.passes(sending)
-		c.worker.mu.Unlock()
-		if now {
-			c.worker.say(word{Freezing: sending})
-			freeze()
-			n, err := c.Conn.Write(b)
-			fmt.Fprintln(os.Stderr, "DBG wrote", n, err, time.Now())
-			return n, err
-		}
+	w := c.worker
+	w.mu.Lock()
+	strikes := bytes.HasPrefix(b, []byte("POST ")) && w.passes(sending)
+	w.mu.Unlock()
+	if !strikes {
+		return c.TCPConn.Write(b)
 	}
-	return c.Conn.Write(b)
+	loose, err := c.File()
+	if err != nil {
+		return 0, err
+	}
+	w.loose = loose // open until the process ends, as the request is
+	w.say(word{Freezing: sending})
+	freeze()
+	return loose.Write(b)
 }
 
 // faults is the cloud's weather for real processes: answers that are slow, lost,
