@@ -38,7 +38,7 @@ func openArcadia(ctx context.Context, s store, where string, inFlight int) (saga
 			Undo: func(_ context.Context, c *count) error { c.N--; return nil },
 		})
 	}
-	e, err := saga.New(d, saga.Options{Workers: inFlight, Sole: s == sqliteFull}, five)
+	e, err := saga.New(d, saga.Options{Sole: s == sqliteFull}, five)
 	if err != nil {
 		d.Close()
 		return nil, nil, err

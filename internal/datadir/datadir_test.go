@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 			err = d.Announce(childAddr)
 		}
 		fmt.Println("held:", err)
-		bufio.NewReader(os.Stdin).ReadString('\n') // until the parent ends, if it does not kill
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // until the parent ends, if it does not kill
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -50,7 +50,7 @@ func child(t *testing.T, dir string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
 	if said, err := bufio.NewReader(out).ReadString('\n'); said != "held: <nil>\n" {
 		t.Fatalf("the child said %q, %v", said, err)
 	}
@@ -132,7 +132,7 @@ func TestAKilledHolderHoldsNothing(t *testing.T) {
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	holder.Wait()
+	_ = holder.Wait() // it was killed
 	if _, err := os.Stat(filepath.Join(dir, "holder.json")); err != nil {
 		t.Fatalf("the killed holder left nothing to ignore: %v", err)
 	}

@@ -93,8 +93,8 @@ func (d *DB) commitUnknown(err error) bool {
 		// which recovery would find; every other failure was rolled back.
 		return sqliteCode(err)&0xff == sqlite3.SQLITE_IOERR
 	}
-	switch err { //nolint:errorlint // wrapped by pgx they mean that COMMIT was under way
-	case sql.ErrTxDone, context.Canceled, context.DeadlineExceeded:
+	//nolint:errorlint // wrapped by pgx they mean that COMMIT was under way
+	if err == sql.ErrTxDone || err == context.Canceled || err == context.DeadlineExceeded {
 		return false
 	}
 	if errors.Is(err, pgx.ErrTxCommitRollback) {

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -146,7 +147,7 @@ func (c *sqliteConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 // Close closes the kept statements and the connection.
 func (c *sqliteConn) Close() error {
 	for e := c.recent.Front(); e != nil; e = e.Next() {
-		e.Value.(*statement).stmt.Close()
+		_ = e.Value.(*statement).stmt.Close()
 	}
 	c.recent.Init()
 	clear(c.idle)
@@ -162,9 +163,7 @@ type sqliteTx struct {
 func (t *sqliteTx) Commit() error {
 	c := t.conn
 	if c.doomed != nil {
-		err := c.refusal()
-		t.Rollback()
-		return err
+		return errors.Join(c.refusal(), t.Rollback())
 	}
 	c.inTx = false
 	return t.Tx.Commit()
@@ -175,11 +174,10 @@ func (t *sqliteTx) Rollback() error {
 	c := t.conn
 	doomed := c.doomed
 	c.inTx, c.doomed = false, nil
-	err := t.Tx.Rollback()
-	if doomed != nil {
-		return nil // "no transaction is active" is what was wanted
+	if err := t.Tx.Rollback(); doomed == nil {
+		return err
 	}
-	return err
+	return nil // "no transaction is active" is what was wanted
 }
 
 // modernRows is what the driver's rows implement.
@@ -200,7 +198,7 @@ type sqliteRows struct {
 func (r *sqliteRows) Next(dest []driver.Value) error {
 	err := r.modernRows.Next(dest)
 	if sqliteCode(err) != 0 {
-		r.conn.note(err)
+		return r.conn.note(err)
 	}
 	return err
 }

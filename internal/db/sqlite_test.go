@@ -68,7 +68,7 @@ func TestAKeptStatementSeesANewSchema(t *testing.T) {
 			defer rows.Close()
 			names, err := rows.Columns()
 			n = len(names)
-			return err
+			return errors.Join(err, rows.Err())
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -99,10 +99,10 @@ func (c *cutter) serve(client net.Conn) {
 				return
 			case cutAfterCommit:
 				swallow.Store(true)
-				server.Write(buf[:n])
+				_, _ = server.Write(buf[:n])
 				// The server reads the end after COMMIT, so when it hangs up
 				// it has committed and answered.
-				server.(*net.TCPConn).CloseWrite()
+				_ = server.(*net.TCPConn).CloseWrite()
 				return
 			}
 			if _, err := server.Write(buf[:n]); err != nil {

@@ -50,7 +50,7 @@ func requireServer(t testing.TB) string {
 		}
 		t.Skipf("no PostgreSQL, so this is not tested on it: %v", err)
 	}
-	return server
+	return server.url
 }
 
 // create makes a database from a template.
@@ -69,10 +69,15 @@ func create(t testing.TB, server, template string) string {
 	return withDatabase(server, name)
 }
 
-// postgresServer is the URL of the server that this test binary uses.
-var postgresServer = sync.OnceValues(func() (string, error) {
-	if server := os.Getenv(serverVariable); server != "" {
-		return server, nil
+// A server is the PostgreSQL that this test binary uses.
+type server struct {
+	url     string
+	process *exec.Cmd // ours, whose standard input would be closed if it were collected
+}
+
+var postgresServer = sync.OnceValues(func() (*server, error) {
+	if url := os.Getenv(serverVariable); url != "" {
+		return &server{url: url}, nil
 	}
 	return startServer()
 })
@@ -80,38 +85,34 @@ var postgresServer = sync.OnceValues(func() (string, error) {
 // startServer has scripts/with-postgres run a server for as long as this process
 // holds the script's standard input open. The kernel closes it when the process
 // ends, even by SIGKILL, and with that the script stops and removes its server.
-func startServer() (string, error) {
+func startServer() (*server, error) {
 	root, err := moduleRoot()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cmd := exec.Command(filepath.Join(root, "scripts", "with-postgres"),
 		"-c", "fsync=off", "-c", "max_connections=300",
 		"sh", "-c", `echo "$`+serverVariable+`"; exec cat >/dev/null`)
-	if _, err := cmd.StdinPipe(); err != nil { // cmd keeps it, and serverProcess keeps cmd
-		return "", err
+	if _, err := cmd.StdinPipe(); err != nil { // cmd keeps it
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return nil, err
 	}
-	serverProcess = cmd
 	var said []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "postgres://") {
-			return lines.Text(), nil
+			return &server{lines.Text(), cmd}, nil
 		}
 		said = append(said, lines.Text())
 	}
-	return "", errors.New(strings.Join(append(said, fmt.Sprint(cmd.Wait())), "\n"))
+	return nil, errors.New(strings.Join(append(said, fmt.Sprint(cmd.Wait())), "\n"))
 }
-
-// serverProcess is kept so that its pipe is not collected and thereby closed.
-var serverProcess *exec.Cmd
 
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
@@ -143,7 +144,7 @@ var postgresTemplate = sync.OnceValues(func() (name string, err error) {
 	}
 	name = "template_" + fingerprint[:16]
 
-	conn, err := pgx.Connect(ctx, server)
+	conn, err := pgx.Connect(ctx, server.url)
 	if err != nil {
 		return "", err
 	}
@@ -163,7 +164,7 @@ var postgresTemplate = sync.OnceValues(func() (name string, err error) {
 			return "", err
 		}
 	}
-	if err := migrate(ctx, withDatabase(server, unfinished)); err != nil {
+	if err := migrate(ctx, withDatabase(server.url, unfinished)); err != nil {
 		return "", err
 	}
 	_, err = conn.Exec(ctx, "ALTER DATABASE "+unfinished+" RENAME TO "+name)

@@ -50,5 +50,5 @@ func setUpdate(t *testing.T, value string) {
 	if err := flag.Set("update", value); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { flag.Set("update", before) })
+	t.Cleanup(func() { _ = flag.Set("update", before) })
 }

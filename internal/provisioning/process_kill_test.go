@@ -82,7 +82,7 @@ type berth struct {
 func (p *place) killing(workers, kills int) {
 	p.t.Helper()
 	berths := make([]berth, workers)
-	p.until(2*time.Minute, "all workers are killed and all sagas have ended", func() bool {
+	p.until(45*time.Second, "all workers are killed and all sagas have ended", func() bool {
 		for kills > 0 && len(p.open()) < 10 {
 			p.order("")
 		}

@@ -4,6 +4,7 @@ package provisioning_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -76,7 +77,39 @@ func newPlace(t *testing.T, engine db.Engine, droplets int) *place {
 	for i := range droplets {
 		p.droplets = append(p.droplets, p.cloud.SeedDroplet(dosim.SeedDroplet{Name: fmt.Sprintf("web-%d", i+1)}))
 	}
+	t.Cleanup(func() { // the workers are gone by then
+		if t.Failed() {
+			p.explain()
+		}
+	})
 	return p
+}
+
+// explain logs the ledger of the sagas that have not ended.
+func (p *place) explain() {
+	ctx := context.WithoutCancel(p.t.Context())
+	d, err := db.Open(ctx, p.url, db.Options{})
+	if err != nil {
+		p.t.Logf("the ledger cannot be read: %v", err)
+		return
+	}
+	defer d.Close()
+	e, err := saga.New(d, processPace.options)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, o := range p.orders {
+		s, err := e.Saga(ctx, o.saga)
+		if err == nil && s.State.Ended() {
+			continue
+		}
+		events, _ := e.Events(ctx, o.saga, 0, 10_000)
+		var b strings.Builder
+		for _, ev := range events {
+			fmt.Fprintf(&b, "\n  %s %d rev %d epoch %d %s %s %s", ev.At.Format("05.000"), ev.Seq, ev.Rev, ev.Epoch, ev.Type, ev.Step, ev.Detail)
+		}
+		p.t.Logf("%s, told %q: %v: %s wants %s, waits for %+v, steps %+v, state %s%s", o.order.Key, o.end, err, s.State, s.Want, s.Wait, s.Steps, s.Data, &b)
+	}
 }
 
 // until polls until done, and fails the test when that takes too long or a worker

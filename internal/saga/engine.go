@@ -78,6 +78,7 @@ type Engine struct {
 	slots    chan struct{} // one per saga being driven
 	serving  atomic.Bool
 	stopping atomic.Bool
+	hinted   sync.Map // ID -> true, those in hints
 	owners   sync.Map // ID -> *owner, the sagas that this engine drives
 	changed  *topic   // told after every commit of this engine
 	rests    rests    // told of the sagas that this engine brings to rest
@@ -175,12 +176,6 @@ func (e *Engine) Serve(ctx context.Context) error {
 		case r := <-e.hints:
 			e.dispatch(ctx, work, &running, r.ID, &r)
 			continue
-		default:
-		}
-		select {
-		case r := <-e.hints:
-			e.dispatch(ctx, work, &running, r.ID, &r)
-			continue
 		case <-ctx.Done():
 			continue
 		case <-e.wake:
@@ -227,7 +222,9 @@ func (e *Engine) dispatch(ctx, work context.Context, running *sync.WaitGroup, id
 }
 
 func (e *Engine) drive(ctx context.Context, id ID, r *record) error {
-	if r == nil {
+	if r != nil {
+		defer e.hinted.Delete(id)
+	} else {
 		read, err := find(ctx, e.db.Read(), id)
 		if err != nil {
 			return err
@@ -252,6 +249,9 @@ func (e *Engine) sweepDue(ctx, work context.Context, running *sync.WaitGroup) (m
 	}
 	for _, id := range due {
 		if _, mine := e.owners.Load(id); mine {
+			continue
+		}
+		if _, comes := e.hinted.Load(id); comes {
 			continue
 		}
 		e.dispatch(ctx, work, running, id, nil)

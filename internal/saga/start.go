@@ -198,10 +198,12 @@ func (e *Engine) announce(ctx context.Context, tx *sql.Tx, r *record) error {
 	e.db.AfterCommit(tx, func() {
 		e.changed.tell()
 		if r != nil {
+			e.hinted.Store(r.ID, true)
 			select {
 			case e.hints <- *r:
 				return
 			default: // the next look at what is due finds it
+				e.hinted.Delete(r.ID)
 			}
 		}
 		e.Wake()

@@ -261,9 +261,10 @@ func sqliteSchema(t *testing.T, d *db.DB) map[string]table {
 			var columns []string
 			query(t, d, func(row []string) { columns = append(columns, orExpression(row[0])) },
 				`SELECT name FROM pragma_index_info($1) ORDER BY seqno`, row[0])
-			if row[2] == "c" { // created by CREATE INDEX; a constraint's has a name of the engine's own
+			switch row[2] {
+			case "c": // by CREATE INDEX; a constraint's has a name of the engine's own
 				it.Indexes[row[0]] = index{row[1] == "1", strings.Join(columns, ","), row[3] == "1"}
-			} else if row[2] == "u" {
+			case "u":
 				it.Indexes["UNIQUE "+strings.Join(columns, ",")] = index{true, strings.Join(columns, ","), false}
 			}
 		}, `SELECT name, "unique", origin, partial FROM pragma_index_list($1)`, name)
