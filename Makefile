@@ -22,7 +22,7 @@ build: ## build bin/arcadia, one static binary without cgo
 
 .PHONY: test
 test: ## run every test on SQLite and PostgreSQL, installing what is missing
-	scripts/setup
+	@scripts/setup
 	export ARCADIA_TEST_REQUIRE_POSTGRES=1
 	scripts/with-postgres -c fsync=off -c max_connections=300 bash -euo pipefail -c '
 	$(GO) test -race -short -timeout=20m $(RACY)
@@ -42,7 +42,7 @@ fuzz: ## run every fuzz test for a short while (FUZZTIME=10s)
 
 .PHONY: bench
 bench: build ## measure beside other engines and print ratios
-	scripts/setup
+	@scripts/setup
 	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
 		$(GO) -C bench/peers run . -arcadia $(CURDIR)/bin/arcadia
 	echo

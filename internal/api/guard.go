@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -75,7 +76,7 @@ func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
 	if cause == nil {
 		return
 	}
-	if cause == http.ErrAbortHandler {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(cause)
 	}
 	a.log.ErrorContext(r.Context(), "request panicked", "method", r.Method, "path", r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
@@ -120,8 +121,7 @@ func actorOf(r *http.Request) (string, *problem) {
 		return "", newProblem(http.StatusBadRequest, string(fault.Invalid),
 			client.ActorHeader+" must be cli: and the name of a user, in at most 64 characters.")
 	}
-	remote, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !remote.Addr().Unmap().IsLoopback() {
+	if !isLocalHost(r.RemoteAddr) {
 		return "api:remote", nil
 	}
 	return name, nil

@@ -82,8 +82,8 @@ func took(d time.Duration) string {
 	d = d.Round(time.Second)
 	var parts []string
 	for _, u := range units {
-		n := d / u.size
-		d -= n * u.size
+		n := int64(d / u.size)
+		d %= u.size
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, u.name))
 		} else if len(parts) > 0 {

@@ -48,7 +48,7 @@ func (e *Engine) sayHere(ctx context.Context) error {
 	}
 	return e.db.WriteFenced(ctx, e.node, func(tx *sql.Tx) error {
 		// Of nodes that have been gone for long nobody asks any more.
-		if _, err := tx.ExecContext(ctx, `DELETE FROM saga_nodes WHERE seen_at < `+db.Now+` - $1`, (10*e.o.UnknownKind).Microseconds()); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM saga_nodes WHERE seen_at < `+db.Now+` - $1`, (10 * e.o.UnknownKind).Microseconds()); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO saga_nodes (id, seen_at, kinds) VALUES ($1, `+db.Now+`, $2)
