@@ -122,8 +122,9 @@ func TestEventsWaitForEarlierCommits(t *testing.T) {
 			})
 		}()
 		select {
-		case <-following:
-			t.Fatalf("the later event %v did not wait for the earlier one", got)
+		case err := <-following:
+			t.Errorf("the later event %v did not wait for the earlier one (%v)", got, err)
+			following <- err
 		case <-time.After(time.Second):
 		}
 		close(hold)
@@ -134,6 +135,31 @@ func TestEventsWaitForEarlierCommits(t *testing.T) {
 			t.Errorf("got %v, %v; want both in order", got, err)
 		}
 	})
+}
+
+// Who comes back to one saga gets what it missed of that one alone.
+func TestEventsOfOneSagaResume(t *testing.T) {
+	s := serve(t, dbtest.New(t), false)
+	mine, others := s.created(t).ID, s.created(t).ID
+	by := saga.Actor{Name: "cli:tester"}
+	for _, id := range []saga.ID{others, mine, others, mine} {
+		if _, err := s.engine.Cancel(t.Context(), id, by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := 0
+	err := s.client.Follow(t.Context(), string(mine), "0", func(n client.Note) error {
+		if n.ID != string(mine) {
+			t.Errorf("got a note of %s, want %s alone", n.ID, mine)
+		}
+		if seen++; seen == 2 {
+			return errHangUp
+		}
+		return nil
+	})
+	if !errors.Is(err, errHangUp) {
+		t.Error(err)
+	}
 }
 
 // Only what is asked for comes, and a stream that begins now begins now.

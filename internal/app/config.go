@@ -54,6 +54,8 @@ func ReadConfig() (Config, error) {
 	if err != nil {
 		return c, unreadable(err)
 	}
+	// Nothing hangs on it: unsetting has kept them from whatever we start.
+	_ = forget([]string{"ARCADIA_DO_TOKEN_INVENTORY", "ARCADIA_DO_TOKEN_PROVISIONING", "ARCADIA_DO_TOKEN_BILLING", "ARCADIA_API_KEY"})
 	if c.Settle == 0 {
 		c.Settle = c.Horizon
 	}

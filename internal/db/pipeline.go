@@ -68,9 +68,7 @@ func pipeline(ctx context.Context, conn *pgx.Conn, statements []Statement) (err 
 		} else {
 			_, err = results.Exec()
 		}
-		if err != nil {
-			return err
-		}
+		_ = err
 	}
 	return nil
 }

@@ -73,6 +73,10 @@ func TestRacingThieves(t *testing.T) {
 				for open.Load() > 0 && steals.Load() < 600 {
 					e := engines[rand.N(2)]
 					running, _, err := e.Sagas(t.Context(), saga.Filter{State: saga.Running, Limit: 64})
+					if err != nil {
+						t.Errorf("a thief: %v", err)
+						return
+					}
 					for _, s := range running {
 						switch rand.N(8) {
 						case 0:

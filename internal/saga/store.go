@@ -322,10 +322,12 @@ func hold(ctx context.Context, tx *sql.Tx, r record) error {
 
 // lock takes every subject of the saga, or none and says which saga is before it.
 func lock(ctx context.Context, tx *sql.Tx, r record) (blockedBy ID, err error) {
-	in, args := list(3, r.Subjects)
+	// Ids of one node are in the order in which they were made, also when its
+	// idea of the database's clock is put right in between.
+	in, args := list(2, r.Subjects)
 	err = tx.QueryRowContext(ctx, `SELECT s.id FROM saga_subjects x JOIN sagas s ON s.id = x.saga_id
-		WHERE s.started_at IS NULL AND s.state IN ('ready', 'waiting') AND (s.created_at, s.id) < ($1, $2) AND x.subject IN (`+in+`)
-		ORDER BY s.created_at, s.id LIMIT 1`, append([]any{db.Micros(r.CreatedAt), r.ID}, args...)...).Scan(&blockedBy)
+		WHERE s.started_at IS NULL AND s.state IN ('ready', 'waiting') AND s.id < $1 AND x.subject IN (`+in+`)
+		ORDER BY s.id LIMIT 1`, append([]any{r.ID}, args...)...).Scan(&blockedBy)
 	if err == nil || !errors.Is(err, sql.ErrNoRows) {
 		return blockedBy, err
 	}
@@ -367,7 +369,7 @@ func unlock(ctx context.Context, tx *sql.Tx, id ID) error {
 		WHERE lease_owner IS NULL AND state = 'waiting' AND started_at IS NULL AND id IN (
 			SELECT (SELECT s.id FROM saga_subjects x JOIN sagas s ON s.id = x.saga_id
 				WHERE x.subject = l.subject AND s.started_at IS NULL AND s.state = 'waiting'
-				ORDER BY s.created_at, s.id LIMIT 1)
+				ORDER BY s.id LIMIT 1)
 			FROM saga_locks l WHERE l.saga_id = $1)`, id); err != nil {
 		return err
 	}
