@@ -20,6 +20,9 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 )
 
+// browser is what the tests ask servers with. It follows streams, so its limit is long.
+var browser = &http.Client{Timeout: time.Minute}
+
 // binary is the program under test, as users have it.
 var binary string
 
@@ -152,7 +155,28 @@ type server struct {
 // serve starts the server and waits until it is ready.
 func (h *house) serve(t *testing.T, args ...string) *server {
 	t.Helper()
-	c := h.command(t, append([]string{"serve", "--addr", "127.0.0.1:0", "--json"}, args...)...)
+	s := h.start(t, append([]string{"serve", "--addr", "127.0.0.1:0", "--json"}, args...)...)
+	eventually(t, "the server is ready", func() bool {
+		res, err := browser.Get(s.url + "/readyz")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+	return s
+}
+
+// worker starts a process that only runs sagas.
+func (h *house) worker(t *testing.T) *server {
+	t.Helper()
+	return h.start(t, "serve", "--role", "worker", "--json")
+}
+
+// start starts a process that says where it serves, and lasts as long as the test.
+func (h *house) start(t *testing.T, args ...string) *server {
+	t.Helper()
+	c := h.command(t, args...)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +188,7 @@ func (h *house) serve(t *testing.T, args ...string) *server {
 	}
 	var ready struct{ URL string }
 	if err := json.NewDecoder(out).Decode(&ready); err != nil {
-		t.Fatalf("serve said nothing: %v\n%s", err, s.logs)
+		t.Fatalf("it said nothing: %v\n%s", err, s.logs)
 	}
 	s.url = ready.URL
 	go func() {
@@ -175,14 +199,6 @@ func (h *house) serve(t *testing.T, args ...string) *server {
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
 		<-s.ended
-	})
-	eventually(t, "the server is ready", func() bool {
-		res, err := http.Get(s.url + "/readyz")
-		if err != nil {
-			return false
-		}
-		res.Body.Close()
-		return res.StatusCode == 200
 	})
 	return s
 }

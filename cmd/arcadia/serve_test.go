@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bufio"
-	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,32 +12,36 @@ import (
 func TestServeStops(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		h := newHouse(t, "action.snapshot", "1h")
-		s := h.serve(t)
-		res, err := http.Get(s.url + "/v1/events")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		h.run(t, "snapshot", "web-1", "--no-wait").want(t, 0)
-		stream := bufio.NewScanner(res.Body)
-		for stream.Scan() && !strings.HasPrefix(stream.Text(), "data: ") {
-		}
-		sent := time.Now()
-		if err := s.cmd.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-		for stream.Scan() {
-		}
-		<-s.ended
-		if code := s.cmd.ProcessState.ExitCode(); code != 0 || time.Since(sent) > 5*time.Second {
-			t.Errorf("%s: exit %d after %s\n%s", sig, code, time.Since(sent), s.logs)
-		}
-		// What waited goes on with the next server, from where it was.
-		next := h.serve(t)
-		if text := h.run(t, "saga", "list", "--state", "waiting").want(t, 0).out; !strings.Contains(text, "snapshot_droplet") {
-			t.Errorf("the next server at %s does not know the saga:\n%s", next.url, text)
-		}
+		t.Run(sig.String(), func(t *testing.T) { serveStops(t, sig) })
+	}
+}
+
+func serveStops(t *testing.T, sig syscall.Signal) {
+	h := newHouse(t, "action.snapshot", "1h")
+	s := h.serve(t)
+	res, err := browser.Get(s.url + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	h.run(t, "snapshot", "web-1", "--no-wait").want(t, 0)
+	stream := bufio.NewScanner(res.Body)
+	for stream.Scan() && !strings.HasPrefix(stream.Text(), "data: ") {
+	}
+	sent := time.Now()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	for stream.Scan() {
+	}
+	<-s.ended
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 || time.Since(sent) > 5*time.Second {
+		t.Errorf("exit %d after %s\n%s", code, time.Since(sent), s.logs)
+	}
+	// What waited goes on with the next server, from where it was.
+	next := h.serve(t)
+	if text := h.run(t, "saga", "list", "--state", "waiting").want(t, 0).out; !strings.Contains(text, "snapshot_droplet") {
+		t.Errorf("the next server at %s does not know the saga:\n%s", next.url, text)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -97,7 +98,10 @@ func (d *Dir) write(h holder) error {
 	}
 	path := filepath.Join(d.path, holderFile)
 	next := path + ".next"
-	if err := os.WriteFile(next, text, 0o600); err != nil {
+	switch err := os.WriteFile(next, text, 0o600); {
+	case errors.Is(err, syscall.ENOSPC):
+		return fault.Wrap(fault.Unavailable, err, "The disk that holds the data directory %s is full. Free some space and try again.", d.path)
+	case err != nil:
 		return fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be written. Make it writable for this user, or name another one.", d.path)
 	}
 	return os.Rename(next, path)
