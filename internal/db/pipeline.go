@@ -68,7 +68,9 @@ func pipeline(ctx context.Context, conn *pgx.Conn, statements []Statement) (err 
 		} else {
 			_, err = results.Exec()
 		}
-		_ = err
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
