@@ -72,7 +72,7 @@ func TestTheServerEndsWithAKilledBinary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a server")
 	}
-	scratch, err := os.MkdirTemp("", "dbtest-") // t.TempDir is closed to the server's account
+	scratch, err := os.MkdirTemp("", "dbtest-") //nolint:usetesting // t.TempDir is closed to the server's account
 	if err != nil {
 		t.Fatal(err)
 	}
