@@ -141,7 +141,7 @@ func (a *App) buildServices(context.Context) (err error) {
 		Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll,
 	}, a.log)
 	a.engine, err = saga.New(a.db, saga.Options{
-		Lease: a.config.Lease, Margin: a.config.margin(), Sole: false, Logger: a.log,
+		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,
 	}, steps.Kinds()...)
 	if err != nil {
 		return err
