@@ -361,16 +361,18 @@ func list(from int, items []string) (string, []any) {
 	return marks(from, len(items)), args
 }
 
-// unlock frees the saga's subjects and wakes the head of each one's queue. It
-// wakes first: a claim that runs beside it then either waits for this commit or
-// has already gone back to wait, and is woken.
+// unlock frees the saga's subjects and wakes the head of each one's queue, also
+// where the saga ends without having had its turn. It wakes first: a queued saga
+// whose claim runs beside it then either waits for this commit or has already
+// gone back to wait, and is woken. One that joins the queue beside it is not seen,
+// and looks by itself.
 func unlock(ctx context.Context, tx *sql.Tx, id ID) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE sagas SET wake_at = `+db.Now+`
 		WHERE lease_owner IS NULL AND state = 'waiting' AND started_at IS NULL AND id IN (
 			SELECT (SELECT s.id FROM saga_subjects x JOIN sagas s ON s.id = x.saga_id
 				WHERE x.subject = l.subject AND s.started_at IS NULL AND s.state = 'waiting'
 				ORDER BY s.id LIMIT 1)
-			FROM saga_locks l WHERE l.saga_id = $1)`, id); err != nil {
+			FROM saga_subjects l WHERE l.saga_id = $1)`, id); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `DELETE FROM saga_locks WHERE saga_id = $1`, id)

@@ -79,6 +79,9 @@ func (c *change) event(kind, step string, detail any) {
 	c.events = append(c.events, e)
 }
 
+// firstLook is how soon a queued saga looks by itself whether it is its turn.
+const firstLook = time.Second
+
 // claim makes the claimant the owner, or records why it cannot go on.
 // blockedBy is the saga that holds, or is first in line for, a subject.
 func (c *change) claim(blockedBy ID) {
@@ -88,7 +91,10 @@ func (c *change) claim(blockedBy ID) {
 		return
 	}
 	if blockedBy != "" {
-		c.rest(Waiting, c.now.Add(MaxAwait), fmt.Sprintf("queued behind %s, which has the same subject", blockedBy))
+		// The end that should wake it may be in a commit beside this one, which
+		// sees nothing of this: it looks by itself after as long as it has waited.
+		again := min(max(c.now.Sub(r.CreatedAt), firstLook), MaxAwait)
+		c.rest(Waiting, c.now.Add(again), fmt.Sprintf("queued behind %s, which has the same subject", blockedBy))
 		c.event("queued", "", map[string]any{"behind": blockedBy})
 		return
 	}
