@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,9 +106,14 @@ type result struct {
 	out, err string
 }
 
+// longest is what no command here may take.
+const longest = time.Minute
+
 func (h *house) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), binary, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	t.Cleanup(cancel)
+	c := exec.CommandContext(ctx, binary, args...)
 	c.Env = h.env
 	c.WaitDelay = time.Second
 	return c

@@ -118,7 +118,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 		{"after the action has ended", func(h *house) bool { return len(h.snapshots()) > 0 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, "lag.snapshot_visible", "300ms")
+			// Who holds the directory waits for no lease: its owner is dead.
+			h := newHouse(t, "lag.snapshot_visible", "300ms").with("ARCADIA_LEASE=10m")
 			c := h.command(t, "snapshot", "web-1", "--key", "k")
 			if err := c.Start(); err != nil {
 				t.Fatal(err)

@@ -148,7 +148,17 @@ func TestEventsOfOneSagaResume(t *testing.T) {
 		}
 	}
 	seen := 0
-	err := s.client.Follow(t.Context(), string(mine), "0", func(n client.Note) error {
+	err := s.client.Follow(t.Context(), "", "0", func(client.Note) error { // now they are the past
+		if seen++; seen == 4 {
+			return errHangUp
+		}
+		return nil
+	})
+	if !errors.Is(err, errHangUp) {
+		t.Fatal(err)
+	}
+	seen = 0
+	err = s.client.Follow(t.Context(), string(mine), "0", func(n client.Note) error {
 		if n.ID != string(mine) {
 			t.Errorf("got a note of %s, want %s alone", n.ID, mine)
 		}

@@ -15,10 +15,12 @@ import (
 type owner struct {
 	engine *Engine
 	def    *definition
+	id     ID
 	name   string // random per claim
-	rec    record // as the last commit left it
+	rec    record // as the last commit left it; only the driving goroutine's
 
 	mu       sync.Mutex
+	epoch    int64     // of the claim; 0 until it is won
 	deadline time.Time // with a monotonic reading: when we must stop
 	renewing time.Time // when the last renewal or boundary was sent
 	cancel   context.CancelCauseFunc
@@ -28,7 +30,7 @@ type owner struct {
 // run claims r and drives it until it rests, ends, or another owns it. It
 // reports whether the claim was won.
 func (e *Engine) run(ctx context.Context, r record) (claimed bool, err error) {
-	o := &owner{engine: e, def: e.kinds[r.Kind], name: rand.Text(), rec: r}
+	o := &owner{engine: e, def: e.kinds[r.Kind], id: r.ID, name: rand.Text(), rec: r}
 	if _, loaded := e.owners.LoadOrStore(r.ID, o); loaded {
 		return false, nil
 	}
@@ -69,10 +71,11 @@ func (o *owner) valid() error {
 	return nil
 }
 
-// leased notes that a lease begins with what was sent at sent.
-func (o *owner) leased(sent time.Time) {
+// leased notes that a lease of this epoch begins with what was sent at sent.
+func (o *owner) leased(sent time.Time, epoch int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.epoch = epoch
 	o.deadline = sent.Add(o.engine.o.Lease - o.engine.o.Margin)
 	o.renewing = sent
 }
@@ -92,7 +95,7 @@ func (o *owner) heartbeat(ctx context.Context) {
 	if due {
 		o.renewing = time.Now()
 	}
-	epoch := o.rec.Epoch
+	epoch := o.epoch
 	o.mu.Unlock()
 	if !due {
 		return
@@ -104,10 +107,10 @@ func (o *owner) heartbeat(ctx context.Context) {
 	go func() {
 		sent := time.Now()
 		renewed := false
-		err := o.engine.db.WriteFenced(ctx, string(o.rec.ID), func(tx *sql.Tx) error {
+		err := o.engine.db.WriteFenced(ctx, string(o.id), func(tx *sql.Tx) error {
 			res, err := tx.ExecContext(ctx, `UPDATE sagas SET lease_until = `+db.Now+` + $1
 				WHERE id = $2 AND epoch = $3 AND lease_owner = $4 AND lease_until > `+db.Now,
-				o.engine.o.Lease.Microseconds(), o.rec.ID, epoch, o.name)
+				o.engine.o.Lease.Microseconds(), o.id, epoch, o.name)
 			if err != nil {
 				return err
 			}
@@ -116,7 +119,7 @@ func (o *owner) heartbeat(ctx context.Context) {
 			return err
 		})
 		if err == nil && renewed {
-			o.leased(sent)
+			o.leased(sent, epoch)
 		}
 	}()
 }
@@ -362,14 +365,12 @@ func (e *Engine) writeChange(ctx context.Context, tx *sql.Tx, c *change, w rowWr
 
 // adopt makes a committed change the record, and tells whom it concerns.
 func (o *owner) adopt(c *change, sent time.Time) {
-	o.mu.Lock()
 	o.rec = c.rec
 	if c.owned {
 		o.rec.leaseOwner = o.name
 	}
-	o.mu.Unlock()
 	if c.owned && c.renewed {
-		o.leased(sent)
+		o.leased(sent, c.rec.Epoch)
 	}
 	o.engine.stats.boundaries.Add(1)
 	o.engine.changed.tell()
