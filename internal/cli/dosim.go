@@ -18,20 +18,27 @@ type dosimCommand struct {
 	Addr      string  `default:"127.0.0.1:4010" placeholder:"HOST:PORT" help:"Where DigitalOcean's API listens (${default})."`
 	AdminAddr string  `default:"127.0.0.1:4011" placeholder:"HOST:PORT" help:"Where its clock, faults and truth are (${default})."`
 	Seed      uint64  `default:"1" help:"Decides ids and every chance: the same seed, the same cloud."`
-	Speed     float64 `default:"1" help:"How fast its clock runs: at 20 a snapshot takes 3 s instead of a minute."`
+	Speed     float64 `placeholder:"N" help:"How fast its clock runs: at 20 a snapshot takes 3 s instead of a minute."`
+	Preset    string  `placeholder:"NAME" help:"The weather: calm, realistic, stormy or hostile."`
+	Data      string  `type:"path" placeholder:"FILE" help:"Keep everything in this file, and go on from it. Its seed and clock win."`
 	Empty     bool    `help:"Begin without the droplet web-1."`
 }
 
 // Run simulates DigitalOcean until it is told to stop.
 func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
-	clock := dosim.NewClock(dosim.Real)
-	if c.Speed != 1 {
-		if err := clock.SetSpeed(c.Speed); err != nil {
+	sim, err := dosim.Open(dosim.Options{Seed: c.Seed, Logger: r.log, Preset: c.Preset, Data: c.Data})
+	if errors.Is(err, fault.Unprocessable) {
+		return usage{err}
+	}
+	if err != nil {
+		return err
+	}
+	defer sim.Close()
+	if c.Speed != 0 {
+		if err := sim.Clock().SetSpeed(c.Speed); err != nil {
 			return usage{err}
 		}
 	}
-	sim := dosim.New(dosim.Options{Seed: c.Seed, Clock: clock, Logger: r.log})
-	defer sim.Close()
 	api, err := listenLoopback(ctx, "--addr", c.Addr)
 	if err != nil {
 		return err
@@ -41,7 +48,7 @@ func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
 		return errors.Join(err, api.Close())
 	}
 	droplet := ""
-	if !c.Empty {
+	if !c.Empty && sim.Empty() {
 		droplet = "web-1"
 		sim.SeedDroplet(dosim.SeedDroplet{Name: droplet})
 	}
@@ -63,6 +70,10 @@ Its clock, faults, truth:  %s
   export ARCADIA_DO_API_URL=%s ARCADIA_DO_TOKEN_PROVISIONING=dop_v1_any
   arcadia smoke --droplet %s
 `, droplet, api, droplet)
+	}
+	if c.Data != "" {
+		r.say("Stop it with Ctrl-C. It keeps everything in %s.", c.Data)
+		return
 	}
 	r.say("It forgets everything when it stops: Ctrl-C.")
 }

@@ -41,6 +41,9 @@ func (s *Sim) Admin() http.Handler {
 	handle("POST /clock/advance", maxBody, s.adminAdvance)
 	handle("GET /params", maxBody, func(*http.Request, []byte) (any, error) { return s.ParamValues(), nil })
 	handle("PUT /params", maxBody, s.adminSetParams)
+	handle("GET /presets", maxBody, func(*http.Request, []byte) (any, error) { return items(Presets()), nil })
+	handle("GET /preset", maxBody, func(*http.Request, []byte) (any, error) { return map[string]string{"name": s.Preset()}, nil })
+	handle("PUT /preset", maxBody, s.adminSetPreset)
 	handle("GET /faults", maxBody, func(*http.Request, []byte) (any, error) { return items(s.Faults()), nil })
 	handle("POST /faults", maxBody, s.adminAddFault)
 	handle("DELETE /faults/{id}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.DeleteFault(r.PathValue("id")) })
@@ -64,6 +67,7 @@ func answerAdmin(w http.ResponseWriter, v any, err error) {
 		contentType = "application/problem+json"
 		status = map[fault.Kind]int{
 			fault.Invalid: http.StatusBadRequest, fault.NotFound: http.StatusNotFound,
+			fault.Conflict: http.StatusConflict, fault.Unavailable: http.StatusServiceUnavailable,
 			fault.TooLarge: http.StatusRequestEntityTooLarge, fault.Unprocessable: http.StatusUnprocessableEntity,
 		}[fault.KindOf(err)]
 		if status == 0 {
@@ -125,6 +129,9 @@ func (s *Sim) adminSetClock(r *http.Request, body []byte) (any, error) {
 	if err := s.clock.SetMode(c.Mode, speed); err != nil {
 		return nil, err
 	}
+	if err := s.keep(); err != nil {
+		return nil, err
+	}
 	return s.adminClock(r, nil)
 }
 
@@ -140,6 +147,9 @@ func (s *Sim) adminAdvance(r *http.Request, body []byte) (any, error) {
 		return nil, fault.New(fault.Unprocessable, "The clock advances by 0 to %d seconds.", most)
 	}
 	s.clock.Advance(time.Duration(math.Round(a.Seconds * float64(time.Second))))
+	if err := s.keep(); err != nil {
+		return nil, err
+	}
 	return s.adminClock(r, nil)
 }
 
@@ -152,6 +162,19 @@ func (s *Sim) adminSetParams(_ *http.Request, body []byte) (any, error) {
 		return nil, err
 	}
 	return s.ParamValues(), nil
+}
+
+func (s *Sim) adminSetPreset(r *http.Request, body []byte) (any, error) {
+	var p struct {
+		Name string `json:"name"`
+	}
+	if err := read(body, &p); err != nil {
+		return nil, err
+	}
+	if err := s.SetPreset(p.Name); err != nil {
+		return nil, err
+	}
+	return map[string]string{"name": p.Name}, nil
 }
 
 func (s *Sim) adminAddFault(_ *http.Request, body []byte) (any, error) {

@@ -142,13 +142,18 @@ func TestAdminRefusals(t *testing.T) {
 	}
 }
 
+func decoded(t testing.TB, b []byte) (o object) {
+	t.Helper()
+	if err := json.Unmarshal(b, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 // withoutNow is an exported state without the instant of its export.
 func withoutNow(t testing.TB, state string) string {
 	t.Helper()
-	var o object
-	if err := json.Unmarshal([]byte(state), &o); err != nil {
-		t.Fatal(err)
-	}
+	o := decoded(t, []byte(state))
 	delete(o["clock"].(object), "now")
 	b, err := json.Marshal(o)
 	if err != nil {

@@ -82,6 +82,8 @@ func (c *call) serve(ctx context.Context) response {
 	known := c.identify()
 	var send response
 	switch {
+	case s.broken():
+		send = c.render(serverError(http.StatusInternalServerError))
 	case before != nil:
 		send = c.failBefore(before)
 	case c.quota.Refused:
@@ -94,6 +96,9 @@ func (c *call) serve(ctx context.Context) response {
 		if a.status < 400 {
 			send = c.failAfter(send)
 		}
+	}
+	if s.save(entry{}) != nil {
+		send = c.render(serverError(http.StatusInternalServerError))
 	}
 	c.log.Status = send.status
 	return send
@@ -197,7 +202,7 @@ func (s *Sim) commitLate(at time.Time) {
 		if l.Due.After(at) {
 			return
 		}
-		s.late = slices.Delete(s.late, i, i+1)
+		s.late, s.lateUnsaved = slices.Delete(s.late, i, i+1), true
 		u, err := url.ParseRequestURI(l.Target)
 		if err != nil {
 			continue
@@ -215,6 +220,7 @@ func (s *Sim) commitLate(at time.Time) {
 
 // later puts the call off until the fault's delay has passed.
 func (c *call) later(f *armedFault) {
+	c.sim.lateUnsaved = true
 	c.sim.late = append(c.sim.late, lateCall{
 		Due: c.at.Add(f.delay(10 * time.Second)), Method: c.r.Method, Target: c.r.URL.RequestURI(),
 		Token: c.bearer, Body: bytes.Clone(c.body), log: c.log,

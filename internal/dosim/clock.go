@@ -122,6 +122,26 @@ func (c *Clock) restore(mode Mode, speed float64, at time.Time) error {
 	return nil
 }
 
+// entry is what it takes to go on from here in another process.
+func (c *Clock) entry() clockEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return clockEntry{c.mode, c.speed, c.shown.UTC().Round(0), c.wall.UTC().Round(0)}
+}
+
+// resume makes the clock what the entry was: one that runs has run on since.
+func (c *Clock) resume(e clockEntry) error {
+	speed, err := e.Mode.speed(e.Speed)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mode, c.speed, c.shown, c.wall = e.Mode, speed, e.Shown, e.Wall
+	c.jump(c.now())
+	return nil
+}
+
 // speed is how fast a clock of this mode runs when it is asked for speed.
 func (m Mode) speed(asked float64) (float64, error) {
 	switch m {

@@ -29,7 +29,9 @@ import (
 type Options struct {
 	Seed   uint64            // decides ids, replicas and every other chance
 	Clock  *Clock            // nil: a new [Real] clock
-	Params map[string]string // as [Sim.SetParams] takes them
+	Preset string            // as [Sim.SetPreset] takes it; empty: the defaults of [Params]
+	Params map[string]string // as [Sim.SetParams] takes them, over the preset's
+	Data   string            // the file that keeps the cloud; empty: it is forgotten
 	Logger *slog.Logger      // gets a debug line for each request; nil: none
 
 	// KnownTokensOnly refuses bearer tokens that CreateToken did not make. Else
@@ -48,6 +50,7 @@ type Sim struct {
 	close           context.CancelFunc
 
 	mu      sync.Mutex
+	preset  string // the newest one, though parameters may have been set since
 	params  params
 	events  []event
 	world   *world
@@ -58,11 +61,25 @@ type Sim struct {
 	late    []lateCall
 	marks   []int64 // event seq at each mark
 	journal journal
+
+	data        *dataFile // nil: nothing is kept
+	saved       int       // events that are kept
+	kept        clockEntry
+	struck      []faultState // faults whose hits are not kept yet
+	lateUnsaved bool
 }
 
-// New returns a cloud that holds nothing. It panics when o.Params names a
-// parameter that does not exist or gives one a value that it cannot have.
+// New returns a cloud that holds nothing, or what o.Data holds. It panics where
+// [Open] returns an error.
 func New(o Options) *Sim {
+	s, err := Open(o)
+	if err != nil {
+		panic("dosim: " + err.Error())
+	}
+	return s
+}
+
+func newSim(o Options) *Sim {
 	s := &Sim{
 		seed: o.Seed, clock: o.Clock, logger: o.Logger, knownTokensOnly: o.KnownTokensOnly,
 		router: newRouter(resources()), params: newParams(), world: newWorld(o.Seed),
@@ -75,18 +92,23 @@ func New(o Options) *Sim {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	s.closed, s.close = context.WithCancel(context.Background())
-	if err := s.SetParams(o.Params); err != nil {
-		panic("dosim: " + err.Error())
-	}
 	return s
 }
 
 // API returns the handler that is DigitalOcean's API.
 func (s *Sim) API() http.Handler { return http.HandlerFunc(s.serveAPI) }
 
-// Close ends the requests that hang. The Sim answers no more requests then
-// than it would anyhow; what serves its handlers is its owner's to stop.
-func (s *Sim) Close() { s.close() }
+// Close ends the requests that hang and lets go of the data file: what happens
+// after it is not kept. What serves the handlers is their owner's to stop.
+func (s *Sim) Close() {
+	s.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.data != nil {
+		s.data.close()
+		s.data = nil
+	}
+}
 
 // Clock returns the simulator's clock.
 func (s *Sim) Clock() *Clock { return s.clock }
@@ -96,6 +118,7 @@ func (s *Sim) Clock() *Clock { return s.clock }
 func (s *Sim) now() time.Time {
 	at := s.clock.Now()
 	s.commitLate(at)
+	_ = s.save(entry{}) // the first request that could tell is refused
 	return at
 }
 

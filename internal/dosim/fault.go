@@ -87,6 +87,7 @@ type Fault struct {
 	Status int       `json:"status,omitempty"` // of the 5xx kinds: 500, 502, 503 or 504
 	Delay  string    `json:"delay,omitempty"`  // of slow and reset_commit_late, a Go duration by the simulator's clock
 	Hits   int       `json:"hits"`             // how often it has struck
+	Preset string    `json:"preset,omitempty"` // the preset that armed it
 }
 
 // An armedFault is a fault with what its matching needs.
@@ -188,6 +189,9 @@ func (c *call) bitten(kinds ...FaultKind) *armedFault {
 			if c.log.Fault == nil {
 				kind := string(f.Kind)
 				c.log.Fault = &kind
+			}
+			if f.Times > 0 && c.sim.data != nil {
+				c.sim.struck = append(c.sim.struck, faultState{f.Fault, f.seen})
 			}
 			return f
 		}

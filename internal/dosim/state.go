@@ -17,6 +17,7 @@ type state struct {
 	Seed         uint64                 `json:"seed"`
 	Clock        clockJSON              `json:"clock"`
 	Params       map[string]string      `json:"params"`
+	Preset       string                 `json:"preset"`
 	Events       []event                `json:"events"`
 	Tokens       []token                `json:"tokens"`
 	Quotas       map[string][]time.Time `json:"quotas"` // the last hour's requests, by token
@@ -50,18 +51,23 @@ func (s *Sim) exported() state {
 	at := s.now()
 	mode, speed := s.clock.Mode()
 	st := state{
-		Version: stateVersion, Seed: s.seed, Clock: clockJSON{mode, speed, at}, Params: maps.Clone(s.params),
-		Events: slices.Clip(s.events), Tokens: slices.Collect(maps.Values(s.tokens)), Quotas: map[string][]time.Time{},
+		Version: stateVersion, Seed: s.seed, Clock: clockJSON{mode, speed, at}, Params: maps.Clone(s.params), Preset: s.preset,
+		Faults: s.faultStates(), Events: slices.Clip(s.events), Tokens: slices.Collect(maps.Values(s.tokens)), Quotas: map[string][]time.Time{},
 		Armed: s.armed, Late: slices.Clone(s.late), Marks: slices.Clone(s.marks),
 		Requests: s.journal.seq, UnknownPaths: s.journal.unknownPaths,
 	}
 	for t, b := range s.buckets {
 		st.Quotas[t] = slices.Clone(*b)
 	}
-	for _, f := range s.faults {
-		st.Faults = append(st.Faults, faultState{f.Fault, f.seen})
-	}
 	return st
+}
+
+func (s *Sim) faultStates() []faultState {
+	var all []faultState
+	for _, f := range s.faults {
+		all = append(all, faultState{f.Fault, f.seen})
+	}
+	return all
 }
 
 // Import makes the cloud what [Sim.Export] said it was. A clock that is not real
@@ -82,12 +88,22 @@ func (s *Sim) Import(exported []byte) error {
 	if err := s.clock.restore(st.Clock.Mode, st.Clock.Speed, st.Clock.Now); err != nil {
 		return err
 	}
-	s.seed, s.params, s.events, s.world = st.Seed, next.params, next.events, next.world
-	s.tokens, s.buckets, s.faults, s.armed = next.tokens, next.buckets, next.faults, st.Armed
-	s.late, s.marks = st.Late, st.Marks
+	s.install(st, next)
 	s.journal.seq = max(s.journal.seq, st.Requests)
 	s.journal.unknownPaths = st.UnknownPaths
+	if err := s.rewrite(); err != nil {
+		s.data.err = fault.Wrap(fault.Unavailable, err, "The data file %s cannot be written: %v.", s.data.path, innermost(err))
+		return s.data.err
+	}
 	return nil
+}
+
+// install puts what st described, and next was built from, in the place of
+// everything but the clock and the journal.
+func (s *Sim) install(st state, next *Sim) {
+	s.seed, s.preset, s.params, s.events, s.world = st.Seed, st.Preset, next.params, next.events, next.world
+	s.tokens, s.buckets, s.faults, s.armed = next.tokens, next.buckets, next.faults, st.Armed
+	s.late, s.marks = st.Late, st.Marks
 }
 
 // sim builds and checks what a state describes.

@@ -24,7 +24,7 @@ func (s *Sim) SetParams(set map[string]string) error {
 		return err
 	}
 	s.params = next
-	return nil
+	return s.save(entry{Params: next})
 }
 
 // ParamValues returns every parameter's value in force, by name.
@@ -45,16 +45,23 @@ func (s *Sim) AddFault(f Fault) (id string) {
 }
 
 func (s *Sim) addFault(f Fault) (id string, err error) {
+	f.Preset = ""
 	armed, err := f.arm()
 	if err != nil {
 		return "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	kept := s.keepFault(armed)
+	return kept.ID, s.save(entry{Faults: []faultState{kept}})
+}
+
+// keepFault takes the fault up among those that may strike.
+func (s *Sim) keepFault(f *armedFault) faultState {
 	s.armed++
-	armed.ID, armed.Hits = "fault_"+strconv.Itoa(s.armed), 0
-	s.faults = append(s.faults, armed)
-	return armed.ID, nil
+	f.ID, f.Hits = "fault_"+strconv.Itoa(s.armed), 0
+	s.faults = append(s.faults, f)
+	return faultState{Fault: f.Fault}
 }
 
 // Faults returns the armed faults in the order of their arming, spent ones too.
@@ -77,7 +84,7 @@ func (s *Sim) DeleteFault(id string) error {
 		return fault.New(fault.NotFound, "There is no fault %q.", id)
 	}
 	s.faults = slices.Delete(s.faults, i, i+1)
-	return nil
+	return s.save(entry{Disarmed: []string{id}})
 }
 
 // Mark remembers the present and returns its number, from 1, for [Sim.Leaks].
@@ -86,6 +93,7 @@ func (s *Sim) Mark() int {
 	defer s.mu.Unlock()
 	s.now()
 	s.marks = append(s.marks, int64(len(s.events)))
+	_ = s.save(entry{Marks: s.marks[len(s.marks)-1:]})
 	return len(s.marks)
 }
 
@@ -179,7 +187,7 @@ func (s *Sim) createToken(spec TokenSpec) (string, error) {
 	n := strconv.Itoa(len(s.tokens))
 	text := tokenPrefix + strings.ReplaceAll(uuid(s.seed, "token", n)+uuid(s.seed, "secret", n), "-", "")
 	s.tokens[text] = token{text, spec}
-	return text, nil
+	return text, s.save(entry{Tokens: []token{s.tokens[text]}})
 }
 
 // A SeedDroplet says what droplet a test or a demo begins with. Empty fields
@@ -220,5 +228,8 @@ func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
 		ID: s.newID("action"), Account: d.Account, Droplet: d.ID, Type: "create", Region: d.Region,
 		StartedAt: at, EndsAt: at, ShowsAt: at, ListedAt: known, Result: resultCompleted,
 	}})
+	if err := s.save(entry{}); err != nil {
+		panic("dosim: " + err.Error())
+	}
 	return d.ID
 }
