@@ -96,6 +96,20 @@ type Event struct {
 	Detail json.RawMessage `json:"detail"`
 }
 
+// An APICall is the detail of an event of type "api_call": one request that a
+// step made, without token, query and body.
+type APICall struct {
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	Status    int    `json:"status"` // 0: there was no answer
+	RequestID string `json:"request_id,omitempty"`
+	TookMS    int64  `json:"took_ms"`
+	Attempt   int    `json:"attempt"`          // which sending of one request, from 1
+	Code      string `json:"code,omitempty"`   // what sort of failure it was; empty: none
+	Error     string `json:"error,omitempty"`  // in words
+	Unsent    bool   `json:"unsent,omitempty"` // nothing left Arcadia
+}
+
 // A SagaPage is one page of a list of sagas, the newest first.
 type SagaPage struct {
 	Items []Saga  `json:"items" nullable:"false"`

@@ -82,7 +82,7 @@ func TestThePlantedTokenIsFoundNowhere(t *testing.T) {
 			_, err = access.New(d, openVault(t)).Token(t.Context(), "main", digitalocean.Provisioning)
 			say(err)
 
-			var failures atomic.Int64
+			var failures, observed atomic.Int64
 			var calls sync.WaitGroup // most of their time is spent in pauses between tries
 			for name, answer := range spiteful() {
 				calls.Go(func() {
@@ -95,7 +95,7 @@ func TestThePlantedTokenIsFoundNowhere(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					ctx := leave(t.Context())
+					ctx := digitalocean.WithObserver(leave(t.Context()), func(c digitalocean.Call) { say(c); observed.Add(1) })
 					_, err1 := c.Droplet(ctx, 1)
 					_, err2 := c.CreateDropletSnapshot(ctx, 1, "arcadia-snap-1-cafe0001")
 					err3 := c.DeleteSnapshot(ctx, "77")
@@ -113,6 +113,9 @@ func TestThePlantedTokenIsFoundNowhere(t *testing.T) {
 			calls.Wait()
 			if failures.Load() < int64(3*len(spiteful())) {
 				t.Errorf("%d calls failed, want nearly all: the test shows nothing", failures.Load())
+			}
+			if observed.Load() < int64(4*len(spiteful())) {
+				t.Errorf("the observer was told of %d calls, want each: the test shows nothing", observed.Load())
 			}
 
 			for place, content := range map[string][]byte{"what was said": said.Bytes(), "the database": pages()} {

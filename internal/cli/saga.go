@@ -85,7 +85,7 @@ func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
 
 type sagaShowCommand struct {
 	sagaRef
-	Events bool `help:"Show everything that happened to it instead."`
+	Events bool `help:"Show everything that happened to it instead, each API call too."`
 }
 
 // Run shows a saga.
@@ -102,29 +102,6 @@ func (c *sagaShowCommand) Run(ctx context.Context, r *runner) error {
 		return err
 	}
 	return r.show(s)
-}
-
-func (c *sagaShowCommand) events(ctx context.Context, r *runner) error {
-	var events []client.Event
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		events, err = cl.SagaEvents(ctx, c.ID, 0)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if r.json {
-		return r.print(client.List[client.Event]{Items: append([]client.Event{}, events...)})
-	}
-	rows := [][]string{}
-	for _, e := range events {
-		detail := string(e.Detail)
-		if detail == "{}" || detail == "null" {
-			detail = ""
-		}
-		rows = append(rows, []string{fmt.Sprint(e.Seq), e.At.UTC().Format("2006-01-02 15:04:05.000"), e.Type, deref(e.Step), deref(e.Actor), detail})
-	}
-	return table(r.Out, "SEQ|AT (UTC)|EVENT|STEP|BY|DETAIL", rows)
 }
 
 func deref(s *string) string {

@@ -55,7 +55,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var unknown *Error // the first attempt whose outcome is not known
 	for attempt := 1; ; attempt++ {
-		resp, e := t.attempt(req, body)
+		call := Call{Method: req.Method, Path: req.URL.Path, Attempt: attempt}
+		resp, e := t.attempt(req, body, &call)
+		t.observed(ctx, call, e)
 		if e == nil {
 			return resp, nil
 		}
@@ -76,8 +78,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// attempt sends the request once.
-func (t *transport) attempt(req *http.Request, body []byte) (*http.Response, *Error) {
+// attempt sends the request once, and writes into call how that went.
+func (t *transport) attempt(req *http.Request, body []byte, call *Call) (*http.Response, *Error) {
 	if req.URL.Scheme != t.scheme || req.URL.Host != t.host {
 		return nil, refusal(req.Method, req.URL.Path, fault.New(fault.Internal, "The token does not go to %s.", req.URL.Host))
 	}
@@ -106,16 +108,17 @@ func (t *transport) attempt(req *http.Request, body []byte) (*http.Response, *Er
 	if capability != nil && capability.Answered != nil {
 		capability.Answered(err == nil || err.Kind != Unknown)
 	}
-	status, header := 0, http.Header(nil)
+	call.Took = time.Since(began)
+	header := http.Header(nil)
 	if resp != nil {
-		status, header = resp.StatusCode, resp.Header
+		call.Status, call.RequestID, header = resp.StatusCode, resp.Header.Get("X-Request-Id"), resp.Header
 	}
 	if left {
-		slot.done(status, header)
+		slot.done(call.Status, header)
 	} else {
 		slot.unused()
 	}
-	t.log.Debug("digitalocean", "method", req.Method, "path", req.URL.Path, "status", status, "took", time.Since(began))
+	t.log.Debug("digitalocean", "method", req.Method, "path", req.URL.Path, "status", call.Status, "took", call.Took)
 	if err != nil {
 		return nil, err
 	}

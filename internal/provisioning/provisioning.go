@@ -66,7 +66,7 @@ func NewSteps(cloud Cloud, s Settings, log *slog.Logger) *Steps {
 
 // Kinds lists every kind of saga, for the engine to register.
 func (p *Steps) Kinds() []saga.Registrable {
-	return []saga.Registrable{p.snapshotDroplet(), p.smoke()}
+	return []saga.Registrable{recorded(p.snapshotDroplet()), recorded(p.smoke())}
 }
 
 // Service is provisioning's verbs.

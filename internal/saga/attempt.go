@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -29,6 +30,10 @@ type Attempt struct {
 	known    bool
 	doubt    bool
 	output   json.RawMessage
+
+	mu        sync.Mutex
+	calls     []Call
+	moreCalls int // beyond maxCalls
 }
 
 type attemptKey struct{}

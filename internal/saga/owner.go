@@ -165,6 +165,7 @@ func (o *owner) enter(c *change) (out outcome, ok bool) {
 		out.data = c.rec.Data
 	}
 	out.output, out.unknown, out.known, out.doubt = a.output, a.unknown(), a.known, a.doubt
+	out.calls, out.moreCalls = a.recorded()
 	return out, o.valid() == nil
 }
 

@@ -56,6 +56,9 @@ type outcome struct {
 	unknown bool            // a request's outcome is not known
 	known   bool            // everything is named by the state
 	doubt   bool            // something may show later that is not there now
+
+	calls     []Call // that it made
+	moreCalls int    // beyond those
 }
 
 func (c *change) step() *StepRow {
@@ -200,6 +203,7 @@ func (c *change) after(o outcome) {
 	r := &c.rec
 	r.Data = o.data
 	s := c.step()
+	c.called(s.Name, o.calls, o.moreCalls)
 	if o.output != nil {
 		s.Output = o.output
 	}
