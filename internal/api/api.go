@@ -21,6 +21,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
 )
 
 // maxBody is the most that is read of a request's body, in bytes: what a saga's
@@ -30,6 +31,7 @@ const maxBody = saga.MaxData + 64<<10
 // Options are what the API stands on.
 type Options struct {
 	Engine       *saga.Engine
+	Feed         *feed.Feed // has to run beside the API
 	Provisioning *provisioning.Service
 	Access       *access.Service
 	Account      string         // our name for the account that requests without one mean
@@ -42,11 +44,11 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
-// An API serves requests. Follow has to run beside it for /v1/events.
+// An API serves requests.
 type API struct {
 	o       Options
 	log     *slog.Logger
-	feed    *feed
+	feed    *feed.Feed
 	handler http.Handler
 }
 
@@ -55,7 +57,7 @@ func New(o Options) *API {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{o: o, log: o.Logger, feed: newFeed(o.Engine, o.Logger)}
+	a := &API{o: o, log: o.Logger, feed: o.Feed}
 	mux := http.NewServeMux()
 	h := humago.New(mux, a.config())
 	h.UseMiddleware(strict)
@@ -72,10 +74,6 @@ func New(o Options) *API {
 
 // Handler serves the API.
 func (a *API) Handler() http.Handler { return a.handler }
-
-// Follow reads the feed of all sagas for everybody who listens at /v1/events,
-// until ctx is done; then it ends their streams.
-func (a *API) Follow(ctx context.Context) { a.feed.run(ctx) }
 
 func (a *API) config() huma.Config {
 	c := huma.DefaultConfig("Arcadia", a.o.Version)

@@ -12,6 +12,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
 )
 
 const (
@@ -42,11 +43,11 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Listening begins before the past is read, so that nothing falls between.
-	l, at, err := a.feed.listen(r.Context(), of)
+	l, at, err := a.feed.Listen(r.Context(), of)
 	if err != nil {
 		return
 	}
-	defer a.feed.leave(l)
+	defer a.feed.Leave(l)
 
 	s := &stream{w: w, control: http.NewResponseController(w)}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -63,9 +64,9 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		case <-beat.C:
 			// The number without data tells the client how far it has got
 			// when none of it was for this client.
-			at := a.feed.position() // before the look at what waits: that came no later
-			err = s.beat(at, len(l.notes) == 0)
-		case n, ok := <-l.notes:
+			at := a.feed.Position() // before the look at what waits: that came no later
+			err = s.beat(at, len(l.Notes) == 0)
+		case n, ok := <-l.Notes:
 			if !ok {
 				return
 			}
@@ -84,7 +85,7 @@ func (a *API) replay(r *http.Request, s *stream, last, at int64, of saga.ID) (in
 		return -1, err
 	}
 	for last < at {
-		notes, err := a.o.Engine.Feed(r.Context(), last, feedPage)
+		notes, err := a.o.Engine.Feed(r.Context(), last, feed.Page)
 		if err != nil {
 			a.log.WarnContext(r.Context(), "replay the feed of sagas", "err", err)
 			return last, err
@@ -101,7 +102,7 @@ func (a *API) replay(r *http.Request, s *stream, last, at int64, of saga.ID) (in
 				return last, err
 			}
 		}
-		if len(notes) < feedPage {
+		if len(notes) < feed.Page {
 			return at, nil
 		}
 	}

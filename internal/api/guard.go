@@ -3,33 +3,24 @@ package api
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/origin"
 )
 
 // guarded is what every request passes before its route.
 func (a *API) guarded(mux *http.ServeMux) http.Handler {
-	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.writeProblem(w, r, newProblem(http.StatusForbidden, string(fault.Forbidden),
-			"A page of another origin may not change anything here: send the request from this server's own pages, or from a program."))
-	}))
-	routes := origin.Handler(a.routed(mux))
+	routes := origin.Guard(a.routed(mux), func(w http.ResponseWriter, r *http.Request, why string) {
+		a.writeProblem(w, r, newProblem(http.StatusForbidden, string(fault.Forbidden), why))
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer a.recovered(w, r)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		if !isLocalHost(r.Host) {
-			a.writeProblem(w, r, newProblem(http.StatusForbidden, string(fault.Forbidden),
-				"This server answers to localhost and its loopback address alone, not to the name that the request gave."))
-			return
-		}
 		actor, p := actorOf(r)
 		if p != nil {
 			a.writeProblem(w, r, p)
@@ -83,20 +74,6 @@ func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
 	a.writeProblem(w, r, newProblem(http.StatusInternalServerError, string(fault.Internal), "Something went wrong. The server's log says what."))
 }
 
-// isLocalHost reports whether a Host header names this machine: a page whose name
-// was made to resolve to our address (DNS rebinding) still sends its own name.
-func isLocalHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
 type actorKey struct{}
 
 // actor is who sent the request that ctx belongs to.
@@ -121,7 +98,7 @@ func actorOf(r *http.Request) (string, *problem) {
 		return "", newProblem(http.StatusBadRequest, string(fault.Invalid),
 			client.ActorHeader+" must be cli: and the name of a user, in at most 64 characters.")
 	}
-	if !isLocalHost(r.RemoteAddr) {
+	if !origin.Local(r.RemoteAddr) {
 		return "api:remote", nil
 	}
 	return name, nil

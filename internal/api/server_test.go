@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
@@ -57,8 +59,9 @@ func serve(t *testing.T, d *db.DB, drive bool) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	follow := feed.New(engine, slog.New(slog.DiscardHandler))
 	a := api.New(api.Options{
-		Engine: engine, Provisioning: provisioning.New(d, engine, steps), Access: access.New(d, v), Account: "default",
+		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Access: access.New(d, v), Account: "default",
 		Ready:  func(context.Context) error { return nil },
 		Checks: func(context.Context) []client.Check { return []client.Check{} },
 	})
@@ -69,7 +72,7 @@ func serve(t *testing.T, d *db.DB, drive bool) *server {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { a.Follow(ctx) })
+	running.Go(func() { follow.Run(ctx) })
 	if drive {
 		running.Go(func() {
 			if err := engine.Serve(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,8 +21,10 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/jobs"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
 	"github.com/arcadia-cloud/arcadia/internal/schema"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
+	"github.com/arcadia-cloud/arcadia/internal/web"
 )
 
 // keyFileName is the master key's in the data directory.
@@ -41,7 +44,9 @@ type App struct {
 	engine       *saga.Engine
 	provisioning *provisioning.Service
 	jobs         *jobs.Jobs
+	feed         *feed.Feed
 	api          *api.API
+	web          *web.Server
 	migrated     int
 
 	opened []func() error // to be closed in reverse
@@ -151,11 +156,30 @@ func (a *App) buildServices(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.feed = feed.New(a.engine, a.log)
+	a.web, err = web.New(web.Options{
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Account: account, Checks: a.checks, Budgets: a.clouds.uses,
+		Simulated: a.config.simulated(), Version: a.version, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
 	a.api = api.New(api.Options{
-		Engine: a.engine, Provisioning: a.provisioning, Access: a.access, Account: account, Environment: given,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Access: a.access, Account: account, Environment: given,
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil
+}
+
+// handler answers every request of the one port: the API under its own paths, and
+// pages under all others.
+func (a *App) handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, path := range []string{"/v1/", "/v1", "/healthz", "/readyz"} {
+		mux.Handle(path, a.api.Handler())
+	}
+	mux.Handle("/", a.web.Handler())
+	return mux
 }
 
 // ready answers whether the database does.
@@ -183,7 +207,7 @@ const (
 func (a *App) duties(r Role) map[string]func(context.Context) error {
 	duties := map[string]func(context.Context) error{}
 	if r != Worker {
-		duties["feed"] = func(ctx context.Context) error { a.api.Follow(ctx); return nil }
+		duties["feed"] = func(ctx context.Context) error { a.feed.Run(ctx); return nil }
 	}
 	switch r {
 	case All, Worker:

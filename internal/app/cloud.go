@@ -27,6 +27,18 @@ type clouds struct {
 	mu      sync.Mutex
 	clients map[place]cached
 	budgets map[string]*digitalocean.Budget // by the token's fingerprint: a token's limits are shared by all its purposes
+	spends  map[place]*digitalocean.Budget  // which of them a purpose uses
+}
+
+// uses tells how much of the limits of each token is used up.
+func (c *clouds) uses() map[digitalocean.Purpose]digitalocean.Use {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	uses := map[digitalocean.Purpose]digitalocean.Use{}
+	for at, b := range c.spends {
+		uses[at.purpose] = b.Use()
+	}
+	return uses
 }
 
 type place struct {
@@ -44,7 +56,7 @@ func newClouds(c Config, a *access.Service, v *vault.Vault, log *slog.Logger) *c
 	wire.MaxIdleConnsPerHost = 16
 	return &clouds{
 		apiURL: c.APIURL, timeout: c.requestTimeout(), given: c.tokens(), access: a, vault: v, log: log, wire: wire,
-		clients: map[place]cached{}, budgets: map[string]*digitalocean.Budget{},
+		clients: map[place]cached{}, budgets: map[string]*digitalocean.Budget{}, spends: map[place]*digitalocean.Budget{},
 	}
 }
 
@@ -83,7 +95,7 @@ func (c *clouds) client(ctx context.Context, of string, p digitalocean.Purpose) 
 	if err != nil {
 		return nil, err
 	}
-	c.clients[at] = cached{token, client}
+	c.clients[at], c.spends[at] = cached{token, client}, c.budgets[mark]
 	return client, nil
 }
 

@@ -128,6 +128,12 @@ func defaultDataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "arcadia"), nil
 }
 
+// simulated reports whether the API that we talk to is not DigitalOcean's own.
+func (c Config) simulated() bool {
+	u, err := url.Parse(c.APIURL)
+	return err != nil || u.Hostname() != "api.digitalocean.com"
+}
+
 // sqliteFile is the file of an embedded database, and empty for PostgreSQL.
 func (c Config) sqliteFile() string {
 	file, ok := strings.CutPrefix(c.DatabaseURL, "sqlite://")

@@ -97,7 +97,7 @@ func (a *App) run(ctx context.Context, l net.Listener, role Role, ready func(url
 // answer serves HTTP until ctx is done, then lets requests that run end.
 func (a *App) answer(ctx context.Context, l net.Listener) error {
 	s := &http.Server{
-		Handler: a.api.Handler(), ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime,
+		Handler: a.handler(), ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan error, 1)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 func (c *sagaShowCommand) events(ctx context.Context, r *runner) error {
@@ -27,7 +28,7 @@ func (c *sagaShowCommand) events(ctx context.Context, r *runner) error {
 	}
 	rows := [][]string{}
 	for _, e := range events {
-		rows = append(rows, []string{fmt.Sprint(e.Seq), e.At.UTC().Format("2006-01-02 15:04:05.000"), words(e.Type), deref(e.Step), deref(e.Actor), detailOf(e)})
+		rows = append(rows, []string{fmt.Sprint(e.Seq), e.At.UTC().Format("2006-01-02 15:04:05.000"), wire.Words(e.Type), deref(e.Step), deref(e.Actor), detailOf(e)})
 	}
 	return table(r.Out, "SEQ|AT (UTC)|EVENT|STEP|BY|DETAIL", rows)
 }
@@ -52,7 +53,7 @@ func detailOf(e client.Event) string {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		parts = append(parts, words(key)+" "+valueOf(fields[key]))
+		parts = append(parts, wire.Words(key)+" "+valueOf(fields[key]))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -92,7 +93,7 @@ func callLine(c client.APICall) string {
 		parts = append(parts, fmt.Sprintf("%d ms", c.TookMS))
 	}
 	if c.Code != "" {
-		parts = append(parts, cmp.Or(c.Error, words(c.Code)))
+		parts = append(parts, cmp.Or(c.Error, wire.Words(c.Code)))
 	}
 	if c.RequestID != "" {
 		parts = append(parts, "request "+c.RequestID)

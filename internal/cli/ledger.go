@@ -9,22 +9,23 @@ import (
 	"unicode/utf8"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 // ledger is a saga as a person reads it: what it is about, its steps, what it
 // waits for, and how it stands.
 func ledger(p pen, s client.Saga, now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n\n", nameOf(s), p.in(dim, s.ID+" · asked for by "+s.RequestedBy+" at "+clock(s.CreatedAt.Time)))
+	fmt.Fprintf(&b, "%s\n%s\n\n", wire.NameOf(s), p.in(wire.Dim, s.ID+" · asked for by "+s.RequestedBy+" at "+clock(s.CreatedAt.Time)))
 	width := 0
 	for _, step := range s.Steps {
 		width = max(width, utf8.RuneCountInString(step.Name))
 	}
 	for _, step := range s.Steps {
-		glyph, h := lookOf(step.State)
-		fmt.Fprintf(&b, "  %s %-*s  %s", p.in(h, glyph), width, step.Name, p.in(h, fmt.Sprintf("%-11s", words(step.State))))
+		glyph, h := wire.LookOf(step.State)
+		fmt.Fprintf(&b, "  %s %-*s  %s", p.in(h, glyph), width, step.Name, p.in(h, fmt.Sprintf("%-11s", wire.Words(step.State))))
 		if more := strings.Join(facts(step, now), " · "); more != "" {
-			b.WriteString("  " + p.in(dim, more))
+			b.WriteString("  " + p.in(wire.Dim, more))
 		}
 		b.WriteByte('\n')
 		if step.Error != nil {
@@ -42,7 +43,7 @@ func facts(step client.Step, now time.Time) (facts []string) {
 		if step.FinishedAt != nil {
 			end = step.FinishedAt.Time
 		}
-		facts = append(facts, took(end.Sub(step.StartedAt.Time)))
+		facts = append(facts, wire.Took(end.Sub(step.StartedAt.Time)))
 	}
 	if step.Attempts > 1 {
 		facts = append(facts, fmt.Sprintf("%d attempts", step.Attempts))
@@ -55,11 +56,11 @@ func facts(step client.Step, now time.Time) (facts []string) {
 
 // verdict is how a saga stands, in a sentence, with what to do where a person must.
 func verdict(p pen, s client.Saga, now time.Time) string {
-	glyph, h := lookOf(s.State)
+	glyph, h := wire.LookOf(s.State)
 	mark := p.in(h, glyph) + " "
 	span := ""
 	if s.StartedAt != nil && s.FinishedAt != nil {
-		span = " after " + took(s.FinishedAt.Sub(s.StartedAt.Time))
+		span = " after " + wire.Took(s.FinishedAt.Sub(s.StartedAt.Time))
 	}
 	why := ""
 	if s.Error != nil && !slices.ContainsFunc(s.Steps, func(st client.Step) bool { return st.Error != nil && st.Error.Message == s.Error.Message }) {
@@ -84,7 +85,7 @@ func verdict(p pen, s client.Saga, now time.Time) string {
 	if s.Direction == "undo" {
 		return mark + "Undoing." + why
 	}
-	return mark + upperFirst(words(s.State)) + "."
+	return mark + upperFirst(wire.Words(s.State)) + "."
 }
 
 // made says what a saga leaves behind that somebody wants to find.
@@ -104,7 +105,7 @@ func in(d time.Duration) string {
 	if d <= 0 {
 		return "now"
 	}
-	return "in " + took(d)
+	return "in " + wire.Took(d)
 }
 
 func upperFirst(s string) string {
@@ -121,14 +122,14 @@ func line(s client.Saga) string {
 	for _, step := range s.Steps {
 		switch step.State {
 		case "executing", "waiting", "unknown", "compensating", "undo_failed":
-			at = step.Name + " " + words(step.State)
+			at = step.Name + " " + wire.Words(step.State)
 		}
 	}
 	switch {
 	case s.Ended() || at == "":
-		at = words(s.State)
+		at = wire.Words(s.State)
 	case s.State == client.Paused || s.State == client.Stuck:
-		at = words(s.State) + " at " + at
+		at = wire.Words(s.State) + " at " + at
 	}
 	if s.Wait != nil {
 		at += ": " + s.Wait.Reason

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 // follow shows a saga until it rests: drawn over on a terminal, a line for each
@@ -57,7 +58,7 @@ type printer struct {
 
 func (p *printer) saga(s client.Saga) {
 	if p.last == "" {
-		fmt.Fprintf(p.w, "%s  %s, %s\n", clock(time.Now()), s.ID, nameOf(s))
+		fmt.Fprintf(p.w, "%s  %s, %s\n", clock(time.Now()), s.ID, wire.NameOf(s))
 	}
 	if now := line(s); now != p.last {
 		p.last = now

@@ -12,6 +12,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 type sagaCommand struct {
@@ -63,16 +64,16 @@ func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
 	}
 	rows, now := [][]string{}, time.Now()
 	for _, s := range page.Items {
-		glyph, _ := lookOf(s.State)
+		glyph, _ := wire.LookOf(s.State)
 		span := "–"
 		if s.StartedAt != nil {
 			end := now
 			if s.FinishedAt != nil {
 				end = s.FinishedAt.Time
 			}
-			span = took(end.Sub(s.StartedAt.Time))
+			span = wire.Took(end.Sub(s.StartedAt.Time))
 		}
-		rows = append(rows, []string{s.ID, glyph + " " + words(s.State), s.Kind, strings.Join(s.Subjects, ", "), ago(&s.CreatedAt, now), span})
+		rows = append(rows, []string{s.ID, glyph + " " + wire.Words(s.State), s.Kind, strings.Join(s.Subjects, ", "), ago(&s.CreatedAt, now), span})
 	}
 	if err := table(r.Out, "SAGA|STATE|KIND|SUBJECT|CREATED|TOOK", rows); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 type serveCommand struct {
@@ -52,7 +53,7 @@ func (c *doctorCommand) Run(ctx context.Context, r *runner) error {
 
 func (r *runner) diagnose(checks []client.Check, failed int) {
 	p := penFor(r.Out)
-	look := map[string]string{"ok": p.in(good, "✓ ok  "), "warn": p.in(attention, "? warn"), "fail": p.in(bad, "✗ fail")}
+	look := map[string]string{"ok": p.in(wire.Good, "✓ ok  "), "warn": p.in(wire.Attention, "? warn"), "fail": p.in(wire.Bad, "✗ fail")}
 	width := 0
 	for _, c := range checks {
 		width = max(width, len(c.Name))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 type snapshotCommand struct {
@@ -41,7 +42,7 @@ func (r *runner) accepted(s client.Saga) error {
 	if r.json {
 		return r.print(s)
 	}
-	r.say("%s: started.\nFollow it with: arcadia saga watch %s", nameOf(s), s.ID)
+	r.say("%s: started.\nFollow it with: arcadia saga watch %s", wire.NameOf(s), s.ID)
 	return nil
 }
 
@@ -166,11 +167,11 @@ func (r *runner) showSmoke(s client.Saga, left client.LeftOvers) error {
 	p := penFor(r.Out)
 	switch {
 	case left.VerifiedAt.IsZero():
-		r.say("%s What is left over was not looked for.", p.in(attention, "?"))
+		r.say("%s What is left over was not looked for.", p.in(wire.Attention, "?"))
 	case len(left.Items) == 0:
-		r.say("%s Nothing is left over: the whole account was looked through at %s.", p.in(good, "✓"), clock(left.VerifiedAt.Time))
+		r.say("%s Nothing is left over: the whole account was looked through at %s.", p.in(wire.Good, "✓"), clock(left.VerifiedAt.Time))
 	default:
-		r.say("%s Left over:", p.in(bad, "!"))
+		r.say("%s Left over:", p.in(wire.Bad, "!"))
 		for _, l := range left.Items {
 			r.say("    %s  %s  made %s", l.URN, l.Name, ago(l.CreatedAt, time.Now()))
 		}

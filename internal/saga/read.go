@@ -57,32 +57,33 @@ func (e *Engine) find(ctx context.Context, id ID) (record, error) {
 
 // A Filter selects sagas; empty fields select all.
 type Filter struct {
-	State   State
-	Kind    string
-	Subject string
-	Limit   int    // default 50, at most 200
-	Cursor  string // as an earlier page's next
+	State     State
+	States    []State // any of these
+	Kind      string
+	Subject   string
+	Since     time.Time // recorded at this time or later
+	UpTo      ID        // not recorded after this one
+	Ascending bool      // the oldest first
+	Limit     int       // default 50, at most 200
+	Cursor    string    // as an earlier page's next, of the same order
 }
 
-// Sagas lists sagas without their steps, the newest first, and the cursor of the
-// next page, which is empty on the last one.
-func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string, err error) {
-	if f.State != "" && !slices.Contains(States(), f.State) {
-		return nil, "", fault.New(fault.Invalid, "There is no saga state %q. The states are %s.", f.State, joinStates())
-	}
-	if f.Limit == 0 {
-		f.Limit = 50
-	}
-	if f.Limit < 1 || f.Limit > 200 {
-		return nil, "", fault.New(fault.Invalid, "A page holds 1 to 200 sagas, not %d.", f.Limit)
-	}
+// condition is the filter as SQL, with its arguments.
+func (f Filter) condition() (string, []any, error) {
 	where, args := []string{"1 = 1"}, []any{}
 	and := func(cond string, arg any) {
 		args = append(args, arg)
 		where = append(where, strings.ReplaceAll(cond, "?", fmt.Sprintf("$%d", len(args))))
 	}
 	if f.State != "" {
+		if !slices.Contains(States(), f.State) {
+			return "", nil, fault.New(fault.Invalid, "There is no saga state %q. The states are %s.", f.State, joinStates())
+		}
 		and("state = ?", f.State)
+	}
+	if f.States != nil {
+		in, states := list(len(args)+1, stringsOf(f.States))
+		where, args = append(where, "state IN ("+in+")"), append(args, states...)
 	}
 	if f.Kind != "" {
 		and("kind = ?", f.Kind)
@@ -90,12 +91,53 @@ func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string
 	if f.Subject != "" {
 		and("id IN (SELECT saga_id FROM saga_subjects WHERE subject = ?)", f.Subject)
 	}
+	if !f.Since.IsZero() {
+		and("id >= ?", firstID(f.Since))
+	}
+	if f.UpTo != "" {
+		and("id <= ?", f.UpTo)
+	}
+	return strings.Join(where, " AND "), args, nil
+}
+
+// firstID is the smallest id that a saga recorded at a time can have: ids begin
+// with the milliseconds.
+func firstID(at time.Time) ID {
+	return ID(fmt.Sprintf("saga_%012x", max(at.UnixMilli(), 0)))
+}
+
+func stringsOf(states []State) []string {
+	texts := make([]string, len(states))
+	for i, s := range states {
+		texts[i] = string(s)
+	}
+	return texts
+}
+
+// Sagas lists sagas without their steps, the newest first, and the cursor of the
+// next page, which is empty on the last one.
+func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string, err error) {
+	if f.Limit == 0 {
+		f.Limit = 50
+	}
+	if f.Limit < 1 || f.Limit > 200 {
+		return nil, "", fault.New(fault.Invalid, "A page holds 1 to 200 sagas, not %d.", f.Limit)
+	}
+	where, args, err := f.condition()
+	if err != nil {
+		return nil, "", err
+	}
+	beyond, order := "<", "DESC"
+	if f.Ascending {
+		beyond, order = ">", "ASC"
+	}
 	if f.Cursor != "" {
-		and("id < ?", f.Cursor)
+		args = append(args, f.Cursor)
+		where += fmt.Sprintf(" AND id %s $%d", beyond, len(args))
 	}
 	args = append(args, f.Limit+1)
-	rows, err := e.db.Read().QueryContext(ctx, `SELECT `+recordColumns+` FROM sagas WHERE `+strings.Join(where, " AND ")+
-		fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args...)
+	rows, err := e.db.Read().QueryContext(ctx, `SELECT `+recordColumns+` FROM sagas WHERE `+where+
+		fmt.Sprintf(" ORDER BY id %s LIMIT $%d", order, len(args)), args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -115,6 +157,16 @@ func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string
 		next = string(sagas[f.Limit-1].ID)
 	}
 	return sagas, next, e.fillSubjects(ctx, sagas)
+}
+
+// Count counts the sagas that a filter selects, on all pages.
+func (e *Engine) Count(ctx context.Context, f Filter) (n int64, err error) {
+	where, args, err := f.condition()
+	if err != nil {
+		return 0, err
+	}
+	err = e.db.Read().QueryRowContext(ctx, `SELECT COUNT(*) FROM sagas WHERE `+where, args...).Scan(&n)
+	return n, err
 }
 
 func joinStates() string {

@@ -1,4 +1,4 @@
-package api
+package feed
 
 import (
 	"log/slog"
@@ -16,7 +16,7 @@ func notes(numbers ...int64) (all []saga.Note) {
 }
 
 func TestFeedPassesOnUpToTheFirstMissingNumber(t *testing.T) {
-	f := newFeed(nil, slog.New(slog.DiscardHandler))
+	f := New(nil, slog.New(slog.DiscardHandler))
 	at := time.Now()
 	for _, look := range []struct {
 		name  string
@@ -43,29 +43,29 @@ func TestFeedPassesOnUpToTheFirstMissingNumber(t *testing.T) {
 }
 
 func TestFeedDropsWhoFallsBehind(t *testing.T) {
-	f := newFeed(nil, slog.New(slog.DiscardHandler))
+	f := New(nil, slog.New(slog.DiscardHandler))
 	close(f.ready)
-	slow, _, err := f.listen(t.Context(), "")
+	slow, _, err := f.Listen(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _, err := f.listen(t.Context(), "saga_x")
+	other, _, err := f.Listen(t.Context(), "saga_x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range int64(feedBuffer + 1) {
+	for n := range int64(buffer + 1) {
 		for l := range f.listeners {
 			f.pass(l, saga.Note{Feed: n, ID: "saga_y"})
 		}
 	}
 	got := 0
-	for range slow.notes { // it ends: the listener was dropped
+	for range slow.Notes { // it ends: the listener was dropped
 		got++
 	}
-	if got != feedBuffer {
-		t.Errorf("the slow listener got %d notes before it was dropped, want %d", got, feedBuffer)
+	if got != buffer {
+		t.Errorf("the slow listener got %d notes before it was dropped, want %d", got, buffer)
 	}
-	if _, stays := f.listeners[other]; !stays || len(other.notes) != 0 {
-		t.Errorf("a listener of another saga stays: %v, with %d notes; want true, 0", stays, len(other.notes))
+	if _, stays := f.listeners[other]; !stays || len(other.Notes) != 0 {
+		t.Errorf("a listener of another saga stays: %v, with %d notes; want true, 0", stays, len(other.Notes))
 	}
 }

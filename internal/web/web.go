@@ -1,0 +1,105 @@
+// Package web is the pages: it reads a request, calls one verb and shows the answer
+// as HTML that works without JavaScript, as JSON or as CSV. Its components are
+// package ui's. An address is the whole state of a page, and changes reach an open
+// page as hints to read that address again.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+)
+
+//go:generate go tool -modfile=../../tools/go.mod templ generate -path .
+
+// Options are what the pages stand on.
+type Options struct {
+	Engine       *saga.Engine
+	Feed         *feed.Feed // has to run beside the pages
+	Provisioning *provisioning.Service
+	Account      string // our name for the account that the pages are about
+
+	Checks  func(context.Context) []client.Check             // how this process is
+	Budgets func() map[digitalocean.Purpose]digitalocean.Use // what is used of the limits of each token
+
+	Simulated bool // the cloud is no real one
+	Version   string
+	Logger    *slog.Logger
+}
+
+// A Server serves the pages.
+type Server struct {
+	o       Options
+	log     *slog.Logger
+	assets  *assets
+	fleet   *fleet
+	checks  *checkup
+	hours   *hourly
+	sent    *sent
+	handler http.Handler
+}
+
+// New returns the pages.
+func New(o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{o: o, log: o.Logger, sent: newSent()}
+	s.fleet = &fleet{read: func(ctx context.Context) ([]digitalocean.Droplet, error) {
+		return o.Provisioning.Droplets(ctx, o.Account)
+	}}
+	s.checks = &checkup{read: o.Checks}
+	s.hours = &hourly{engine: o.Engine}
+	var err error
+	if s.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	s.handler = s.guarded(s.routes())
+	return s, nil
+}
+
+// Handler serves the pages.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	page := func(pattern string, show func(*visit) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.visit(w, r, show) })
+	}
+	mux.Handle("GET /assets/{file}", s.assets)
+	mux.HandleFunc("GET /events", s.events)
+
+	page("GET /{$}", s.overview)
+	page("GET /overview.json", s.overview)
+	page("GET /droplets", s.droplets)
+	page("GET /droplets.json", s.droplets)
+	page("GET /droplets.csv", s.droplets)
+	page("GET /droplets/{id}", s.droplet)
+	page("GET /droplets/{id}/{verb}", s.askStart)
+	page("POST /droplets/{id}/{verb}", s.start)
+	page("GET /smoke", s.askSmoke)
+	page("POST /smoke", s.smoke)
+	page("GET /sagas", s.sagas)
+	page("GET /sagas.json", s.sagas)
+	page("GET /sagas.csv", s.sagas)
+	page("GET /sagas/{id}", s.saga)
+	page("GET /sagas/{id}/{verb}", s.ask)
+	page("POST /sagas/{id}/{verb}", s.act)
+	page("GET /go", s.find)
+	page("POST /theme", s.theme)
+	page("/", s.nowhere)
+	return mux
+}
+
+// actor is who acts through the pages: whoever sits at this machine.
+const actor = "web:local"
+
+// readTime bounds what one page reads.
+const readTime = 30 * time.Second

@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/client"
+)
+
+// A Hue is what colour adds to a state's glyph and word.
+type Hue string
+
+// The hues. Plain and Dim say nothing of good or bad.
+const (
+	Plain     Hue = "plain"
+	Dim       Hue = "dim"
+	Good      Hue = "good"
+	Running   Hue = "running"
+	Attention Hue = "attention"
+	Bad       Hue = "bad"
+)
+
+// LookOf is the glyph and the hue of a state of a saga or of a step; the state's
+// word always stands beside them.
+func LookOf(state string) (glyph string, h Hue) {
+	switch state {
+	case "completed":
+		return "✓", Good
+	case "rolled_back", "compensated":
+		return "↩", Plain // a success of undoing
+	case "compensating":
+		return "↺", Running
+	case "running", "executing":
+		return "▸", Running
+	case "waiting":
+		return "◷", Running
+	case "unknown", "paused":
+		return "?", Attention
+	case "failed":
+		return "✗", Bad
+	case "stuck", "undo_failed":
+		return "!", Bad
+	case "skipped":
+		return "–", Dim
+	default: // pending, created, ready
+		return "·", Dim
+	}
+}
+
+// Words is a state, a kind or a type of event as people say it.
+func Words(state string) string { return strings.ReplaceAll(state, "_", " ") }
+
+// Took is a duration in at most two units: "4 min 12 s".
+func Took(d time.Duration) string {
+	units := []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
+	if d < 50*time.Millisecond {
+		return "< 0.1 s"
+	}
+	if d < 10*time.Second && d%time.Second != 0 {
+		return fmt.Sprintf("%.1f s", max(d, 0).Seconds())
+	}
+	d = d.Round(time.Second)
+	var parts []string
+	for _, u := range units {
+		n := int64(d / u.size)
+		d %= u.size
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, u.name))
+		} else if len(parts) > 0 {
+			break
+		}
+		if len(parts) == 2 {
+			break
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// NameOf says what a saga is about, as a person would: its kind's words and its
+// subject by name where the state has one.
+func NameOf(s client.Saga) string {
+	var about struct {
+		DropletName string `json:"droplet_name"`
+		DropletID   int64  `json:"droplet_id"`
+	}
+	_ = json.Unmarshal(s.Data, &about) // a state of another form has no droplet
+	kind := map[string]string{"snapshot_droplet": "Snapshot", "smoke": "Smoke test"}[s.Kind]
+	switch {
+	case kind != "" && about.DropletName != "":
+		return fmt.Sprintf("%s of droplet %s (%d)", kind, about.DropletName, about.DropletID)
+	case len(s.Subjects) > 0:
+		return s.Kind + " of " + strings.Join(s.Subjects, ", ")
+	}
+	return s.Kind
+}
