@@ -1,7 +1,5 @@
 package dosim
 
-import "net/http"
-
 type accountWire struct {
 	DropletLimit    int      `json:"droplet_limit"`
 	FloatingIPLimit int      `json:"floating_ip_limit"`
@@ -22,14 +20,14 @@ type teamWire struct {
 }
 
 func accountResource() resource {
-	return resource{routes: []route{{"GET /v2/account", []string{"account:read"}, getAccount}}}
+	return resource{routes: []route{op("GET /v2/account", getAccount, "account:read")}}
 }
 
 func getAccount(c *call) answer {
 	name := c.account()
-	return answer{http.StatusOK, map[string]any{"account": accountWire{
+	return showing("account", accountWire{
 		DropletLimit: 500, FloatingIPLimit: 50, ReservedIPLimit: 50, VolumeLimit: 500,
 		Email: name + "@example.com", Name: name, UUID: uuid(c.sim.seed, "account", name), EmailVerified: true,
 		Status: "active", Team: teamWire{uuid(c.sim.seed, "team", name), name},
-	}}}
+	})
 }

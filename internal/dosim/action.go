@@ -1,9 +1,9 @@
 package dosim
 
 import (
+	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,25 +14,27 @@ const (
 	resultUnknown   = "done" // seen at DigitalOcean, and outside its own enumeration
 )
 
-// An action is one operation on a droplet. Its end is settled when it starts.
+const kindAction = "action"
+
+// An action is one operation on a thing. Its end is settled when it starts.
 type action struct {
-	ID            int64     `json:"id"`
-	Account       string    `json:"account"`
-	Droplet       int64     `json:"droplet"`
+	thing
+	Of            string    `json:"of"`              // the URN of what it is done to
+	Holds         []string  `json:"holds,omitempty"` // the URNs of what else may have no other action meanwhile
 	Type          string    `json:"type"`
+	ResourceType  string    `json:"resource_type"`         // what the API calls Of's kind
+	ResourceID    int64     `json:"resource_id,omitempty"` // and its id, null when it is 0
 	Region        string    `json:"region"`
-	StartedAt     time.Time `json:"started_at"`
 	EndsAt        time.Time `json:"ends_at,omitzero"`  // zero: never
-	ShowsAt       time.Time `json:"shows_at,omitzero"` // when the droplet's status shows it
-	ListedAt      time.Time `json:"listed_at"`
+	ShowsAt       time.Time `json:"shows_at,omitzero"` // when the thing itself shows it
 	Result        string    `json:"result"`
 	NoCompletedAt bool      `json:"no_completed_at,omitempty"`
-	Seq           int64     `json:"-"` // of the event that started it
 }
 
-func (a *action) urn() string { return "do:action:" + strconv.FormatInt(a.ID, 10) }
-
 func (a *action) ended(at time.Time) bool { return !a.EndsAt.IsZero() && !at.Before(a.EndsAt) }
+
+// succeeds reports whether the action will have had its effect when it ends.
+func (a *action) succeeds() bool { return a.Result != resultErrored && !a.EndsAt.IsZero() }
 
 type actionWire struct {
 	ID           int64       `json:"id"`
@@ -40,38 +42,44 @@ type actionWire struct {
 	Type         string      `json:"type"`
 	StartedAt    string      `json:"started_at"`
 	CompletedAt  *string     `json:"completed_at"`
-	ResourceID   int64       `json:"resource_id"`
+	ResourceID   *int64      `json:"resource_id"`
 	ResourceType string      `json:"resource_type"`
 	Region       *regionWire `json:"region"`
-	RegionSlug   string      `json:"region_slug"`
+	RegionSlug   *string     `json:"region_slug"`
 }
 
 const inProgress = "in-progress"
 
-func (a *action) wire(w *world, at time.Time) actionWire {
-	region, _ := w.catalog.region(a.Region)
-	aw := actionWire{
-		ID: a.ID, Status: inProgress, Type: a.Type, StartedAt: wireTime(a.StartedAt),
-		ResourceID: a.Droplet, ResourceType: "droplet", Region: &region, RegionSlug: a.Region,
+// wireAction is the action as the answering replica knows it, which may not have
+// heard of its end.
+func wireAction(c *call, a *action) actionWire {
+	w := actionWire{
+		ID: number(a.ID), Status: inProgress, Type: a.Type, StartedAt: wireTime(a.CreatedAt), ResourceType: a.ResourceType,
 	}
-	if a.ended(at) {
-		aw.Status = a.Result
+	if a.ResourceID != 0 {
+		w.ResourceID = &a.ResourceID
+	}
+	if region, ok := c.sim.world.catalog.region(a.Region); ok {
+		w.Region, w.RegionSlug = &region, &region.Slug
+	}
+	if a.ended(c.at.Add(-c.behind(&a.life))) {
+		w.Status = a.Result
 		if !a.NoCompletedAt {
-			aw.CompletedAt = wireTimeOrNull(a.EndsAt)
+			w.CompletedAt = wireTimeOrNull(a.EndsAt)
 		}
 	}
-	return aw
+	return w
 }
 
-// act starts an action of the given kind on d, which takes as long as it says
-// unless a fault has it otherwise.
-func (c *call) act(kind string, d *droplet, takes time.Duration) *action {
-	a := action{
-		ID: c.newID("action"), Account: d.Account, Droplet: d.ID, Type: kind, Region: d.Region,
-		StartedAt: c.at, EndsAt: c.at.Add(takes), Result: resultCompleted,
-		ListedAt: c.at.Add(c.sim.params.duration(paramActionList)),
-	}
-	a.ShowsAt = a.EndsAt.Add(c.sim.params.duration(paramStatus))
+// act starts an action, of which the caller has filled in what it is and what it
+// is done to, and which takes as long as it says unless a fault has it
+// otherwise. When it ends well, the named duty is done, if there is one.
+func (c *call) act(a action, takes time.Duration, then string, arg any) *action {
+	p := c.sim.params
+	a.EndsAt, a.Result = c.at.Add(takes), resultCompleted
+	a.ShowsAt = a.EndsAt.Add(p.duration(paramStatus))
+	listed := c.at.Add(p.duration(paramActionList))
+	a.life = life{From: c.at, Get: c.at.Add(-maxParam), List: listed, Tagged: listed}
 	if f := c.bitten(actionKinds()...); f != nil {
 		switch f.Kind {
 		case ActionErrored:
@@ -84,47 +92,85 @@ func (c *call) act(kind string, d *droplet, takes time.Duration) *action {
 			a.NoCompletedAt = true
 		}
 	}
-	c.record(&actionStarted{a})
-	return c.sim.world.actions.byID[a.ID]
+	started := c.sim.world.actions.create(c, &a)
+	if then != "" && started.succeeds() {
+		c.later(takes, then, arg)
+	}
+	return started
+}
+
+// actionsOf returns the actions on the thing that the URN names, in the order of
+// their start.
+func (c *call) actionsOf(urn string) []*action { return c.sim.world.actions.under(c, "of:"+urn) }
+
+// pending reports whether an action has not ended that keeps the thing from
+// having another one, whatever kind of thing the action is on.
+func (c *call) pending(urn string) bool {
+	for _, a := range c.sim.world.actions.under(c, "held:"+urn) {
+		if !a.ended(c.at) {
+			return true
+		}
+	}
+	return false
+}
+
+// refusesAction is pending under the rule of the pending event, which may be off.
+func (c *call) refusesAction(urn string) bool {
+	return c.sim.params.on(paramPendingEvent) && c.pending(urn)
 }
 
 func actionResource() resource {
 	return resource{
-		kind: "action",
-		routes: []route{
-			{"GET /v2/actions", []string{"actions:read"}, listActions},
-			{"GET /v2/actions/{action}", []string{"actions:read"}, getAction},
+		table: func(w *world) anyTable {
+			w.actions = newTable(w.seed, kind[*action]{
+				name: kindAction, numbers: 2_000_000_000, wire: func(c *call, a *action) any { return wireAction(c, a) },
+				title: func(a *action) string { return a.Type },
+				check: checkAction,
+				keys: func(a *action) []string {
+					keys := []string{"of:" + a.Of, "held:" + a.Of}
+					for _, urn := range a.Holds {
+						keys = append(keys, "held:"+urn)
+					}
+					return keys
+				},
+			})
+			return w.actions
 		},
-		changes: []func() change{func() change { return &actionStarted{} }},
-		truth: func(s *Sim, at time.Time) []Item {
-			var items []Item
-			for _, a := range s.world.actions.all {
-				items = append(items, item("action", strconv.FormatInt(a.ID, 10), a.Type, a.Account, life{Seq: a.Seq}, a.StartedAt, a.wire(s.world, at)))
-			}
-			return items
+		routes: []route{
+			op("GET /v2/actions", listActions, "actions:read"),
+			op("GET /v2/actions/{action}", getAction, "actions:read"),
 		},
 	}
+}
+
+func checkAction(w *world, a *action) error {
+	if _, ok := w.catalog.region(a.Region); !ok && a.Region != "" {
+		return fmt.Errorf("action %s is in the unknown region %q", a.ID, a.Region)
+	}
+	parts := strings.SplitN(a.Of, ":", 3)
+	if len(parts) != 3 || w.tables[parts[1]] == nil || w.tables[parts[1]].lookup(a.Account, parts[2]) == nil {
+		return fmt.Errorf("action %s is on the unknown %q", a.ID, a.Of)
+	}
+	if a.EndsAt.Year() > 9999 || a.ShowsAt.Year() > 9999 {
+		return errors.New("an action ends after the end of time")
+	}
+	return nil
 }
 
 // listActions shows the account's actions, the newest first.
-func listActions(c *call) answer { return c.actionPage(c.sim.world.actions.all) }
+func listActions(c *call) answer { return c.actionPage(wholeAccount) }
 
-func (c *call) actionPage(all []*action) answer {
-	var listed []*action
-	for i := len(all) - 1; i >= 0; i-- {
-		a := all[i]
-		if a.Account == c.account() && !c.at.Before(a.ListedAt.Add(c.behind(a.urn()))) {
-			listed = append(listed, a)
-		}
-	}
+// actionPage is the page of the actions with the key, such as "of:do:droplet:1".
+func (c *call) actionPage(key string) answer {
+	listed := newestFirst(c.sim.world.actions.listedUnder(c, key))
 	distort := c.distortion(len(listed) > 0)
-	return listPage(c, "actions", listed, func(a *action) actionWire { return distort(c.view(a)) })
+	return listPage(c, "actions", listed, func(a *action) actionWire { return distort(wireAction(c, a)) })
 }
 
-// view is the action as the answering replica knows it, which may not have
-// heard of its end.
-func (c *call) view(a *action) actionWire {
-	return a.wire(c.sim.world, c.at.Add(-c.behind(a.urn())))
+// actionOf finds the action in the path among those on the thing.
+func (c *call) actionOf(urn string) (*action, bool) {
+	a, ok := c.sim.world.actions.find(c, c.values["action"])
+	return a, ok && a.Of == urn
 }
 
 // distortion returns what a fault does to the actions in this answer, if there
@@ -153,38 +199,9 @@ func (c *call) distortion(any bool) func(actionWire) actionWire {
 }
 
 func getAction(c *call) answer {
-	a, ok := c.sim.world.actions.byID[c.pathID("action")]
-	if !ok || a.Account != c.account() {
+	a, ok := c.sim.world.actions.find(c, c.values["action"])
+	if !ok {
 		return notFound()
 	}
-	return answer{http.StatusOK, map[string]any{"action": c.distortion(true)(c.view(a))}}
-}
-
-type actionStarted struct {
-	Action action `json:"action"`
-}
-
-func (ch *actionStarted) name() string { return "action_started" }
-
-func (ch *actionStarted) check(w *world) error {
-	a := ch.Action
-	if _, ok := w.catalog.region(a.Region); !ok {
-		return fmt.Errorf("action %d is in the unknown region %q", a.ID, a.Region)
-	}
-	if _, ok := w.droplets.byID[a.Droplet]; !ok {
-		return fmt.Errorf("action %d is on the unknown droplet %d", a.ID, a.Droplet)
-	}
-	if a.ID <= w.last["action"] {
-		return fmt.Errorf("the action id %d does not follow on %d", a.ID, w.last["action"])
-	}
-	return nil
-}
-
-func (ch *actionStarted) apply(w *world, e event) {
-	a := ch.Action
-	a.Seq = e.Seq
-	w.actions.add(a.ID, &a)
-	w.last["action"] = a.ID
-	d := w.droplets.byID[a.Droplet]
-	d.actions = append(d.actions, &a)
+	return showing("action", c.distortion(true)(wireAction(c, a)))
 }

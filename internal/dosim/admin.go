@@ -225,7 +225,7 @@ func (s *Sim) adminLeaks(r *http.Request, _ []byte) (any, error) {
 
 func (s *Sim) adminTruth(r *http.Request, _ []byte) (any, error) {
 	kind := r.URL.Query().Get("kind")
-	kinds := truthKinds()
+	kinds := kinds()
 	if kind != "" && !slices.Contains(kinds, kind) {
 		return nil, fault.New(fault.Unprocessable, "There is no kind %q. There are: %s.", kind, strings.Join(kinds, ", "))
 	}

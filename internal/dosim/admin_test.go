@@ -124,7 +124,7 @@ func TestAdminRefusals(t *testing.T) {
 		{"GET", "/leaks?mark=1", ``, 404, "mark 1"},
 		{"GET", "/leaks", ``, 422, "mark"},
 		{"GET", "/truth?kind=unicorn", ``, 422, "droplet"},
-		{"PUT", "/state", `{"version":2}`, 422, "version"},
+		{"PUT", "/state", `{"version":1}`, 422, "version"},
 		{"PUT", "/state", `{}`, 422, "version"},
 		{"POST", "/tokens", `{"scopes":["droplet:fly"]}`, 422, "droplet:fly"},
 		{"POST", "/tokens", `{"account":"No Such Name"}`, 422, "account"},
@@ -181,7 +181,7 @@ func TestStateMovesToAnotherSim(t *testing.T) {
 		other := pipe(t, dosim.Options{Seed: 99})
 		seeded(other)
 		ok(t, other, "PUT", "/state", state)
-		if diff := cmp.Diff(string(s.Export()), string(other.Export())); diff != "" {
+		if diff := cmp.Diff(decoded(t, s.Export()), decoded(t, other.Export())); diff != "" {
 			t.Errorf("state differs after import (-want +got):\n%s", diff)
 		}
 		// Both go on alike.
@@ -212,11 +212,13 @@ func TestImpossibleStatesAreRefused(t *testing.T) {
 		{"unknown type", `"type":"droplet_created"`, `"type":"droplet_stolen"`},
 		{"unknown region", `"region":"nyc3"`, `"region":"moon"`},
 		{"unknown key", `"min_disk_size"`, `"max_disk_size"`},
-		{"unknown droplet", `"droplet":4`, `"droplet":5`},
-		{"unknown image", `"image":195932981`, `"image":195932982`},
-		{"id of the past", `"id":` + strings.TrimPrefix(d, "/v2/droplets/") + `,`, `"id":1,`},
+		{"unknown droplet", `"droplet":"4`, `"droplet":"5`},
+		{"unknown image", `"image":"195932981"`, `"image":"195932982"`},
+		{"id of the past", `"id":"` + strings.TrimPrefix(d, "/v2/droplets/") + `",`, `"id":"1",`},
+		{"no thing", `"type":"droplet_created","data":`, `"type":"droplet_created","data":null,"x":`},
+		{"unknown duty", `"marks":[`, `"events":[{"seq":1,"at":"2026-01-01T00:00:00Z","type":"duty_appointed","data":{"duty":"rob"}}],"marks":[`},
 		{"mark beyond the log", `"marks":[`, `"marks":[99,`},
-		{"requests to come", `"quotas":{`, `"quotas":{"x":["9000-01-01T00:00:00Z"],`},
+		{"requests to come", `"quotas":[`, `"quotas":[{"token":"x","requests":["9000-01-01T00:00:00Z"]},`},
 		{"clock beyond time", `"now":"2`, `"now":"0`},
 		{"unknown param", `"params":{`, `"params":{"x":"1s",`},
 	} {
@@ -328,7 +330,7 @@ func TestTruthIsInTheOrderOfCreation(t *testing.T) {
 		for _, i := range s.Truth("") {
 			kinds = append(kinds, i.Kind)
 		}
-		if got, want := strings.Join(kinds, " "), "droplet action action snapshot droplet action"; got != want {
+		if got, want := strings.Join(kinds, " "), "project droplet action action snapshot droplet action"; got != want {
 			t.Errorf("truth = %s, want %s", got, want)
 		}
 	})

@@ -1,13 +1,11 @@
 package dosim
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,17 +14,21 @@ import (
 // A call is one request on its way through the simulator. Everything that reads
 // or changes the world does so with Sim.mu held.
 type call struct {
-	sim     *Sim
-	r       *http.Request
-	id      string // the answer's x-request-id
-	body    []byte
-	bearer  string
-	token   token
-	at      time.Time // the instant at which it is served
-	replica int       // which replica answers, from 0
-	quota   quota
-	log     *Request
-	values  map[string]string // of the path's variables
+	sim      *Sim
+	r        *http.Request
+	id       string // the answer's x-request-id
+	body     []byte
+	bearer   string
+	token    token
+	at       time.Time     // the instant at which it is served
+	replica  int           // which replica answers, from 0
+	spread   time.Duration // how far it may trail; 0: not at all
+	widest   time.Duration // how far any replica may trail
+	founding bool          // it makes what the account begins with
+	quota    quota
+	log      *Request
+	values   map[string]string // of the path's variables
+	alias    bool              // the path is a deprecated one
 }
 
 // account is whose things the call sees.
@@ -58,6 +60,12 @@ func (s *Sim) begin(r *http.Request, body []byte) *call {
 	c.log = s.journal.begin(Request{At: c.at, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, RequestID: c.id})
 	c.bearer, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	c.replica = int(hash(s.seed, "replica", strconv.FormatInt(c.log.Seq, 10)) % uint64(s.params.number(paramReplicas)))
+	if s.params.number(paramReplicas) > 1 {
+		c.widest = s.params.duration(paramReplica)
+	}
+	if c.replica > 0 {
+		c.spread = c.widest
+	}
 	return c
 }
 
@@ -116,12 +124,7 @@ func (c *call) identify() bool {
 	if !known {
 		key = "" // strangers share one window
 	}
-	b := s.buckets[key]
-	if b == nil {
-		b = &bucket{}
-		s.buckets[key] = b
-	}
-	c.quota = b.take(c.at, s.params.number(paramHourly), s.params.number(paramBurst))
+	c.quota = s.bucket(key, "").take(c.at, s.params.number(paramHourly), s.params.number(paramBurst))
 	c.token = t
 	return known && !t.expired(c.at)
 }
@@ -133,13 +136,17 @@ func (c *call) perform() answer {
 		c.sim.journal.unknownPaths++
 		return notFound()
 	}
+	if rt.limit != nil && !c.within(*rt.limit) {
+		return tooManyRequests()
+	}
 	if !c.token.may(rt.scopes) {
 		return forbidden()
 	}
 	if len(c.body) > maxBody {
 		return refusal(http.StatusRequestEntityTooLarge, "request_entity_too_large", "The request is too large.")
 	}
-	c.values = values
+	c.open()
+	c.values, c.alias = values, rt.alias
 	events := len(c.sim.events)
 	a := rt.serve(c)
 	c.log.Committed = len(c.sim.events) > events
@@ -149,30 +156,9 @@ func (c *call) perform() answer {
 // record appends a change to the log, at the instant of the call.
 func (c *call) record(ch change) { c.sim.record(c.at, ch) }
 
-// newID returns the next id of a kind. The recorded change must take it into use.
-func (c *call) newID(kind string) int64 { return c.sim.newID(kind) }
-
-func (s *Sim) newID(kind string) int64 {
-	last := s.world.last[kind]
-	return last + 1 + int64(hash(s.seed, kind, strconv.FormatInt(last, 10))%7)
-}
-
-// behind is how far the answering replica trails for what urn names.
-func (c *call) behind(urn string) time.Duration {
-	spread := c.sim.params.duration(paramReplica)
-	if c.replica == 0 || spread == 0 {
-		return 0
-	}
-	return time.Duration(hash(c.sim.seed, "behind", strconv.Itoa(c.replica), urn) % uint64(spread))
-}
-
-// pathID returns the number in the path, 0 when it is none: no thing has that id.
-func (c *call) pathID(name string) int64 {
-	n, err := strconv.ParseInt(c.values[name], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+// callAs is a call that nobody sends: it sees the truth, and may everything.
+func (s *Sim) callAs(account string, at time.Time) *call {
+	return &call{sim: s, at: at, token: token{TokenSpec: TokenSpec{Account: account}}, log: &Request{}}
 }
 
 // decode reads the request's JSON object into v. Keys that v does not have are
@@ -181,48 +167,39 @@ func (c *call) decode(v any) bool { return json.Unmarshal(c.body, v) == nil }
 
 // A lateCall is a request whose client was told nothing and that takes effect later.
 type lateCall struct {
-	Due    time.Time `json:"due"`
-	Method string    `json:"method"`
-	Target string    `json:"target"`
-	Token  string    `json:"token"`
-	Body   []byte    `json:"body"`
-	log    *Request
+	Method string `json:"method"`
+	Target string `json:"target"`
+	Token  string `json:"token"`
+	Body   []byte `json:"body"`
 }
 
-// commitLate serves, in order, the late calls that are due, each at its instant.
-func (s *Sim) commitLate(at time.Time) {
-	for len(s.late) > 0 {
-		i := 0
-		for j := range s.late {
-			if s.late[j].Due.Before(s.late[i].Due) {
-				i = j
-			}
-		}
-		l := s.late[i]
-		if l.Due.After(at) {
-			return
-		}
-		s.late, s.lateUnsaved = slices.Delete(s.late, i, i+1), true
-		u, err := url.ParseRequestURI(l.Target)
-		if err != nil {
-			continue
-		}
-		r := &http.Request{Method: l.Method, URL: u, Header: http.Header{}, Body: http.NoBody}
-		c := &call{sim: s, r: r, bearer: l.Token, body: l.Body, at: l.Due, log: l.log}
-		if c.log == nil {
-			c.log = &Request{}
-		}
-		if c.identify() && !c.quota.Refused {
-			c.perform()
-		}
+const dutyRequest = "request"
+
+func lateResource() resource { return resource{duties: []duty{{dutyRequest, serveLate}}} }
+
+// putOff has the call take effect when the fault's delay has passed.
+func (c *call) putOff(f *armedFault) {
+	seq := c.later(f.delay(10*time.Second), dutyRequest, lateCall{c.r.Method, c.r.URL.RequestURI(), c.bearer, c.body})
+	c.sim.late[seq] = c.log
+}
+
+func serveLate(c *call, arg json.RawMessage) {
+	var l lateCall
+	if json.Unmarshal(arg, &l) != nil {
+		return
 	}
-}
-
-// later puts the call off until the fault's delay has passed.
-func (c *call) later(f *armedFault) {
-	c.sim.lateUnsaved = true
-	c.sim.late = append(c.sim.late, lateCall{
-		Due: c.at.Add(f.delay(10 * time.Second)), Method: c.r.Method, Target: c.r.URL.RequestURI(),
-		Token: c.bearer, Body: bytes.Clone(c.body), log: c.log,
-	})
+	u, err := url.ParseRequestURI(l.Target)
+	if err != nil {
+		return
+	}
+	c.r = &http.Request{Method: l.Method, URL: u, Header: http.Header{}, Body: http.NoBody}
+	c.bearer, c.body = l.Token, l.Body
+	seq := c.sim.world.due[0].seq
+	if log := c.sim.late[seq]; log != nil {
+		c.log = log
+		delete(c.sim.late, seq)
+	}
+	if c.identify() && !c.quota.Refused {
+		c.perform()
+	}
 }

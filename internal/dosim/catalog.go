@@ -154,8 +154,9 @@ func (c catalog) size(slug string) (sizeWire, bool) {
 	return find(c.sizes, func(s sizeWire) bool { return s.Slug == slug })
 }
 
-func (c catalog) image(id int64) (imageWire, bool) {
-	return find(c.images, func(i imageWire) bool { return i.ID == id })
+func (c catalog) image(id string) (imageWire, bool) {
+	n := number(id)
+	return find(c.images, func(i imageWire) bool { return i.ID == n })
 }
 
 func (c catalog) imageBySlug(slug string) (imageWire, bool) {

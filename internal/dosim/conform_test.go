@@ -50,6 +50,14 @@ func checked(t testing.TB, s *dosimtest.Server) *dosimtest.Server {
 var errNoDescription = errors.New("DigitalOcean's OpenAPI description is not here: set ARCADIA_DO_OPENAPI")
 
 var description = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := document()
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+var document = sync.OnceValues(func() (*openapi3.T, error) {
 	path, claimed := os.LookupEnv("ARCADIA_DO_OPENAPI")
 	if !claimed || path == "" {
 		claimed, path = false, filepath.Join("..", "..", "..", "shared", "spec", "digitalocean-openapi.yaml.gz")
@@ -75,7 +83,7 @@ var description = sync.OnceValues(func() (routers.Router, error) {
 		return nil, err
 	}
 	doc.Servers = nil // match any host
-	return gorillamux.NewRouter(doc)
+	return doc, nil
 })
 
 // A checkingTransport fails the test on the first answer that is not
@@ -182,7 +190,7 @@ func (c *checkingTransport) check(r *http.Request, resp *http.Response, body []b
 		c.count(route)
 		return nil
 	}
-	if err := lacksNoExampleKey(media, v); err != nil {
+	if err := lacksNoExampleKey(media, v, exampleDefects[route.Method+" "+route.Path]); err != nil {
 		return err
 	}
 	if resp.StatusCode < 300 {
@@ -236,6 +244,12 @@ func allowKnownDefects(body []byte) []byte {
 	return mended
 }
 
+// exampleDefects are the keys that an example shows and no answer has, because
+// the example is wrong or shows another case.
+var exampleDefects = map[string][]string{
+	"GET /v2/tags/{tag_id}": {".tag.tag"}, // the example has the tag within itself
+}
+
 // A shape is the keys that an example shows. Its fields are those of an object;
 // item is what the elements of a list look like.
 type shape struct {
@@ -246,7 +260,7 @@ type shape struct {
 // lacksNoExampleKey reports which key that the description's example shows is
 // not in the answer. Where it has several examples, one must be satisfied;
 // where it has none, the examples of the schema's properties are taken.
-func lacksNoExampleKey(media *openapi3.MediaType, v any) error {
+func lacksNoExampleKey(media *openapi3.MediaType, v any, defects []string) error {
 	var examples []*shape
 	for _, e := range media.Examples {
 		examples = append(examples, shapeOf(e.Value.Value))
@@ -261,7 +275,7 @@ func lacksNoExampleKey(media *openapi3.MediaType, v any) error {
 	}
 	var missing []string
 	for _, e := range examples {
-		lacks := e.missing(v, "")
+		lacks := slices.DeleteFunc(e.missing(v, ""), func(path string) bool { return slices.Contains(defects, path) })
 		if len(lacks) == 0 {
 			return nil
 		}
@@ -338,6 +352,9 @@ func (s *shape) missing(v any, at string) []string {
 			path := at + "." + k
 			if path == ".links.pages" {
 				continue
+			}
+			if k == "last_tagged_uri" && v["count"] == 0.0 {
+				continue // nothing was ever tagged: the example of POST /v2/tags has none
 			}
 			if inner, ok := v[k]; ok {
 				lacks = append(lacks, child.missing(inner, path)...)

@@ -44,7 +44,6 @@ type entry struct {
 	Disarmed []string          `json:"disarmed,omitempty"` // ids of faults
 	Events   []event           `json:"events,omitempty"`   // of one request
 	Marks    []int64           `json:"marks,omitempty"`
-	Late     *[]lateCall       `json:"late,omitempty"` // instead of those before
 }
 
 // A clockEntry says what the clock showed at an instant of the machine's. A clock
@@ -209,9 +208,6 @@ func (st *stored) add(e entry, faults map[string]faultState) {
 		faults[f.ID] = f
 		st.Armed = max(st.Armed, f.number())
 	}
-	if e.Late != nil {
-		st.Late = *e.Late
-	}
 	st.Tokens = append(st.Tokens, e.Tokens...)
 	st.Events = append(st.Events, e.Events...)
 	st.Marks = append(st.Marks, e.Marks...)
@@ -232,10 +228,6 @@ func (s *Sim) save(e entry) error {
 	s.struck = nil
 	if now := s.clock.entry(); now != s.kept {
 		s.kept, e.Clock = now, &now
-	}
-	if s.lateUnsaved {
-		late := slices.Clone(s.late)
-		e.Late, s.lateUnsaved = &late, false
 	}
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -284,11 +276,10 @@ func (s *Sim) rewrite() error {
 	}
 	w := &countingWriter{w: bufio.NewWriter(next)}
 	now := s.clock.entry()
-	late := slices.Clone(s.late)
 	encode := json.NewEncoder(w)
 	err = encode.Encode(entry{
-		Version: stateVersion, Seed: &s.seed, Clock: &now, Params: s.params, Preset: &s.preset,
-		Tokens: slices.Collect(maps.Values(s.tokens)), Faults: s.faultStates(), Marks: s.marks, Late: &late,
+		Version: stateVersion, Seed: &s.seed, Clock: &now, Params: s.params.text, Preset: &s.preset,
+		Tokens: slices.Collect(maps.Values(s.tokens)), Faults: s.faultStates(), Marks: s.marks,
 	})
 	for i := range s.events {
 		err = errors.Join(err, encode.Encode(entry{Events: s.events[i : i+1]}))
@@ -304,7 +295,7 @@ func (s *Sim) rewrite() error {
 		_ = d.f.Close() // it has no name any more
 	}
 	d.f, d.size = next, w.n
-	s.saved, s.kept, s.lateUnsaved, s.struck = len(s.events), now, false, nil
+	s.saved, s.kept, s.struck = len(s.events), now, nil
 	return nil
 }
 

@@ -45,6 +45,7 @@ type Sim struct {
 	clock           *Clock
 	logger          *slog.Logger
 	knownTokensOnly bool
+	resources       []resource
 	router          router
 	closed          context.Context
 	close           context.CancelFunc
@@ -55,18 +56,17 @@ type Sim struct {
 	events  []event
 	world   *world
 	tokens  map[string]token
-	buckets map[string]*bucket
+	buckets map[bucketKey]*bucket
 	faults  []*armedFault
-	armed   int // faults ever armed, for their ids
-	late    []lateCall
+	armed   int     // faults ever armed, for their ids
 	marks   []int64 // event seq at each mark
 	journal journal
+	late    map[int64]*Request // what the journal has of the requests that take effect later, by appointment
 
-	data        *dataFile // nil: nothing is kept
-	saved       int       // events that are kept
-	kept        clockEntry
-	struck      []faultState // faults whose hits are not kept yet
-	lateUnsaved bool
+	data   *dataFile // nil: nothing is kept
+	saved  int       // events that are kept
+	kept   clockEntry
+	struck []faultState // faults whose hits are not kept yet
 }
 
 // New returns a cloud that holds nothing, or what o.Data holds. It panics where
@@ -82,9 +82,10 @@ func New(o Options) *Sim {
 func newSim(o Options) *Sim {
 	s := &Sim{
 		seed: o.Seed, clock: o.Clock, logger: o.Logger, knownTokensOnly: o.KnownTokensOnly,
-		router: newRouter(resources()), params: newParams(), world: newWorld(o.Seed),
-		tokens: map[string]token{}, buckets: map[string]*bucket{},
+		resources: resources(), params: newParams(), world: newWorld(o.Seed),
+		tokens: map[string]token{}, buckets: map[bucketKey]*bucket{}, late: map[int64]*Request{},
 	}
+	s.router = newRouter(s.resources)
 	if s.clock == nil {
 		s.clock = NewClock(Real)
 	}
@@ -117,7 +118,7 @@ func (s *Sim) Clock() *Clock { return s.clock }
 // s.mu must be held.
 func (s *Sim) now() time.Time {
 	at := s.clock.Now()
-	s.commitLate(at)
+	s.settle(at)
 	_ = s.save(entry{}) // the first request that could tell is refused
 	return at
 }

@@ -8,41 +8,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// A droplet, as its making settled it. What became of it since is in its
-// actions and in its life.
-type droplet struct {
-	life
-	ID        int64     `json:"id"`
-	Account   string    `json:"account"`
-	Name      string    `json:"name"`
-	Region    string    `json:"region"`
-	Size      string    `json:"size"`
-	Image     int64     `json:"image"`
-	Tags      []string  `json:"tags"`
-	Features  []string  `json:"features"`
-	CreatedAt time.Time `json:"created_at"`
+const kindDroplet = "droplet"
 
-	actions   []*action
-	snapshots []*snapshot
+// A droplet, as it was made or last changed. Whether it runs is in its actions.
+type droplet struct {
+	thing
+	tagged
+	Name     string   `json:"name"`
+	Region   string   `json:"region"`
+	Size     string   `json:"size"`
+	Image    string   `json:"image"`
+	Features []string `json:"features"`
 }
 
-func dropletURN(id int64) string { return "do:droplet:" + strconv.FormatInt(id, 10) }
+func dropletURN(id string) string { return urn(kindDroplet, id) }
 
 func (d *droplet) urn() string { return dropletURN(d.ID) }
 
-// pending reports whether an action on the droplet has not ended.
-func (d *droplet) pending(at time.Time) bool {
-	return slices.ContainsFunc(d.actions, func(a *action) bool { return !a.ended(at) })
-}
-
 // status is what the actions that have ended made of the droplet.
-func (d *droplet) status(at time.Time) string {
+func (d *droplet) status(c *call) string {
 	status := "new"
-	for _, a := range d.actions {
-		if a.Result == resultErrored || a.EndsAt.IsZero() || at.Before(a.ShowsAt) {
+	for _, a := range c.actionsOf(d.urn()) {
+		if !a.succeeds() || c.at.Before(a.ShowsAt) {
 			continue
 		}
 		switch a.Type {
@@ -57,36 +46,37 @@ func (d *droplet) status(at time.Time) string {
 
 func dropletResource() resource {
 	return resource{
-		kind: "droplet",
+		table: func(w *world) anyTable {
+			w.droplets = newTable(w.seed, kind[*droplet]{
+				name: kindDroplet, numbers: 400_000_000, wire: func(c *call, d *droplet) any { return d.wire(c) },
+				title: func(d *droplet) string { return d.Name },
+				check: checkDroplet, path: "/v2/droplets/", urn: "droplet",
+				tag: &tagKind{resourceType: "droplet", group: "droplets"},
+			})
+			return w.droplets
+		},
 		routes: []route{
-			{"GET /v2/droplets", []string{"droplet:read"}, listDroplets},
-			{"POST /v2/droplets", []string{"droplet:create"}, createDroplet},
-			{"GET /v2/droplets/{droplet}", []string{"droplet:read"}, getDroplet},
-			{"DELETE /v2/droplets/{droplet}", []string{"droplet:delete"}, deleteDroplet},
-		},
-		changes: []func() change{
-			func() change { return &dropletCreated{} },
-			func() change { return &dropletDeleted{} },
-		},
-		truth: func(s *Sim, at time.Time) []Item {
-			var items []Item
-			for _, d := range s.world.droplets.all {
-				if d.exists(at) {
-					items = append(items, item("droplet", strconv.FormatInt(d.ID, 10), d.Name, d.Account, d.life, d.CreatedAt, d.wire(s, at)))
-				}
-			}
-			return items
+			op("GET /v2/droplets", listDroplets, "droplet:read"),
+			op("POST /v2/droplets", createDroplet, "droplet:create"),
+			op("DELETE /v2/droplets", deleteDropletsByTag, "droplet:delete"),
+			op("GET /v2/droplets/{droplet}", getDroplet, "droplet:read"),
+			op("DELETE /v2/droplets/{droplet}", deleteDroplet, "droplet:delete"),
 		},
 	}
 }
 
+func checkDroplet(w *world, d *droplet) error {
+	_, hasRegion := w.catalog.region(d.Region)
+	_, hasSize := w.catalog.size(d.Size)
+	if _, hasImage := w.image(d.Account, d.Image); !hasRegion || !hasSize || !hasImage {
+		return fmt.Errorf("droplet %s has an unknown region, size or image", d.ID)
+	}
+	return nil
+}
+
 // droplet finds the droplet in the path, if its own address shows it.
 func (c *call) droplet() (*droplet, bool) {
-	d, ok := c.sim.world.droplets.byID[c.pathID("droplet")]
-	if !ok || d.Account != c.account() || !d.gettable(c.at, c.behind(d.urn())) {
-		return nil, false
-	}
-	return d, true
+	return c.sim.world.droplets.find(c, c.values["droplet"])
 }
 
 // listDroplets shows GPU droplets only under type=gpus, and all others only
@@ -97,25 +87,14 @@ func listDroplets(c *call) answer {
 	if tag != "" && (name != "" || q.Has("type")) {
 		return unprocessable("tag_name can not be combined with name or type.")
 	}
-	var listed []*droplet
-	for _, d := range c.sim.world.droplets.all {
-		behind := c.behind(d.urn())
-		if d.Account != c.account() || !d.listed(c.at, behind) {
-			continue
-		}
-		if tag != "" && (!slices.Contains(d.Tags, tag) || c.at.Before(d.Tagged.Add(behind))) {
-			continue
-		}
-		if name != "" && !strings.EqualFold(d.Name, name) {
-			continue
-		}
-		size, _ := c.sim.world.catalog.size(d.Size)
-		if tag == "" && (size.GPUInfo != nil) != gpus {
-			continue
-		}
-		listed = append(listed, d)
+	droplets := c.sim.world.droplets
+	if tag != "" {
+		return droplets.page(c, "droplets", droplets.listedByTag(c, tag))
 	}
-	return listPage(c, "droplets", listed, func(d *droplet) dropletWire { return d.wire(c.sim, c.at) })
+	return droplets.page(c, "droplets", only(droplets.listed(c), func(d *droplet) bool {
+		size, _ := c.sim.world.catalog.size(d.Size)
+		return (name == "" || strings.EqualFold(d.Name, name)) && (size.GPUInfo != nil) == gpus
+	}))
 }
 
 func getDroplet(c *call) answer {
@@ -123,7 +102,7 @@ func getDroplet(c *call) answer {
 	if !ok {
 		return notFound()
 	}
-	return answer{http.StatusOK, map[string]any{"droplet": d.wire(c.sim, c.at)}}
+	return showing("droplet", c.sim.world.droplets.render(c, d))
 }
 
 func deleteDroplet(c *call) answer {
@@ -131,11 +110,23 @@ func deleteDroplet(c *call) answer {
 	if !ok {
 		return notFound()
 	}
-	if c.sim.params.on(paramPendingEvent) && d.pending(c.at) {
+	if c.refusesAction(d.urn()) {
 		return pendingEvent()
 	}
-	c.record(&dropletDeleted{ID: d.ID, Linger: c.sim.params.duration(paramListAfterDelete)})
-	return answer{status: http.StatusNoContent}
+	c.sim.world.droplets.remove(c, d)
+	return noContent()
+}
+
+// deleteDropletsByTag deletes whatever has the tag, pending or not.
+func deleteDropletsByTag(c *call) answer {
+	tag := c.r.URL.Query().Get("tag_name")
+	if tag == "" {
+		return badRequest("tag_name is required.")
+	}
+	for _, d := range c.sim.world.droplets.under(c, tagKey(tag)) {
+		c.sim.world.droplets.remove(c, d)
+	}
+	return noContent()
 }
 
 type createDropletBody struct {
@@ -152,26 +143,28 @@ type createDropletBody struct {
 func createDroplet(c *call) answer {
 	var body createDropletBody
 	if !c.decode(&body) {
-		return badRequest("The request body is not valid JSON.")
+		return invalidJSON()
 	}
 	d, err := body.droplet(c)
 	if err != nil {
 		return unprocessable(err.Error())
 	}
-	p := c.sim.params
-	d.ID, d.Account, d.CreatedAt = c.newID("droplet"), c.account(), c.at
-	d.life = life{
-		From: c.at, Get: c.at.Add(p.duration(paramGetAfterCreate)), List: c.at.Add(p.duration(paramListAfterCreate)),
-		Tagged: c.at.Add(p.duration(paramTag)),
-	}
-	c.record(&dropletCreated{d})
-	a := c.act("create", c.sim.world.droplets.byID[d.ID], p.duration(paramDropletCreate))
+	d = c.sim.world.droplets.create(c, d)
+	a := c.act(d.action("create"), c.sim.params.duration(paramDropletCreate), "", nil)
 	return answer{http.StatusAccepted, map[string]any{
-		"droplet": c.sim.world.droplets.byID[d.ID].wire(c.sim, c.at),
-		"links": map[string]any{"actions": []actionLink{{
-			ID: a.ID, Rel: "create", Href: apiURL(c.r) + "/v2/actions/" + strconv.FormatInt(a.ID, 10),
-		}}},
+		"droplet": d.wire(c),
+		"links":   map[string]any{"actions": []actionLink{c.link(a)}},
 	}}
+}
+
+// action is the beginning of an action on the droplet.
+func (d *droplet) action(kind string) action {
+	return action{Of: d.urn(), Type: kind, ResourceType: kindDroplet, ResourceID: number(d.ID), Region: d.Region}
+}
+
+// link leads from what an action makes to the action.
+func (c *call) link(a *action) actionLink {
+	return actionLink{ID: number(a.ID), Rel: a.Type, Href: apiURL(c.r) + "/v2/actions/" + a.ID}
 }
 
 type actionLink struct {
@@ -186,8 +179,6 @@ func isHostname(s string) bool {
 	return s != "" && len(s) <= 255 && onlyAlnumAnd(s, ".-") && onlyAlnumAnd(s[len(s)-1:], "")
 }
 
-func isTag(s string) bool { return s != "" && len(s) <= 255 && onlyAlnumAnd(s, "_:-") }
-
 func onlyAlnumAnd(s, others string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -196,8 +187,8 @@ func onlyAlnumAnd(s, others string) bool {
 }
 
 // droplet is the droplet that the body describes, or DigitalOcean's objection.
-func (b createDropletBody) droplet(c *call) (droplet, error) {
-	var d droplet
+func (b createDropletBody) droplet(c *call) (*droplet, error) {
+	var d *droplet
 	if b.Name == nil || !isHostname(*b.Name) {
 		return d, errors.New("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)")
 	}
@@ -222,8 +213,7 @@ func (b createDropletBody) droplet(c *call) (droplet, error) {
 	if image.MinDiskSize > size.Disk {
 		return d, errors.New("This size can not be used with this image: its disk is too small.")
 	}
-	tags := slices.Compact(slices.Sorted(slices.Values(b.Tags)))
-	for _, t := range tags {
+	for _, t := range b.Tags {
 		if !isTag(t) {
 			return d, fmt.Errorf("%q is not a valid tag name.", t)
 		}
@@ -237,49 +227,8 @@ func (b createDropletBody) droplet(c *call) (droplet, error) {
 			features = append(features, f.name)
 		}
 	}
-	return droplet{Name: *b.Name, Region: region.Slug, Size: size.Slug, Image: image.ID, Tags: append([]string{}, tags...), Features: features}, nil
+	return &droplet{
+		Name: *b.Name, Region: region.Slug, Size: size.Slug, Image: strconv.FormatInt(image.ID, 10), Features: features,
+		tagged: tagged{Tags: append([]string{}, b.Tags...)},
+	}, nil
 }
-
-type dropletCreated struct {
-	Droplet droplet `json:"droplet"`
-}
-
-func (ch *dropletCreated) name() string { return "droplet_created" }
-
-func (ch *dropletCreated) check(w *world) error {
-	d := ch.Droplet
-	_, hasRegion := w.catalog.region(d.Region)
-	_, hasSize := w.catalog.size(d.Size)
-	_, isPublic := w.catalog.image(d.Image)
-	_, isSnapshot := w.snapshots.byID[d.Image]
-	switch {
-	case d.ID <= w.last["droplet"]:
-		return fmt.Errorf("the droplet id %d does not follow on %d", d.ID, w.last["droplet"])
-	case !hasRegion || !hasSize || !isPublic && !isSnapshot:
-		return fmt.Errorf("droplet %d has an unknown region, size or image", d.ID)
-	}
-	return checkAccount(d.Account)
-}
-
-func (ch *dropletCreated) apply(w *world, e event) {
-	d := ch.Droplet
-	d.Seq = e.Seq
-	w.droplets.add(d.ID, &d)
-	w.last["droplet"] = d.ID
-}
-
-type dropletDeleted struct {
-	ID     int64         `json:"id"`
-	Linger time.Duration `json:"linger"`
-}
-
-func (ch *dropletDeleted) name() string { return "droplet_deleted" }
-
-func (ch *dropletDeleted) check(w *world) error {
-	if d, ok := w.droplets.byID[ch.ID]; !ok || !d.Until.IsZero() || ch.Linger < 0 || ch.Linger > maxParam {
-		return fmt.Errorf("there is no droplet %d to delete", ch.ID)
-	}
-	return nil
-}
-
-func (ch *dropletDeleted) apply(w *world, e event) { w.droplets.byID[ch.ID].end(e.At, ch.Linger) }

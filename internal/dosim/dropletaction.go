@@ -1,16 +1,14 @@
 package dosim
 
 import (
-	"net/http"
-	"slices"
 	"strconv"
 )
 
 func dropletActionResource() resource {
 	return resource{routes: []route{
-		{"GET /v2/droplets/{droplet}/actions", []string{"droplet:read"}, listDropletActions},
-		{"POST /v2/droplets/{droplet}/actions", []string{"droplet:update"}, startDropletAction},
-		{"GET /v2/droplets/{droplet}/actions/{action}", []string{"droplet:read"}, getDropletAction},
+		op("GET /v2/droplets/{droplet}/actions", listDropletActions, "droplet:read"),
+		op("POST /v2/droplets/{droplet}/actions", startDropletAction, "droplet:update"),
+		op("GET /v2/droplets/{droplet}/actions/{action}", getDropletAction, "droplet:read"),
 	}}
 }
 
@@ -19,7 +17,7 @@ func listDropletActions(c *call) answer {
 	if !ok {
 		return notFound()
 	}
-	return c.actionPage(d.actions)
+	return c.actionPage("of:" + d.urn())
 }
 
 // getDropletAction is the droplet's view of an action. It differs from the
@@ -29,16 +27,15 @@ func getDropletAction(c *call) answer {
 	if !ok {
 		return notFound()
 	}
-	id := c.pathID("action")
-	i := slices.IndexFunc(d.actions, func(a *action) bool { return a.ID == id })
-	if i < 0 {
+	a, ok := c.actionOf(d.urn())
+	if !ok {
 		return notFound()
 	}
-	w := c.distortion(true)(c.view(d.actions[i]))
+	w := c.distortion(true)(wireAction(c, a))
 	if c.sim.params.on(paramCompletedAtNull) {
 		w.CompletedAt = nil
 	}
-	return answer{http.StatusOK, map[string]any{"action": w}}
+	return showing("action", w)
 }
 
 // startDropletAction starts what the body's type asks for. A snapshot's id is
@@ -53,7 +50,7 @@ func startDropletAction(c *call) answer {
 		Name *string `json:"name"`
 	}
 	if !c.decode(&body) {
-		return badRequest("The request body is not valid JSON.")
+		return invalidJSON()
 	}
 	lasts := map[string]string{
 		"snapshot": paramSnapshot, "power_off": paramPowerOff, "power_on": paramPowerOn, "shutdown": paramShutdown,
@@ -64,28 +61,30 @@ func startDropletAction(c *call) answer {
 	if body.Type == "snapshot" && !c.token.may([]string{"image:create"}) {
 		return forbidden()
 	}
-	if c.sim.params.on(paramPendingEvent) && d.pending(c.at) {
+	if c.refusesAction(d.urn()) {
 		return pendingEvent()
 	}
-	a := c.act(body.Type, d, c.sim.params.duration(lasts))
-	if body.Type == "snapshot" && a.Result != resultErrored && !a.EndsAt.IsZero() {
+	a := c.act(d.action(body.Type), c.sim.params.duration(lasts), "", nil)
+	if body.Type == "snapshot" && a.succeeds() {
 		name := d.Name + "-" + strconv.FormatInt(c.at.UnixMilli(), 10)
 		if body.Name != nil && *body.Name != "" {
 			name = *body.Name
 		}
 		c.snapshot(d, a, name)
 	}
-	return answer{http.StatusCreated, map[string]any{"action": a.wire(c.sim.world, c.at)}}
+	return created("action", wireAction(c, a))
 }
 
 // snapshot settles that a will leave a snapshot of d behind.
 func (c *call) snapshot(d *droplet, a *action, name string) {
 	size, _ := c.sim.world.catalog.size(d.Size)
-	id := c.newID("snapshot")
-	full := 0.05 + float64(hash(c.sim.seed, "used", strconv.FormatInt(d.ID, 10))%400)/1000 // of the disk
-	c.record(&snapshotTaken{snapshot{
-		ID: id, Account: d.Account, Droplet: d.ID, Name: name, Region: d.Region, MinDiskSize: size.Disk,
-		SizeGigabytes: float64(int(full*float64(size.Disk)*100)) / 100, CreatedAt: a.StartedAt, Image: d.Image,
-		life: life{From: a.EndsAt, Get: a.EndsAt, List: a.EndsAt.Add(c.sim.params.duration(paramSnapshotVisible))},
-	}})
+	full := 0.05 + float64(hash(c.sim.seed, "used", d.ID)%400)/1000 // of the disk
+	c.sim.world.snapshots.create(c, &snapshot{
+		thing: thing{
+			life:      life{From: a.EndsAt, Get: a.EndsAt, List: a.EndsAt.Add(c.sim.params.duration(paramSnapshotVisible)), Tagged: a.EndsAt},
+			CreatedAt: a.CreatedAt,
+		},
+		Droplet: d.ID, Name: name, Region: d.Region, MinDiskSize: size.Disk,
+		SizeGigabytes: float64(int(full*float64(size.Disk)*100)) / 100, Image: d.Image,
+	})
 }

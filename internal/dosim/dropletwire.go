@@ -58,32 +58,30 @@ type networkV6Wire struct {
 	Type      string `json:"type"`
 }
 
-// wire is the droplet as the API shows it at at.
-func (d *droplet) wire(s *Sim, at time.Time) dropletWire {
-	size, _ := s.world.catalog.size(d.Size)
-	region, _ := s.world.catalog.region(d.Region)
-	image, public := s.world.catalog.image(d.Image)
-	if !public {
-		image = s.world.snapshots.byID[d.Image].image(s.world)
-	}
+// wire is the droplet as the API shows it.
+func (d *droplet) wire(c *call) dropletWire {
+	cloud := c.sim.world
+	size, _ := cloud.catalog.size(d.Size)
+	region, _ := cloud.catalog.region(d.Region)
+	image, _ := cloud.image(d.Account, d.Image)
 	w := dropletWire{
-		ID: d.ID, Name: d.Name, Memory: size.Memory, VCPUs: size.VCPUs, Disk: size.Disk, DiskInfo: size.DiskInfo,
-		Locked: d.pending(at), Status: d.status(at), CreatedAt: wireTime(d.CreatedAt), Features: append([]string{}, d.Features...),
+		ID: number(d.ID), Name: d.Name, Memory: size.Memory, VCPUs: size.VCPUs, Disk: size.Disk, DiskInfo: size.DiskInfo,
+		Locked: c.pending(d.urn()), Status: d.status(c), CreatedAt: wireTime(d.CreatedAt), Features: append([]string{}, d.Features...),
 		BackupIDs: []int64{}, SnapshotIDs: []int64{}, Image: image, VolumeIDs: []string{}, Size: size, SizeSlug: size.Slug,
 		Networks: networksWire{[]networkV4Wire{}, []networkV6Wire{}}, Region: region, Tags: append([]string{}, d.Tags...),
-		VPCUUID: uuid(s.seed, "default vpc", d.Account, d.Region), GPUInfo: size.GPUInfo,
+		VPCUUID: uuid(c.sim.seed, "default vpc", d.Account, d.Region), GPUInfo: size.GPUInfo,
 	}
-	for _, snap := range d.snapshots {
-		if snap.listed(at, 0) {
-			w.SnapshotIDs = append(w.SnapshotIDs, snap.ID)
+	for _, s := range cloud.snapshots.under(c, "of:"+d.urn()) {
+		if !c.at.Before(s.List) {
+			w.SnapshotIDs = append(w.SnapshotIDs, number(s.ID))
 		}
 	}
 	if slices.Contains(d.Features, "backups") {
-		start := at.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
+		start := c.at.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
 		w.NextBackupWindow = &windowWire{wireTime(start), wireTime(start.Add(23 * time.Hour))}
 	}
 	if w.Status != "new" {
-		w.Networks = d.networks(s.seed)
+		w.Networks = d.networks(c.sim.seed)
 	}
 	return w
 }
@@ -91,7 +89,7 @@ func (d *droplet) wire(s *Sim, at time.Time) dropletWire {
 // networks are the droplet's addresses: from the range for benchmarks (RFC 2544)
 // and the one for documentation (RFC 3849), which lead to nobody.
 func (d *droplet) networks(seed uint64) networksWire {
-	n := hash(seed, "address", strconv.FormatInt(d.ID, 10))
+	n := hash(seed, "address", d.ID)
 	public := netip.AddrFrom4([4]byte{198, 18 + byte(n>>16&1), byte(n >> 8), 2 + byte(n%252)})
 	private := netip.AddrFrom4([4]byte{10, 128, byte(n >> 24), 2 + byte(n>>32%252)})
 	gateway := public.As4()

@@ -93,7 +93,7 @@ func FuzzAdminBodies(f *testing.F) {
 		`{"mode":"scaled","speed":20}`, `{"mode":"scaled","speed":1e308}`, `{"seconds":60}`, `{"seconds":1e300}`, `{"action.snapshot":"60s"}`,
 		`{"replicas":"16","lag.replica":"8760h"}`, `{"match":{"method":"POST","path":"**","token":"*","nth":2,"probability":0.5},"kind":"html_504","times":1}`,
 		`{"kind":"reset_commit_late","delay":"1s"}`, `{"account":"other","scopes":["droplet:read"],"expires_at":"2030-01-01T00:00:00Z"}`,
-		`{"version":1,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}}`, `null`, `[]`, `{`, ``,
+		`{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}}`, `null`, `[]`, `{`, ``,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -118,7 +118,7 @@ func FuzzAdminBodies(f *testing.F) {
 func FuzzStates(f *testing.F) {
 	// Short ones: the fuzzer shortens what it finds interesting, and that takes
 	// it the square of the length.
-	const head = `{"version":1,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"},`
+	const head = `{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"},`
 	s, _ := fuzzed()
 	var exported struct {
 		Events json.RawMessage `json:"events"`
@@ -127,8 +127,9 @@ func FuzzStates(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add([]byte(head + `"seed":3,"events":` + string(exported.Events) + `}`))
-	f.Add([]byte(head + `"late":[{"due":"2025-12-31T23:59:00Z","method":"POST","target":"/v2/droplets","token":"dop_v1_x","body":"e30="}]}`))
-	f.Add([]byte(head + `"tokens":[{"token":"dop_v1_x","account":"a","scopes":["droplet:read"]}],"quotas":{"dop_v1_x":["2025-12-31T23:59:00Z"]}}`))
+	f.Add([]byte(head + `"events":[{"seq":1,"at":"2025-12-31T23:58:00Z","type":"duty_appointed","data":{"due":"2025-12-31T23:59:00Z","account":"first","duty":"request",` +
+		`"arg":{"method":"POST","target":"/v2/droplets","token":"dop_v1_x","body":"e30="}}}]}`))
+	f.Add([]byte(head + `"tokens":[{"token":"dop_v1_x","account":"a","scopes":["droplet:read"]}],"quotas":[{"token":"dop_v1_x","requests":["2025-12-31T23:59:00Z"]}]}`))
 	f.Add([]byte(head + `"faults":[{"id":"fault_1","kind":"404_flap","times":2,"seen":1}],"armed":1,"marks":[0]}`))
 	f.Fuzz(func(t *testing.T, state []byte) {
 		s := dosim.New(dosim.Options{Clock: dosim.NewClock(dosim.Stepped)})

@@ -1,10 +1,6 @@
 package dosim
 
-import (
-	"net/http"
-	"slices"
-	"strconv"
-)
+import "slices"
 
 type imageWire struct {
 	ID            int64    `json:"id"`
@@ -25,8 +21,8 @@ type imageWire struct {
 
 func imageResource() resource {
 	return resource{routes: []route{
-		{"GET /v2/images", []string{"image:read"}, listImages},
-		{"GET /v2/images/{image}", []string{"image:read"}, getImage},
+		op("GET /v2/images", listImages, "image:read"),
+		op("GET /v2/images/{image}", getImage, "image:read"),
 	}}
 }
 
@@ -34,10 +30,8 @@ func imageResource() resource {
 // snapshots of droplets.
 func listImages(c *call) answer {
 	var own []imageWire
-	for _, s := range c.sim.world.snapshots.all {
-		if s.Account == c.account() && s.listed(c.at, c.behind(s.urn())) {
-			own = append(own, s.image(c.sim.world))
-		}
+	for _, s := range c.sim.world.snapshots.listed(c) {
+		own = append(own, s.image(c.sim.world))
 	}
 	q := c.r.URL.Query()
 	images := slices.Concat(c.sim.world.catalog.images, own)
@@ -57,7 +51,7 @@ func listImages(c *call) answer {
 
 func getImage(c *call) answer {
 	if i, ok := c.imageNamed(c.values["image"]); ok {
-		return answer{http.StatusOK, map[string]any{"image": i}}
+		return showing("image", i)
 	}
 	return notFound()
 }
@@ -67,15 +61,23 @@ func (c *call) imageNamed(name string) (imageWire, bool) {
 	if i, ok := c.sim.world.catalog.imageBySlug(name); ok {
 		return i, true
 	}
-	id, err := strconv.ParseInt(name, 10, 64)
-	if err != nil {
-		return imageWire{}, false
-	}
-	if i, ok := c.sim.world.catalog.image(id); ok {
+	if i, ok := c.sim.world.catalog.image(name); ok {
 		return i, true
 	}
-	if s, ok := c.sim.world.snapshots.byID[id]; ok && s.Account == c.account() && s.gettable(c.at, c.behind(s.urn())) {
+	if s, ok := c.sim.world.snapshots.find(c, name); ok {
 		return s.image(c.sim.world), true
+	}
+	return imageWire{}, false
+}
+
+// image finds what a droplet was made of: a public image, or a snapshot of the
+// account that is there or was.
+func (w *world) image(account, id string) (imageWire, bool) {
+	if i, ok := w.catalog.image(id); ok {
+		return i, true
+	}
+	if s, ok := w.snapshots.get(account, id); ok {
+		return s.image(w), true
 	}
 	return imageWire{}, false
 }

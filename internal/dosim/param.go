@@ -1,7 +1,6 @@
 package dosim
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -25,6 +24,7 @@ const (
 	paramActionList      = "lag.action_list"
 	paramStatus          = "lag.status"
 	paramTag             = "lag.tag"
+	paramUpdate          = "lag.update"
 	paramReplica         = "lag.replica"
 	paramReplicas        = "replicas"
 	paramPendingEvent    = "pending_event"
@@ -47,20 +47,37 @@ type Param struct {
 // Params returns every parameter there is, with its default. The defaults that
 // are not of our choosing are measured or reported behaviour: see the issues
 // that the tests of the quirks name.
+//
+// The lags whose name ends in after_create, after_delete, lag.update and lag.tag
+// may also be set for one kind of thing, as in lag.get_after_create.ssh_key.
 func Params() []Param {
+	all := coreParams()
+	for _, r := range resources() {
+		all = append(all, r.params...)
+	}
+	return all
+}
+
+// perKind are the parameters that a kind may have a value of its own for.
+func perKind() []string {
+	return []string{paramGetAfterCreate, paramListAfterCreate, paramListAfterDelete, paramUpdate, paramTag}
+}
+
+func coreParams() []Param {
 	return []Param{
 		{paramDropletCreate, "25s", 0, 0, "from the create's answer to the droplet being active"},
 		{paramSnapshot, "60s", 0, 0, "how long a snapshot action takes"},
 		{paramPowerOff, "5s", 0, 0, "how long a power_off action takes"},
 		{paramPowerOn, "5s", 0, 0, "how long a power_on action takes"},
 		{paramShutdown, "10s", 0, 0, "how long a shutdown action takes"},
-		{paramGetAfterCreate, "1s", 0, 0, "how long a new droplet's own address answers 404"},
-		{paramListAfterCreate, "2s", 0, 0, "how long a new droplet is missing from lists"},
+		{paramGetAfterCreate, "1s", 0, 0, "how long a new thing's own address answers 404"},
+		{paramListAfterCreate, "2s", 0, 0, "how long a new thing is missing from lists"},
 		{paramListAfterDelete, "5s", 0, 0, "how long a deleted thing lingers in lists"},
 		{paramSnapshotVisible, "5s", 0, 0, "from a snapshot action's end to its snapshot being listed"},
 		{paramActionList, "0s", 0, 0, "how long a new action is missing from lists"},
 		{paramStatus, "0s", 0, 0, "from an action's end to the droplet's status showing it"},
-		{paramTag, "2s", 0, 0, "how long a new droplet is missing from lists by tag"},
+		{paramTag, "2s", 0, 0, "how long a thing is missing from lists by a tag it was given"},
+		{paramUpdate, "0s", 0, 0, "how long reads show a thing as it was before its newest change"},
 		{paramReplica, "3s", 0, 0, "how far the replicas that answer reads may be behind one another"},
 		{paramReplicas, "1", 1, 16, "how many replicas answer reads, each request any of them"},
 		{paramPendingEvent, "1", 0, 1, "1: a droplet with an unfinished action refuses another one"},
@@ -72,36 +89,74 @@ func Params() []Param {
 
 const maxParam = 8760 * time.Hour
 
-// params are the values in force. They are checked when they are set.
-type params map[string]string
+// params are the values in force, as they were written and as they are used.
+type params struct {
+	text      map[string]string
+	durations map[string]time.Duration
+	numbers   map[string]int
+}
 
 func newParams() params {
-	p := params{}
+	text := map[string]string{}
 	for _, d := range Params() {
-		p[d.Name] = d.Default
+		text[d.Name] = d.Default
+	}
+	return parsed(text)
+}
+
+// parsed makes use of values that have been checked.
+func parsed(text map[string]string) params {
+	p := params{text, map[string]time.Duration{}, map[string]int{}}
+	for name, value := range text {
+		if n, err := strconv.Atoi(value); err == nil {
+			p.numbers[name] = n
+		}
+		if d, err := time.ParseDuration(value); err == nil {
+			p.durations[name] = d
+		}
 	}
 	return p
 }
 
-// with returns p with the values of set in their places, or why it cannot.
+// with returns p with the values of set in their places, or why it cannot. An
+// empty value takes away what a kind had of its own.
 func (p params) with(set map[string]string) (params, error) {
 	table := map[string]Param{}
 	for _, d := range Params() {
 		table[d.Name] = d
 	}
-	next := maps.Clone(p)
+	next := maps.Clone(p.text)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		d, known := table[name]
+		general, kind, own := cutKind(name)
+		if own {
+			d, known = table[general], slices.Contains(kinds(), kind)
+		}
 		if !known {
-			return nil, fault.New(fault.Unprocessable, "There is no parameter %q. There are: %s.",
+			return params{}, fault.New(fault.Unprocessable, "There is no parameter %q. There are: %s.",
 				name, strings.Join(slices.Sorted(maps.Keys(table)), ", "))
 		}
+		if own && set[name] == "" {
+			delete(next, name)
+			continue
+		}
+		d.Name = name
 		if err := d.check(set[name]); err != nil {
-			return nil, err
+			return params{}, err
 		}
 		next[name] = set[name]
 	}
-	return next, nil
+	return parsed(next), nil
+}
+
+// cutKind splits the name of a kind's own parameter from the kind.
+func cutKind(name string) (general, kind string, own bool) {
+	for _, p := range perKind() {
+		if rest, ok := strings.CutPrefix(name, p+"."); ok {
+			return p, rest, true
+		}
+	}
+	return name, "", false
 }
 
 func (d Param) check(value string) error {
@@ -118,17 +173,25 @@ func (d Param) check(value string) error {
 }
 
 func (p params) duration(name string) time.Duration {
-	d, err := time.ParseDuration(p[name])
-	if err != nil {
-		panic(fmt.Sprintf("dosim: parameter %s is no duration: %v", name, err))
+	d, ok := p.durations[name]
+	if !ok {
+		panic("dosim: there is no duration " + name)
 	}
 	return d
 }
 
+// durationFor is a kind's own duration, or else the general one.
+func (p params) durationFor(name, kind string) time.Duration {
+	if d, ok := p.durations[name+"."+kind]; ok {
+		return d
+	}
+	return p.duration(name)
+}
+
 func (p params) number(name string) int {
-	n, err := strconv.Atoi(p[name])
-	if err != nil {
-		panic(fmt.Sprintf("dosim: parameter %s is no number: %v", name, err))
+	n, ok := p.numbers[name]
+	if !ok {
+		panic("dosim: there is no number " + name)
 	}
 	return n
 }

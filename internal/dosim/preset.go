@@ -146,7 +146,7 @@ func (s *Sim) SetPreset(name string) error {
 		return err
 	}
 	s.params, s.preset = next, name
-	e := entry{Params: next, Preset: &name}
+	e := entry{Params: next.text, Preset: &name}
 	s.faults = slices.DeleteFunc(s.faults, func(f *armedFault) bool {
 		if f.Preset != "" {
 			e.Disarmed = append(e.Disarmed, f.ID)

@@ -49,7 +49,7 @@ func snapshotAction(t *testing.T, s *dosimtest.Server, droplet string) exchange 
 	return e
 }
 
-func wantStatus(t *testing.T, what string, e exchange, want int) {
+func wantStatus(t testing.TB, what string, e exchange, want int) {
 	t.Helper()
 	if e.Status != want {
 		t.Errorf("%s: status %d (%v), want %d", what, e.Status, e.Body, want)

@@ -3,39 +3,103 @@ package dosim
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
-// A resource is one family of DigitalOcean's API. To add one: a file that has
-// its wire types, its changes and its routes, and a line in resources.
+// A resource is one family of DigitalOcean's API. To add one: a file of its own,
+// and a line in the resources of its group. See docs/adding-a-dosim-resource.md.
 type resource struct {
-	kind    string // what /truth calls it, "" when it has no truth of its own
-	routes  []route
-	changes []func() change // to read a log from outside: one empty change of each kind
-	truth   func(s *Sim, at time.Time) []Item
+	table  func(w *world) anyTable // makes the table of its kind in w; nil: it keeps none
+	routes []route
+	duties []duty
+	params []Param
+	found  func(c *call) // makes what an account begins with
+
+	// gone is told of everything that is deleted, of any kind, and puts right
+	// what this family had to do with it.
+	gone func(c *call, urn string, e entity)
 }
 
+// resources are all families. A family may use at founding what those before it
+// have founded.
 func resources() []resource {
+	return slices.Concat(coreResources(), computeResources(), networkResources(), listedResources(), billingResources())
+}
+
+func coreResources() []resource {
 	return []resource{
+		projectResource(), // first: what is founded is assigned to one
 		accountResource(),
 		regionResource(),
 		sizeResource(),
-		imageResource(),
-		dropletResource(),
-		dropletActionResource(),
+		tagResource(),
 		actionResource(),
-		snapshotResource(),
+		lateResource(),
 	}
 }
 
-// A route is one operation. Its pattern is a method and a path, in which
-// {name} stands for one segment, as in http.ServeMux; scopes are all
-// those that the token must carry, as the security lists of DigitalOcean's
-// OpenAPI description have them.
+// gone tells every family that e is no more.
+func (s *Sim) gone(c *call, urn string, e entity) {
+	for _, r := range s.resources {
+		if r.gone != nil {
+			r.gone(c, urn, e)
+		}
+	}
+}
+
+// A route is one operation.
 type route struct {
-	pattern string
-	scopes  []string
-	serve   func(c *call) answer
+	method, path string   // {name} stands for one segment of the path, as in http.ServeMux
+	scopes       []string // the token must carry them all
+	serve        func(c *call) answer
+	limit        *limit // beside the limits of every request
+	alias        bool   // it is deprecated, and another route's under an older name
+}
+
+// op is the operation "GET /v2/droplets", with the scopes that the security list
+// of DigitalOcean's OpenAPI description has for it.
+func op(pattern string, serve func(c *call) answer, scopes ...string) route {
+	method, path, _ := strings.Cut(pattern, " ")
+	return route{method: method, path: path, scopes: scopes, serve: serve}
+}
+
+// limited is the route with a rate limit of its own.
+func (rt route) limited(l limit) route {
+	rt.limit = &l
+	return rt
+}
+
+// aliases are the routes under an older prefix of their paths. Their handlers
+// see it in call.alias.
+func aliases(from, to string, routes []route) []route {
+	var old []route
+	for _, rt := range routes {
+		if rest, ok := strings.CutPrefix(rt.path, from); ok && (rest == "" || rest[0] == '/') {
+			rt.path, rt.alias = to+rest, true
+			old = append(old, rt)
+		}
+	}
+	return old
+}
+
+// An Operation is one that is served.
+type Operation struct {
+	Method string
+	Path   string // {name} stands for one segment
+	Scopes []string
+}
+
+// Operations returns every operation that is served.
+func Operations() []Operation {
+	var all []Operation
+	for _, r := range resources() {
+		for _, rt := range r.routes {
+			all = append(all, Operation{rt.method, rt.path, rt.scopes})
+		}
+	}
+	return all
 }
 
 // An answer is what a route says. A nil body is an answer without one.
@@ -54,15 +118,8 @@ type Item struct {
 	CreatedAt time.Time       `json:"created_at"`
 	Data      json.RawMessage `json:"data"` // as the API shows it
 
-	seq int64 // of the event that made it
-}
-
-func item(kind, id, name, account string, l life, createdAt time.Time, wire any) Item {
-	data, err := json.Marshal(wire)
-	if err != nil {
-		panic("dosim: " + kind + " is no JSON: " + err.Error())
-	}
-	return Item{"do:" + kind + ":" + id, kind, id, name, account, createdAt, data, l.Seq}
+	seq     int64 // of the event that made it
+	unasked bool
 }
 
 // An envelope is how DigitalOcean says no.
@@ -89,6 +146,17 @@ func badRequest(message string) answer {
 }
 
 func pendingEvent() answer { return unprocessable("Droplet already has a pending event.") }
+
+func invalidJSON() answer { return badRequest("The request body is not valid JSON.") }
+
+// showing and created are the answers that show something under its key.
+func showing(key string, wire any) answer { return answer{http.StatusOK, map[string]any{key: wire}} }
+
+func created(key string, wire any) answer {
+	return answer{http.StatusCreated, map[string]any{key: wire}}
+}
+
+func noContent() answer { return answer{status: http.StatusNoContent} }
 
 func unauthorized() answer {
 	return refusal(http.StatusUnauthorized, "unauthorized", "Unable to authenticate you.")

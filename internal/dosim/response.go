@@ -66,7 +66,7 @@ func (c *call) failBefore(f *armedFault) response {
 	case ResetBefore:
 		return response{cut: cutReset}
 	case ResetCommitLate:
-		c.later(f)
+		c.putOff(f)
 		return response{cut: cutReset}
 	case Hang:
 		return response{cut: cutHang}

@@ -13,17 +13,17 @@ type router map[string][]routePath // by method and number of segments
 
 type routePath struct {
 	route
-	segments []string
+	segments  []string
+	variables int
 }
 
 func newRouter(resources []resource) router {
 	r := router{}
 	for _, res := range resources {
 		for _, rt := range res.routes {
-			method, path, _ := strings.Cut(rt.pattern, " ")
-			segments := strings.Split(path, "/")
-			key := routerKey(method, segments)
-			r[key] = append(r[key], routePath{rt, segments})
+			p := routePath{route: rt, segments: strings.Split(rt.path, "/"), variables: strings.Count(rt.path, "{")}
+			key := routerKey(rt.method, p.segments)
+			r[key] = append(r[key], p)
 		}
 	}
 	return r
@@ -40,24 +40,38 @@ func (r router) find(method, path string) (found route, values map[string]string
 		method = http.MethodGet
 	}
 	segments := strings.Split(path, "/")
-	for _, candidate := range r[routerKey(method, segments)] {
-		v, fits := candidate.match(segments)
-		if fits && (!ok || len(v) < len(values)) {
-			found, values, ok = candidate.route, v, true
+	var best *routePath
+	candidates := r[routerKey(method, segments)]
+	for i := range candidates {
+		if p := &candidates[i]; p.fits(segments) && (best == nil || p.variables < best.variables) {
+			best = p
 		}
 	}
-	return found, values, ok
+	if best == nil {
+		return route{}, nil, false
+	}
+	return best.route, best.values(segments), true
 }
 
-func (p routePath) match(segments []string) (values map[string]string, fits bool) {
-	values = map[string]string{}
+func (p *routePath) fits(segments []string) bool {
 	for i, s := range p.segments {
-		switch {
-		case strings.HasPrefix(s, "{") && segments[i] != "":
-			values[strings.Trim(s, "{}")] = segments[i]
-		case s != segments[i]:
-			return nil, false
+		if strings.HasPrefix(s, "{") {
+			if segments[i] == "" {
+				return false
+			}
+		} else if s != segments[i] {
+			return false
 		}
 	}
-	return values, true
+	return true
+}
+
+func (p *routePath) values(segments []string) map[string]string {
+	values := make(map[string]string, p.variables)
+	for i, s := range p.segments {
+		if strings.HasPrefix(s, "{") {
+			values[strings.Trim(s, "{}")] = segments[i]
+		}
+	}
+	return values
 }

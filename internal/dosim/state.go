@@ -1,10 +1,12 @@
 package dosim
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -13,20 +15,26 @@ import (
 // A state is a whole cloud as JSON: what GET /state answers and PUT /state takes.
 // Of the journal of requests it holds the counters alone.
 type state struct {
-	Version      int                    `json:"version"`
-	Seed         uint64                 `json:"seed"`
-	Clock        clockJSON              `json:"clock"`
-	Params       map[string]string      `json:"params"`
-	Preset       string                 `json:"preset"`
-	Events       []event                `json:"events"`
-	Tokens       []token                `json:"tokens"`
-	Quotas       map[string][]time.Time `json:"quotas"` // the last hour's requests, by token
-	Faults       []faultState           `json:"faults"`
-	Armed        int                    `json:"armed"` // faults ever armed
-	Late         []lateCall             `json:"late"`
-	Marks        []int64                `json:"marks"`
-	Requests     int64                  `json:"requests"`
-	UnknownPaths int                    `json:"unknown_paths"`
+	Version      int               `json:"version"`
+	Seed         uint64            `json:"seed"`
+	Clock        clockJSON         `json:"clock"`
+	Params       map[string]string `json:"params"`
+	Preset       string            `json:"preset"`
+	Events       []event           `json:"events"`
+	Tokens       []token           `json:"tokens"`
+	Quotas       []quotaState      `json:"quotas"`
+	Faults       []faultState      `json:"faults"`
+	Armed        int               `json:"armed"` // faults ever armed
+	Marks        []int64           `json:"marks"`
+	Requests     int64             `json:"requests"`
+	UnknownPaths int               `json:"unknown_paths"`
+}
+
+// A quotaState is the requests of one token that count against a limit.
+type quotaState struct {
+	Token    string      `json:"token"`
+	Limit    string      `json:"limit"` // empty: the limits of every request
+	Requests []time.Time `json:"requests"`
 }
 
 type faultState struct {
@@ -34,7 +42,7 @@ type faultState struct {
 	Seen int `json:"seen"`
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 // Export returns the whole state as JSON, for [Sim.Import].
 func (s *Sim) Export() []byte {
@@ -51,14 +59,18 @@ func (s *Sim) exported() state {
 	at := s.now()
 	mode, speed := s.clock.Mode()
 	st := state{
-		Version: stateVersion, Seed: s.seed, Clock: clockJSON{mode, speed, at}, Params: maps.Clone(s.params), Preset: s.preset,
-		Faults: s.faultStates(), Events: slices.Clip(s.events), Tokens: slices.Collect(maps.Values(s.tokens)), Quotas: map[string][]time.Time{},
-		Armed: s.armed, Late: slices.Clone(s.late), Marks: slices.Clone(s.marks),
+		Version: stateVersion, Seed: s.seed, Clock: clockJSON{mode, speed, at}, Params: maps.Clone(s.params.text), Preset: s.preset,
+		Faults: s.faultStates(), Events: slices.Clip(s.events), Tokens: slices.Collect(maps.Values(s.tokens)),
+		Armed: s.armed, Marks: slices.Clone(s.marks),
 		Requests: s.journal.seq, UnknownPaths: s.journal.unknownPaths,
 	}
-	for t, b := range s.buckets {
-		st.Quotas[t] = slices.Clone(*b)
+	for k, b := range s.buckets {
+		st.Quotas = append(st.Quotas, quotaState{k.token, k.limit, slices.Clone(*b)})
 	}
+	slices.SortFunc(st.Quotas, func(a, b quotaState) int {
+		return cmp.Or(strings.Compare(a.Token, b.Token), strings.Compare(a.Limit, b.Limit))
+	})
+	slices.SortFunc(st.Tokens, func(a, b token) int { return strings.Compare(a.Token, b.Token) })
 	return st
 }
 
@@ -103,7 +115,7 @@ func (s *Sim) Import(exported []byte) error {
 func (s *Sim) install(st state, next *Sim) {
 	s.seed, s.preset, s.params, s.events, s.world = st.Seed, st.Preset, next.params, next.events, next.world
 	s.tokens, s.buckets, s.faults, s.armed = next.tokens, next.buckets, next.faults, st.Armed
-	s.late, s.marks = st.Late, st.Marks
+	s.marks, s.late = st.Marks, map[int64]*Request{}
 }
 
 // sim builds and checks what a state describes.
@@ -111,7 +123,7 @@ func (st state) sim() (*Sim, error) {
 	no := func(format string, args ...any) (*Sim, error) {
 		return nil, fault.New(fault.Unprocessable, "This is no state of a simulated cloud: %s.", fmt.Sprintf(format, args...))
 	}
-	next := &Sim{events: st.Events, tokens: map[string]token{}, buckets: map[string]*bucket{}}
+	next := &Sim{tokens: map[string]token{}, buckets: map[bucketKey]*bucket{}}
 	if st.Version != stateVersion {
 		return no("its version is %d, not %d", st.Version, stateVersion)
 	}
@@ -125,7 +137,7 @@ func (st state) sim() (*Sim, error) {
 	if next.params, err = newParams().with(st.Params); err != nil {
 		return nil, err
 	}
-	if next.world, err = replay(st.Seed, st.Events); err != nil {
+	if next.world, next.events, err = replay(st.Seed, st.Events); err != nil {
 		return no("%v", err)
 	}
 	for _, t := range st.Tokens {
@@ -134,12 +146,12 @@ func (st state) sim() (*Sim, error) {
 		}
 		next.tokens[t.Token] = t
 	}
-	for t, made := range st.Quotas {
-		if !slices.IsSortedFunc(append(slices.Clone(made), st.Clock.Now), time.Time.Compare) {
+	for _, q := range st.Quotas {
+		if !slices.IsSortedFunc(append(slices.Clone(q.Requests), st.Clock.Now), time.Time.Compare) {
 			return no("a token's requests are out of order")
 		}
-		b := bucket(made)
-		next.buckets[t] = &b
+		b := bucket(q.Requests)
+		next.buckets[bucketKey{q.Token, q.Limit}] = &b
 	}
 	for _, f := range st.Faults {
 		armed, err := f.arm()
@@ -148,11 +160,6 @@ func (st state) sim() (*Sim, error) {
 		}
 		armed.seen = f.Seen
 		next.faults = append(next.faults, armed)
-	}
-	for _, l := range st.Late {
-		if !inTime(l.Due) {
-			return no("a late request is due at %s", l.Due.Format(time.RFC3339))
-		}
 	}
 	for _, m := range st.Marks {
 		if m < 0 || m > int64(len(st.Events)) {

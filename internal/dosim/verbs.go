@@ -24,14 +24,14 @@ func (s *Sim) SetParams(set map[string]string) error {
 		return err
 	}
 	s.params = next
-	return s.save(entry{Params: next})
+	return s.save(entry{Params: next.text})
 }
 
 // ParamValues returns every parameter's value in force, by name.
 func (s *Sim) ParamValues() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.params)
+	return maps.Clone(s.params.text)
 }
 
 // AddFault arms a fault and returns its id; the fault's own ID and Hits are
@@ -105,8 +105,9 @@ type Leak struct {
 }
 
 // Leaks returns what was asked for after the mark and is there now, whatever the
-// API shows; mark 0 is the beginning. Actions are no things, and a snapshot is
-// none until its action has ended. It panics when the mark was never made: no
+// API shows; mark 0 is the beginning. Actions are no things, a snapshot is none
+// until its action has ended, and what came along with another thing,
+// or with the account, is no leak. It panics when the mark was never made: no
 // leak after it would prove nothing.
 func (s *Sim) Leaks(mark int) []Leak {
 	leaks, err := s.leaks(mark)
@@ -129,7 +130,7 @@ func (s *Sim) leaks(mark int) ([]Leak, error) {
 	}
 	leaks := []Leak{}
 	for _, i := range s.truth("", at) {
-		if i.seq > since && i.Kind != "action" {
+		if i.seq > since && i.Kind != kindAction && !i.unasked {
 			leaks = append(leaks, Leak{i.URN, i.Name, i.CreatedAt})
 		}
 	}
@@ -137,8 +138,8 @@ func (s *Sim) leaks(mark int) ([]Leak, error) {
 }
 
 // Truth returns what is there now of one kind, of all kinds when it is empty,
-// in the order of creation and without any lag: droplet, snapshot, action. A
-// kind that does not exist has nothing.
+// in the order of creation and without any lag. A kind that does not exist has
+// nothing.
 func (s *Sim) Truth(kind string) []Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,24 +148,22 @@ func (s *Sim) Truth(kind string) []Item {
 
 func (s *Sim) truth(kind string, at time.Time) []Item {
 	items := []Item{}
-	for _, r := range resources() {
-		if r.truth != nil && (kind == "" || kind == r.kind) {
-			items = append(items, r.truth(s, at)...)
+	for _, t := range s.world.order {
+		if kind == "" || kind == t.kindName() {
+			items = t.truth(s.callAs("", at), items)
 		}
 	}
 	slices.SortStableFunc(items, func(a, b Item) int { return cmp.Compare(a.seq, b.seq) })
 	return items
 }
 
-// truthKinds are the kinds that Truth knows.
-func truthKinds() []string {
-	var kinds []string
-	for _, r := range resources() {
-		if r.truth != nil {
-			kinds = append(kinds, r.kind)
-		}
+// kinds are the kinds that there are.
+func kinds() []string {
+	var names []string
+	for _, t := range newWorld(0).order {
+		names = append(names, t.kindName())
 	}
-	return kinds
+	return names
 }
 
 // CreateToken makes a bearer token and returns it. It panics when a scope or
@@ -212,24 +211,24 @@ func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
 		Name: &name, Region: cmp.Or(seed.Region, "nyc3"), Size: cmp.Or(seed.Size, "s-1vcpu-1gb"),
 		Image: []byte(cmp.Or(seed.Image, "ubuntu-24-04-x64")), Tags: seed.Tags,
 	}
-	c := &call{sim: s, at: at, token: token{TokenSpec: TokenSpec{Account: cmp.Or(seed.Account, FirstAccount)}}}
+	c := s.callAs(cmp.Or(seed.Account, FirstAccount), at)
 	if err := checkAccount(c.account()); err != nil {
 		panic("dosim: " + err.Error())
 	}
+	c.open()
 	d, err := body.droplet(c)
 	if err != nil {
 		panic("dosim: " + err.Error())
 	}
-	d.ID, d.Account, d.CreatedAt = c.newID("droplet"), c.account(), at
-	known := at.Add(-maxParam) // long enough for every replica
-	d.life = life{From: at, Get: known, List: known, Tagged: known}
-	s.record(at, &dropletCreated{d})
-	s.record(at, &actionStarted{action{
-		ID: s.newID("action"), Account: d.Account, Droplet: d.ID, Type: "create", Region: d.Region,
-		StartedAt: at, EndsAt: at, ShowsAt: at, ListedAt: known, Result: resultCompleted,
+	d.life = everShown(at)
+	d = s.world.droplets.create(c, d)
+	c.record(&made{kindAction, &action{
+		thing: thing{life: everShown(at), ID: s.world.actions.newID(c), Account: d.Account, CreatedAt: at},
+		Of:    dropletURN(d.ID), Type: "create", ResourceType: kindDroplet, ResourceID: number(d.ID), Region: d.Region,
+		EndsAt: at, ShowsAt: at, Result: resultCompleted,
 	}})
 	if err := s.save(entry{}); err != nil {
 		panic("dosim: " + err.Error())
 	}
-	return d.ID
+	return number(d.ID)
 }

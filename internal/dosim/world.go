@@ -3,80 +3,85 @@ package dosim
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"hash/fnv"
 	"time"
 )
 
 // The world is everything that the cloud holds: a fold over the events, with no
-// state beside them. Nothing in it moves by itself. An action that will end in a
-// minute is stored with that instant, and whether it has ended is a question of
-// when somebody looks, so that no clock needs a goroutine.
+// state beside them. Nothing in it moves by itself. What will be in a minute is
+// stored with that instant, and whether it has come is a question of when
+// somebody looks, so that no clock needs a goroutine; what has to change
+// something then is a [duty].
 type world struct {
-	catalog   catalog
-	droplets  table[*droplet]
-	actions   table[*action]
-	snapshots table[*snapshot]
-	last      map[string]int64 // the newest id of each kind
+	seed     uint64
+	catalog  catalog
+	accounts map[string]bool
+	tables   map[string]anyTable // every one, by its kind
+	order    []anyTable          // the same, in the order of resources
+	due      schedule
+	duties   map[string]func(*call, json.RawMessage)
+
+	coreTables
+	computeTables
+	networkTables //nolint:unused // see there
+	listedTables  //nolint:unused // see there
+}
+
+// coreTables are of what other families build on.
+type coreTables struct {
+	actions  *table[*action]
+	tags     *table[*tag]
+	projects *table[*project]
 }
 
 func newWorld(seed uint64) *world {
-	// Ids of one cloud begin where its seed says, so that a client cannot
-	// come to rely on their values.
-	return &world{
-		catalog: newCatalog(),
-		last: map[string]int64{
-			"droplet":  400_000_000 + int64(hash(seed, "droplet")%90_000_000),
-			"action":   2_000_000_000 + int64(hash(seed, "action")%900_000_000),
-			"snapshot": 150_000_000 + int64(hash(seed, "snapshot")%9_000_000),
-		},
+	w := &world{
+		seed: seed, catalog: newCatalog(), accounts: map[string]bool{},
+		tables: map[string]anyTable{}, duties: map[string]func(*call, json.RawMessage){},
+	}
+	for _, r := range resources() {
+		if r.table != nil {
+			t := r.table(w)
+			w.tables[t.kindName()] = t
+			w.order = append(w.order, t)
+		}
+		for _, d := range r.duties {
+			w.duties[d.name] = d.do
+		}
+	}
+	return w
+}
+
+// accountOpened is the first that the cloud hears of an account.
+type accountOpened struct {
+	Account string `json:"account"`
+}
+
+func (ch *accountOpened) name() string            { return "account_opened" }
+func (ch *accountOpened) check(*world) error      { return checkAccount(ch.Account) }
+func (ch *accountOpened) apply(w *world, _ event) { w.accounts[ch.Account] = true }
+
+// open gives a new account what accounts begin with.
+func (c *call) open() {
+	if c.sim.world.accounts[c.account()] {
+		return
+	}
+	c.record(&accountOpened{c.account()})
+	founder := c.sim.callAs(c.account(), c.at)
+	founder.founding = true
+	for _, r := range c.sim.resources {
+		if r.found != nil {
+			r.found(founder)
+		}
 	}
 }
 
-// A table keeps the things of one kind in the order of their making. What is
-// deleted stays: lists show it for a while, and the past remains countable.
-type table[T any] struct {
-	all  []T
-	byID map[int64]T
+// everShown is the life of what every view has shown since long ago.
+func everShown(at time.Time) life {
+	known := at.Add(-maxParam) // long enough for every replica
+	return life{From: at, Get: known, List: known, Tagged: known}
 }
-
-func (t *table[T]) add(id int64, thing T) {
-	if t.byID == nil {
-		t.byID = map[int64]T{}
-	}
-	t.all = append(t.all, thing)
-	t.byID[id] = thing
-}
-
-// A life is when a thing is there, and when each way of looking at it shows so.
-// Every instant is fixed when it becomes known; a zero one has not come to be.
-type life struct {
-	Seq    int64     `json:"-"`               // of the event that made it
-	From   time.Time `json:"from"`            // it is there
-	Get    time.Time `json:"get"`             // its own address shows it
-	List   time.Time `json:"list"`            // lists show it
-	Tagged time.Time `json:"tagged,omitzero"` // lists by tag show it
-	Until  time.Time `json:"until,omitzero"`  // it is gone, and its own address answers 404
-	Unlist time.Time `json:"unlist,omitzero"` // lists have ceased to show it
-}
-
-// exists is the truth, which no client sees.
-func (l life) exists(at time.Time) bool {
-	return !at.Before(l.From) && (l.Until.IsZero() || at.Before(l.Until))
-}
-
-// gettable and listed are the views; behind is how far the replica that answers
-// trails the others for this thing. A deletion is never hidden from the thing's
-// own address: there a 404 is the truth.
-func (l life) gettable(at time.Time, behind time.Duration) bool {
-	return !at.Before(l.Get.Add(behind)) && (l.Until.IsZero() || at.Before(l.Until))
-}
-
-func (l life) listed(at time.Time, behind time.Duration) bool {
-	return !at.Before(l.List.Add(behind)) && (l.Unlist.IsZero() || at.Before(l.Unlist.Add(behind)))
-}
-
-// end deletes the thing at at; lists go on showing it for linger.
-func (l *life) end(at time.Time, linger time.Duration) { l.Until, l.Unlist = at, at.Add(linger) }
 
 // hash is the simulator's only source of chance: the same seed and the same
 // question give the same answer, in every process and in any order of asking.

@@ -1,0 +1,53 @@
+package dosim_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+)
+
+// fleet is a cloud of a thousand droplets that nothing happens to.
+func fleet(b *testing.B) (*dosim.Sim, []int64) {
+	b.Helper()
+	s := dosim.New(dosim.Options{Clock: dosim.NewClock(dosim.Stepped), Params: map[string]string{"ratelimit.hourly": "1000000", "ratelimit.burst": "1000000"}})
+	var ids []int64
+	for n := range 1000 {
+		ids = append(ids, s.SeedDroplet(dosim.SeedDroplet{Tags: []string{fmt.Sprintf("tenant:%d", n%50)}}))
+	}
+	s.Clock().Advance(time.Minute)
+	return s, ids
+}
+
+// measure serves requests on one core and reports how many a second, and the
+// slowest in a hundred.
+func measure(b *testing.B, s *dosim.Sim, path func(n int) string) {
+	b.Helper()
+	api := s.API()
+	var took []time.Duration
+	for n := 0; b.Loop(); n++ {
+		began := time.Now()
+		if w := ask(api, "GET", path(n), nil); w.Code != 200 {
+			b.Fatalf("GET %s: %d %s", path(n), w.Code, w.Body)
+		}
+		took = append(took, time.Since(began))
+		if n%1000 == 0 {
+			s.Clock().Advance(time.Minute)
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "req/s")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+}
+
+func BenchmarkGetDroplet(b *testing.B) {
+	s, ids := fleet(b)
+	measure(b, s, func(n int) string { return fmt.Sprintf("/v2/droplets/%d", ids[n%len(ids)]) })
+}
+
+func BenchmarkListDroplets(b *testing.B) {
+	s, _ := fleet(b)
+	measure(b, s, func(n int) string { return fmt.Sprintf("/v2/droplets?per_page=200&page=%d", n%5+1) })
+}

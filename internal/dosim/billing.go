@@ -1,0 +1,3 @@
+package dosim
+
+func billingResources() []resource { return nil }

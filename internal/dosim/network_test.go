@@ -1,0 +1,3 @@
+package dosim_test
+
+func networkStories() []story { return nil }
