@@ -59,12 +59,17 @@ func (p *Steps) nothingUnderWay(ctx context.Context, c *digitalocean.Client, acc
 				return saga.Save("action %d has ended", action.ID)
 			}
 		}
-		wait = max(wait, p.set.Horizon+resolution-actions.At.Sub(end))
+		wait = max(wait, p.set.Horizon-p.ours(actions.At.Sub(end)-resolution))
 	}
 	if wait > 0 {
 		return saga.Wait(a.Now().Add(wait), "a snapshot of the droplet ended a moment ago: if it is ours, it is listed by then")
 	}
 	return nil
+}
+
+// ours is a duration by the cloud's clock as it is by ours.
+func (p *Steps) ours(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / p.set.CloudSpeed)
 }
 
 // actionsOf reads the droplet's actions whole. Once the droplet is gone they are

@@ -31,6 +31,10 @@ type Settings struct {
 	Settle  time.Duration // how long after its sending a request may still be carried out; default Horizon
 	Poll    time.Duration // between two looks at something that is under way; default 5 s
 	Longest time.Duration // how long an action may take before it counts as hung; default 2 h
+
+	// CloudSpeed is how fast the cloud's clock runs against ours: 1, the default,
+	// but for a simulated one. The durations above are by our clock.
+	CloudSpeed float64
 }
 
 func (s Settings) withDefaults() Settings {
@@ -45,6 +49,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Longest == 0 {
 		s.Longest = 2 * time.Hour
+	}
+	if s.CloudSpeed == 0 {
+		s.CloudSpeed = 1
 	}
 	return s
 }

@@ -412,3 +412,30 @@ func awaitAction(t *testing.T, e *saga.Engine, id saga.ID) {
 		<-told
 	}
 }
+
+// Where the cloud's clock is a simulated one that runs faster than ours, the
+// horizon is still as long by it: a snapshot that shows late is not taken twice.
+func TestHorizonByAFasterClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := dosimtest.Pipe(t)
+		if err := cloud.Clock().SetSpeed(10); err != nil {
+			t.Fatal(err)
+		}
+		p := bubblePace
+		p.settings = provisioning.Settings{Horizon: 18 * time.Second, Poll: time.Second, CloudSpeed: 10}
+		p.params = map[string]string{"action.snapshot": "150s", "lag.snapshot_visible": "60s"}
+		w := newWorld(t, dbtest.New(t), cloud, p, nil)
+		f := post(dosim.ResetCommitLate)
+		f.Delay = "10s"
+		cloud.AddFault(f)
+		e := w.engine(w.options)
+		s, _, err := w.serve(e).SnapshotDroplet(t.Context(), w.request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, e, s.ID, saga.Completed)
+		if got := w.leaks(); len(got) != 1 || w.posts() != 1 {
+			t.Errorf("%d requests were carried out and left %q, want one and its snapshot", w.posts(), got)
+		}
+	})
+}
