@@ -48,3 +48,6 @@ bench: build ## measure beside other engines and print ratios
 	echo
 	echo "API calls of snapshot sagas, counted by dosim with DigitalOcean's limits and lags as they are"
 	$(GO) test -count=1 -run='^TestCallsPerSnapshot$$' -v ./internal/provisioning | sed -n 's/^ *calls_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
+	echo
+	echo "The demonstration, from the command to its first page, the best of three"
+	$(GO) test -count=1 -run='^TestDemoColdStart$$' -v ./cmd/arcadia | sed -n 's/^ *demo_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'

@@ -156,6 +156,7 @@ type server struct {
 	cmd   *exec.Cmd
 	logs  *syncBuffer
 	ended chan struct{}
+	said  json.RawMessage // when it was ready
 }
 
 // serve starts the server and waits until it is ready.
@@ -193,7 +194,12 @@ func (h *house) start(t *testing.T, args ...string) *server {
 		t.Fatal(err)
 	}
 	var ready struct{ URL string }
-	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+	err = json.NewDecoder(out).Decode(&s.said)
+	if err == nil {
+		err = json.Unmarshal(s.said, &ready)
+	}
+	if err != nil {
+		_ = c.Wait() // then all that it complained of is there
 		t.Fatalf("it said nothing: %v\n%s", err, s.logs)
 	}
 	s.url = ready.URL

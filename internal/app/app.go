@@ -15,6 +15,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/api"
+	"github.com/arcadia-cloud/arcadia/internal/app/demo"
 	"github.com/arcadia-cloud/arcadia/internal/datadir"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -92,6 +93,10 @@ func (a *App) hold(context.Context) (err error) {
 	if !filepath.IsAbs(a.config.sqliteFile()) {
 		return fault.New(fault.Invalid, "ARCADIA_DATABASE_URL must name a file by its whole path, as sqlite:///var/lib/arcadia/arcadia.db.")
 	}
+	if demo.Is(a.config.held()) && !a.config.demo {
+		// Its ledger speaks of things that exist in a simulated cloud alone.
+		return fault.New(fault.Conflict, "%s belongs to the demonstration, which does not run. Start it with: arcadia demo", a.config.held())
+	}
 	if a.dir, err = datadir.Hold(a.config.held()); err != nil {
 		if fault.KindOf(err) == fault.Conflict {
 			err = fault.WithCode(err, inUse)
@@ -143,7 +148,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
 	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
-		Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll,
+		Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
 	}, a.log)
 	a.engine, err = saga.New(a.db, saga.Options{
 		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,

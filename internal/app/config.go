@@ -40,6 +40,9 @@ type Config struct {
 
 	URL    string       `env:"ARCADIA_URL"` // of a server, for the command line
 	APIKey vault.Secret `env:"ARCADIA_API_KEY,unset"`
+
+	demo       bool    // the data are a demonstration's
+	cloudSpeed float64 // of a simulated cloud's clock; 0: it runs as ours
 }
 
 // account is our name for the one account that there is at present.

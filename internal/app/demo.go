@@ -3,78 +3,126 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"net/http"
+	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/app/demo"
 	"github.com/arcadia-cloud/arcadia/internal/cli"
-	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/datadir"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
-// The demonstration's cloud is quicker than the real one, and shows what happened
-// sooner; nothing else about it differs.
-const (
-	demoSnapshot = "2s"
-	demoLag      = "1s"
-	demoHorizon  = 3 * time.Second
-	demoPoll     = 250 * time.Millisecond
-	demoDroplet  = "web-1"
-	demoToken    = "dop_v1_demonstration"
-)
-
-// Demo serves a simulated DigitalOcean with one droplet, and Arcadia over it with
-// a data directory of its own, until the connection is closed.
-func (p *Process) Demo(ctx context.Context, log *slog.Logger) (d *cli.Demonstration, err error) {
-	var opened []func() error
-	end := func() error {
-		var failed []error
-		for i := len(opened) - 1; i >= 0; i-- {
-			failed = append(failed, opened[i]())
-		}
-		return errors.Join(failed...)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, end())
-		}
-	}()
-
-	sim := dosim.New(dosim.Options{Seed: 1, Logger: log, Params: map[string]string{
-		"action.snapshot": demoSnapshot, "lag.snapshot_visible": demoLag, "lag.list_after_delete": demoLag,
-	}})
-	sim.SeedDroplet(dosim.SeedDroplet{Name: demoDroplet})
-	l, err := listen(ctx, "127.0.0.1:0")
+// Demo serves a simulated DigitalOcean with a fleet, Arcadia over it and somebody
+// who uses both, from a directory of its own, until ctx is done.
+func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err error) {
+	dir, err := p.demoDir(at)
 	if err != nil {
-		return nil, err
-	}
-	cloud := &http.Server{Handler: sim.API(), ReadHeaderTimeout: headerTime}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = cloud.Serve(l) }) // it ends with Close, below
-	opened = append(opened, func() error {
-		sim.Close()
-		err := cloud.Close()
-		serving.Wait()
 		return err
+	}
+	c := Config{
+		DataDir: dir, ProvisioningToken: vault.NewSecret("dop_v1_demonstration"), demo: true, cloudSpeed: how.Speed,
+		Lease: 15 * time.Second, Horizon: demo.Horizon(how.Speed), Settle: demo.Horizon(how.Speed), Poll: demo.Poll(how.Speed),
+	}
+	l, err := p.claimDemo(ctx, dir, how)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+
+	cloud, err := demo.OpenCloud(ctx, dir, how.Speed, at.Log)
+	if err != nil {
+		return err
+	}
+	// Last of all: what Arcadia asks for while it stops is answered and kept.
+	defer func() { err = errors.Join(err, cloud.Close()) }()
+	c.APIURL = cloud.URL
+	a, err := Open(ctx, c, p.version, at.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	url := "http://" + l.Addr().String()
+	arcadia, err := client.New(url, client.Options{Actor: demo.Actor})
+	if err != nil {
+		return err
+	}
+	unfinished, err := a.unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	return together(ctx, map[string]func(context.Context) error{
+		"arcadia": func(ctx context.Context) error {
+			return a.run(ctx, l, All, func(string) {
+				how.Ready(cli.DemoReady{
+					URL: url, CloudURL: cloud.URL, CloudAdminURL: cloud.AdminURL, DataDir: dir, PID: os.Getpid(),
+					New: cloud.New, Unfinished: unfinished,
+				})
+			})
+		},
+		"traffic": demo.NewTraffic(arcadia, cloud, at.Log).Run,
 	})
+}
 
-	dir, err := os.MkdirTemp("", "arcadia-demo-")
+// demoDir is where the demonstration's data are: in a place of its own inside the
+// data directory, or where --data-dir says.
+func (p *Process) demoDir(at cli.Place) (string, error) {
+	c, err := p.settings(at)
 	if err != nil {
+		return "", err
+	}
+	if at.DataDir != "" {
+		return c.DataDir, nil
+	}
+	return filepath.Join(c.DataDir, "demo"), nil
+}
+
+// claimDemo takes the port and sees to it that the directory is a demonstration's
+// and nobody's. Where it cannot, nothing has been changed.
+func (p *Process) claimDemo(ctx context.Context, dir string, how cli.Demo) (l net.Listener, err error) {
+	if err := checkAddr(how.Addr); err != nil {
 		return nil, err
 	}
-	opened = append(opened, func() error { return os.RemoveAll(dir) })
-
-	conn, err := (&Process{version: p.version, log: p.log, config: Config{
-		DataDir: filepath.Join(dir, "data"), APIURL: "http://" + l.Addr().String(), ProvisioningToken: vault.NewSecret(demoToken),
-		Lease: 15 * time.Second, Horizon: demoHorizon, Settle: demoHorizon, Poll: demoPoll,
-	}}).Connect(ctx, cli.Place{Log: log}, true)
-	if err != nil {
+	addr, held, err := datadir.Holder(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case held && addr != "":
+		return nil, fault.New(fault.Conflict, "The demonstration runs already, at http://%s. Use that one or stop it with Ctrl-C; another one beside it needs --data-dir DIR and --addr 127.0.0.1:PORT.", addr)
+	case held:
+		return nil, fault.New(fault.Conflict, "The demonstration in %s is just starting or stopping. Try again in a moment.", dir)
+	}
+	if l, err = listen(ctx, how.Addr); err != nil {
 		return nil, err
 	}
-	opened = append(opened, conn.Close)
-	conn.Close = end
-	return &cli.Demonstration{Connection: *conn, Droplet: demoDroplet}, nil
+	if how.Fresh {
+		if _, err = os.Stat(dir); err == nil {
+			err = demo.Empty(dir)
+		} else if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err == nil {
+		err = demo.Prepare(dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// unfinished counts the sagas that go on by themselves.
+func (a *App) unfinished(ctx context.Context) (n int, err error) {
+	for _, state := range []saga.State{saga.Ready, saga.Running, saga.Waiting, saga.Compensating} {
+		sagas, _, err := a.engine.Sagas(ctx, saga.Filter{State: state, Limit: 200})
+		if err != nil {
+			return 0, err
+		}
+		n += len(sagas)
+	}
+	return n, nil
 }

@@ -22,7 +22,7 @@ func Run(ctx context.Context, s cli.Streams, args []string) int {
 	config, err := ReadConfig()
 	p := &Process{config: config, bad: err, version: version(), log: s.Err}
 	return cli.Run(ctx, cli.Host{
-		Version: p.version, Connect: p.Connect, Serve: p.Serve, Demo: p.Demo, Migrate: p.Migrate, Checks: p.Checks,
+		Version: p.version, Connect: p.Connect, Serve: p.Serve, Demo: p.Demo, Sandbox: p.Sandbox, Migrate: p.Migrate, Checks: p.Checks,
 	}, s, args)
 }
 

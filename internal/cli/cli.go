@@ -38,8 +38,8 @@ type Connection struct {
 	Close    func() error // ends what this process serves
 }
 
-// A Demonstration is a simulated cloud with a droplet, and a server of its own.
-type Demonstration struct {
+// A Sandbox is a simulated cloud with a droplet, and a server of its own.
+type Sandbox struct {
 	Connection
 	Droplet string // its name
 }
@@ -59,7 +59,8 @@ type Host struct {
 	// that it then runs sagas too.
 	Connect func(ctx context.Context, p Place, drive bool) (*Connection, error)
 	Serve   func(context.Context, Place, Serving) error
-	Demo    func(context.Context, *slog.Logger) (*Demonstration, error)
+	Demo    func(context.Context, Place, Demo) error
+	Sandbox func(context.Context, *slog.Logger) (*Sandbox, error)
 	Migrate func(context.Context, Place) (applied int, where string, err error)
 	Checks  func(context.Context, Place) []client.Check
 }
@@ -96,6 +97,7 @@ type commands struct {
 	DataDir string `name:"data-dir" placeholder:"DIR" help:"Where the data are ($$ARCADIA_DATA_DIR)."`
 	DB      string `name:"db" placeholder:"URL" help:"The database: sqlite:///path or postgres://… ($$ARCADIA_DATABASE_URL)."`
 
+	Demo     demoCommand     `cmd:"" help:"Open a living system over a simulated DigitalOcean, with nothing to configure."`
 	Smoke    smokeCommand    `cmd:"" help:"Take a snapshot, fail on purpose, and prove that nothing is left over."`
 	Snapshot snapshotCommand `cmd:"" help:"Take a snapshot of a droplet."`
 	Saga     sagaCommand     `cmd:"" help:"Look at sagas and act on them."`
@@ -109,7 +111,7 @@ type commands struct {
 
 const about = `Durable operations at DigitalOcean that either complete or undo themselves.
 
-Without a server a command opens the data directory and does its work itself. Try it, with nothing set up: arcadia smoke --demo`
+Without a server a command opens the data directory and does its work itself. Try it, with nothing set up: arcadia demo`
 
 // Run runs one command line, without the program's name, and returns the code to
 // exit with.

@@ -76,6 +76,13 @@ func valueOf(v any) string {
 	return string(text)
 }
 
+func milliseconds(n int64) string {
+	if n == 0 {
+		return "< 1 ms"
+	}
+	return fmt.Sprintf("%d ms", n)
+}
+
 // callLine is an API call in a line.
 func callLine(c client.APICall) string {
 	how := fmt.Sprint(c.Status)
@@ -90,7 +97,7 @@ func callLine(c client.APICall) string {
 		parts[0] += fmt.Sprintf(" (try %d)", c.Attempt)
 	}
 	if !c.Unsent {
-		parts = append(parts, fmt.Sprintf("%d ms", c.TookMS))
+		parts = append(parts, milliseconds(c.TookMS))
 	}
 	if c.Code != "" {
 		parts = append(parts, cmp.Or(c.Error, wire.Words(c.Code)))

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -128,8 +127,10 @@ func (s *screen) draw(of *client.Saga) {
 		width = 80
 	}
 	for text := range strings.Lines(ledger(s.pen, *s.last, time.Now())) {
-		fmt.Fprintln(s.f, cut(strings.TrimSuffix(text, "\n"), width))
-		s.lines++
+		for _, row := range wrap(strings.TrimSuffix(text, "\n"), width) {
+			fmt.Fprintln(s.f, row)
+			s.lines++
+		}
 	}
 }
 
@@ -140,27 +141,40 @@ func (s *screen) clear() {
 	s.lines = 0
 }
 
-// cut shortens a line to what a terminal of this width shows in one row. Escape
-// sequences take no place.
-func cut(text string, width int) string {
-	shown, escape := 0, false
+// wrap breaks a line into rows of a terminal of this width, between words where
+// it can, the later ones indented a little more.
+func wrap(text string, width int) (rows []string) {
+	indent := text[:len(text)-len(strings.TrimLeft(text, " "))] + "  "
+	for width > len(indent) {
+		end := rowEnd(text, width)
+		if end == len(text) {
+			break
+		}
+		rows = append(rows, strings.TrimRight(text[:end], " "))
+		text = indent + strings.TrimLeft(text[end:], " ")
+	}
+	return append(rows, text)
+}
+
+// rowEnd is where the first row of text ends. Escape sequences take no place.
+func rowEnd(text string, width int) int {
+	shown, space, escape := 0, 0, false
 	for i, c := range text {
 		switch {
 		case c == '\x1b':
 			escape = true
 		case escape:
 			escape = c != 'm'
+		case shown == width && (c == ' ' || space == 0):
+			return i
+		case shown == width:
+			return space
 		default:
-			if shown++; shown > width {
-				return text[:i-lastRune(text[:i])] + "…\x1b[0m"
+			shown++
+			if c == ' ' && strings.TrimSpace(text[:i]) != "" {
+				space = i
 			}
 		}
 	}
-	return text
-}
-
-// lastRune is how many bytes the last rune of text has.
-func lastRune(text string) int {
-	_, n := utf8.DecodeLastRuneInString(text)
-	return n
+	return len(text)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -73,7 +72,7 @@ func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
 			}
 			span = wire.Took(end.Sub(s.StartedAt.Time))
 		}
-		rows = append(rows, []string{s.ID, glyph + " " + wire.Words(s.State), s.Kind, strings.Join(s.Subjects, ", "), ago(&s.CreatedAt, now), span})
+		rows = append(rows, []string{s.ID, glyph + " " + wire.Words(s.State), s.Kind, subjectOf(s), ago(&s.CreatedAt, now), span})
 	}
 	if err := table(r.Out, "SAGA|STATE|KIND|SUBJECT|CREATED|TOOK", rows); err != nil {
 		return err

@@ -109,14 +109,14 @@ type smokeReport struct {
 func (c *smokeCommand) Run(ctx context.Context, r *runner) (err error) {
 	s := &session{r: r, drive: true}
 	if c.Demo {
-		demo, err := r.host.Demo(ctx, r.log)
+		sandbox, err := r.host.Sandbox(ctx, r.log)
 		if err != nil {
 			return err
 		}
-		s.conn, c.Droplet = &demo.Connection, demo.Droplet
+		s.conn, c.Droplet = &sandbox.Connection, sandbox.Droplet
 		if !r.json {
 			r.say("A simulated DigitalOcean with one droplet, %s, where a snapshot takes two seconds.\n"+
-				"The saga takes a snapshot of it, then fails on purpose: it has to undo what it did.\n", demo.Droplet)
+				"The saga takes a snapshot of it, then fails on purpose: it has to undo what it did.\n", sandbox.Droplet)
 		}
 	} else if err := s.open(ctx); err != nil {
 		return err
