@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +23,7 @@ type dosimCommand struct {
 	Seed      uint64  `default:"1" help:"Decides ids and every chance: the same seed, the same cloud."`
 	Speed     float64 `placeholder:"N" help:"How fast its clock runs: at 20 a snapshot takes 3 s instead of a minute."`
 	Preset    string  `placeholder:"NAME" help:"The weather: calm, realistic, stormy or hostile."`
+	Scenario  string  `placeholder:"NAME|FILE" help:"What it begins with: fleet-1000, or a YAML file."`
 	Data      string  `type:"path" placeholder:"FILE" help:"Keep everything in this file, and go on from it. Its seed and clock win."`
 	Empty     bool    `help:"Begin without the droplet web-1."`
 }
@@ -48,12 +52,38 @@ func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
 		return errors.Join(err, api.Close())
 	}
 	droplet := ""
-	if !c.Empty && sim.Empty() {
+	switch {
+	case !sim.Empty():
+	case c.Scenario != "":
+		if err := play(sim, c.Scenario); err != nil {
+			return errors.Join(usage{err}, api.Close(), admin.Close())
+		}
+	case !c.Empty:
 		droplet = "web-1"
 		sim.SeedDroplet(dosim.SeedDroplet{Name: droplet})
 	}
 	c.introduce(r, "http://"+api.Addr().String(), "http://"+admin.Addr().String(), droplet)
 	return serveUntil(ctx, r.log, map[net.Listener]http.Handler{api: sim.API(), admin: sim.Admin()}, sim.Close)
+}
+
+// play makes the cloud what a scenario says, one of dosim's own or a file.
+func play(sim *dosim.Sim, name string) error {
+	if slices.Contains(dosim.Scenarios(), name) {
+		sc, err := dosim.NamedScenario(name)
+		if err != nil {
+			return err
+		}
+		return sim.Play(sc)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "There is no scenario %s, neither a file nor one of: %s.", name, strings.Join(dosim.Scenarios(), ", "))
+	}
+	sc, err := dosim.ReadScenario(text)
+	if err != nil {
+		return err
+	}
+	return sim.Play(sc)
 }
 
 func (c *dosimCommand) introduce(r *runner, api, admin, droplet string) {

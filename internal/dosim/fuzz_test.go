@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,22 +47,40 @@ func fuzzed() (*dosim.Sim, string) {
 	return s, fmt.Sprintf("/v2/droplets/%d", id)
 }
 
+var variables = regexp.MustCompile(`\{[^}]*\}`)
+
+// pathOf is an operation's path with the newest thing of each variable's kind in
+// it, and 1 where there is none.
+func pathOf(s *dosim.Sim, op dosim.Operation) string {
+	return variables.ReplaceAllStringFunc(op.Path, func(v string) string {
+		if all := s.Truth(strings.Trim(v, "{}")); len(all) > 0 {
+			return url.PathEscape(all[len(all)-1].ID)
+		}
+		return "1"
+	})
+}
+
 func FuzzBodies(f *testing.F) {
 	for _, seed := range []string{
 		`{"name":"a","size":"s-1vcpu-1gb","image":"debian-12-x64","region":"nyc3","tags":["a","b"],"ipv6":true}`,
 		`{"name":"a","size":"s-1vcpu-1gb","image":192843022,"region":"nyc"}`, `{"image":{}}`, `{"image":"\""}`,
+		`{"name":"key","public_key":"` + publicKey + `"}`, `{"resources":[{"resource_id":1,"resource_type":"droplet"}]}`,
 		`{"type":"snapshot","name":"x"}`, `{"type":"power_off"}`, `{"type":1}`, `null`, `[]`, `{`, ``, "\x00", `{"name":"\ud800"}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		s, d := fuzzed()
-		for _, path := range []string{"/v2/droplets", d + "/actions"} {
-			wellFormed(t, ask(s.API(), "POST", path, body))
+		s, _ := fuzzed()
+		for _, op := range dosim.Operations() {
+			if op.Method != "GET" {
+				wellFormed(t, ask(s.API(), op.Method, pathOf(s, op), body))
+			}
 		}
-		for _, path := range []string{"/v2/droplets", "/v2/actions", d} {
-			if w := ask(s.API(), "GET", path, nil); w.Code != 200 {
-				t.Errorf("GET %s after %q: %d", path, body, w.Code)
+		for _, op := range dosim.Operations() {
+			if op.Method == "GET" && !strings.Contains(op.Path, "{") {
+				if w := ask(s.API(), "GET", op.Path, nil); w.Code != 200 {
+					t.Errorf("GET %s after %q: %d", op.Path, body, w.Code)
+				}
 			}
 		}
 	})
@@ -77,9 +97,11 @@ func FuzzQueries(f *testing.F) {
 		if strings.ContainsAny(query, "#") {
 			return // a fragment stays with the client
 		}
-		s, d := fuzzed()
-		for _, path := range []string{"/v2/droplets", "/v2/images", "/v2/snapshots", "/v2/actions", "/v2/sizes", d + "/actions", d + "/snapshots"} {
-			wellFormed(t, ask(s.API(), "GET", path+"?"+query, nil))
+		s, _ := fuzzed()
+		for _, op := range dosim.Operations() {
+			if op.Method == "GET" {
+				wellFormed(t, ask(s.API(), "GET", pathOf(s, op)+"?"+query, nil))
+			}
 		}
 		wellFormed(t, ask(s.API(), "GET", "/v2/droplets/"+query, nil))
 		for _, path := range []string{"/requests", "/leaks", "/truth"} {

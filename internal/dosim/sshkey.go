@@ -38,9 +38,9 @@ func sshKeyResource() resource {
 		routes: []route{
 			op("GET /v2/account/keys", listSSHKeys, "ssh_key:read").limited(limit{paramSSHKeyLimit, time.Minute}),
 			op("POST /v2/account/keys", createSSHKey, "ssh_key:create"),
-			op("GET /v2/account/keys/{key}", getSSHKey, "ssh_key:read"),
-			op("PUT /v2/account/keys/{key}", renameSSHKey, "ssh_key:update"),
-			op("DELETE /v2/account/keys/{key}", deleteSSHKey, "ssh_key:delete"),
+			op("GET /v2/account/keys/{ssh_key}", getSSHKey, "ssh_key:read"),
+			op("PUT /v2/account/keys/{ssh_key}", renameSSHKey, "ssh_key:update"),
+			op("DELETE /v2/account/keys/{ssh_key}", deleteSSHKey, "ssh_key:delete"),
 		},
 		params: []Param{{paramSSHKeyLimit, "10", 1, 1_000_000, "lists of SSH keys per token in any minute"}},
 	}
@@ -79,7 +79,7 @@ func sshKeyTypes() []string {
 // sshKey finds the key in the path, by its id or its fingerprint.
 func (c *call) sshKey() (*sshKey, bool) {
 	keys := c.sim.world.sshKeys
-	id := c.values["key"]
+	id := c.values["ssh_key"]
 	if same := keys.under(c, "fingerprint:"+id); strings.Contains(id, ":") && len(same) > 0 {
 		id = same[0].ID
 	}

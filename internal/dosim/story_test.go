@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -180,8 +179,6 @@ func operationsDescribed(t *testing.T) map[string]*openapi3.Operation {
 	return all
 }
 
-var variable = regexp.MustCompile(`\{[^}]*\}`)
-
 // bare is an operation without the names of its path's variables, which are
 // nobody's business.
-func bare(operation string) string { return variable.ReplaceAllString(operation, "{}") }
+func bare(operation string) string { return variables.ReplaceAllString(operation, "{}") }

@@ -177,16 +177,21 @@ func (s *Sim) CreateToken(spec TokenSpec) string {
 }
 
 func (s *Sim) createToken(spec TokenSpec) (string, error) {
-	spec.Account = cmp.Or(spec.Account, FirstAccount)
-	if err := spec.check(); err != nil {
-		return "", err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := strconv.Itoa(len(s.tokens))
 	text := tokenPrefix + strings.ReplaceAll(uuid(s.seed, "token", n)+uuid(s.seed, "secret", n), "-", "")
+	spec.Account = cmp.Or(spec.Account, FirstAccount)
+	return text, s.keepToken(text, spec)
+}
+
+// keepToken makes the text a bearer token. s.mu must be held.
+func (s *Sim) keepToken(text string, spec TokenSpec) error {
+	if err := spec.check(); err != nil {
+		return err
+	}
 	s.tokens[text] = token{text, spec}
-	return text, s.save(entry{Tokens: []token{s.tokens[text]}})
+	return s.save(entry{Tokens: []token{s.tokens[text]}})
 }
 
 // A SeedDroplet says what droplet a test or a demo begins with. Empty fields

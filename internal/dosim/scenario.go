@@ -1,0 +1,283 @@
+package dosim
+
+import (
+	"cmp"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+//go:embed scenarios/*.yaml
+var scenarios embed.FS
+
+// A Scenario is what a cloud begins with: its weather, its tokens, and requests
+// that were made before anybody looked. [ReadScenario] reads one.
+type Scenario struct {
+	About  string            `yaml:"about"`
+	Preset string            `yaml:"preset"`
+	Params map[string]string `yaml:"params"` // over the preset's
+	Faults []Fault           `yaml:"faults"` // armed when everything is made
+	Tokens []ScenarioToken   `yaml:"tokens"`
+	Steps  []ScenarioStep    `yaml:"steps"`
+}
+
+// A ScenarioToken is a bearer token that is known beforehand.
+type ScenarioToken struct {
+	Token     string    `yaml:"token"` // begins with dop_v1_
+	Account   string    `yaml:"account"`
+	Scopes    []string  `yaml:"scopes"`
+	ExpiresAt time.Time `yaml:"expires_at"`
+}
+
+// A ScenarioStep is one request of DigitalOcean's API, or many alike. In its path
+// and its body's strings {n} is how many times it has been made, from 1, {n%50}
+// that within 0–49, and {NAME} what an earlier step saved under that name: by its
+// nth request, beginning again after the last.
+type ScenarioStep struct {
+	Request string            `yaml:"request"` // "POST /v2/droplets"
+	Body    map[string]any    `yaml:"body"`
+	Count   int               `yaml:"count"`   // 0: once
+	Account string            `yaml:"account"` // empty: FirstAccount
+	Ago     string            `yaml:"ago"`     // how long before now, a Go duration; steps are in the order of time
+	Save    map[string]string `yaml:"save"`    // name: where the answer has it, "droplet.id"
+}
+
+// Scenarios are the names of the scenarios that need no file.
+func Scenarios() []string {
+	files, err := fs.Glob(scenarios, "scenarios/*.yaml")
+	if err != nil {
+		panic("dosim: " + err.Error())
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(strings.TrimPrefix(f, "scenarios/"), ".yaml")
+	}
+	return files
+}
+
+// NamedScenario returns the scenario of that name; an unknown one is a
+// fault.Unprocessable.
+func NamedScenario(name string) (Scenario, error) {
+	b, err := scenarios.ReadFile("scenarios/" + name + ".yaml")
+	if err != nil {
+		return Scenario{}, fault.New(fault.Unprocessable, "There is no scenario %q. There are: %s.", name, strings.Join(Scenarios(), ", "))
+	}
+	return ReadScenario(b)
+}
+
+// ReadScenario reads a scenario in YAML. Unknown keys and what cannot be are a
+// fault.Unprocessable that says where.
+func ReadScenario(text []byte) (Scenario, error) {
+	var sc Scenario
+	if err := yaml.UnmarshalWithOptions(text, &sc, yaml.Strict()); err != nil {
+		return sc, fault.Wrap(fault.Unprocessable, err, "This is no scenario: %s", yaml.FormatError(err, false, true))
+	}
+	for _, t := range sc.Tokens {
+		if !strings.HasPrefix(t.Token, tokenPrefix) {
+			return sc, fault.New(fault.Unprocessable, "A token begins with %s; %q does not.", tokenPrefix, t.Token)
+		}
+	}
+	before := time.Duration(1<<63 - 1)
+	for i, st := range sc.Steps {
+		method, path, _ := strings.Cut(st.Request, " ")
+		ago, err := time.ParseDuration(cmp.Or(st.Ago, "0s"))
+		switch {
+		case method == "" || !strings.HasPrefix(path, "/v2/"):
+			return sc, fault.New(fault.Unprocessable, "The request of step %d is like \"POST /v2/droplets\", not %q.", i+1, st.Request)
+		case err != nil || ago < 0 || ago > 10*maxParam:
+			return sc, fault.New(fault.Unprocessable, "Step %d was made %q ago: that is no duration like \"720h\".", i+1, st.Ago)
+		case ago > before:
+			return sc, fault.New(fault.Unprocessable, "Step %d comes before step %d, which was made longer ago.", i+1, i)
+		case st.Count < 0 || st.Count > 1_000_000:
+			return sc, fault.New(fault.Unprocessable, "Step %d is made %d times: that is not from 1 to a million.", i+1, st.Count)
+		}
+		before = ago
+	}
+	return sc, nil
+}
+
+// Play makes an empty cloud what the scenario says, as if its requests had been
+// made when they say: with the lags of that time, and no fault. A request that
+// is refused is a fault.Unprocessable, and the cloud is still empty then.
+func (s *Sim) Play(sc Scenario) error {
+	if !s.Empty() {
+		return fault.New(fault.Conflict, "A scenario needs an empty cloud.")
+	}
+	if sc.Preset != "" {
+		if err := s.SetPreset(sc.Preset); err != nil {
+			return err
+		}
+	}
+	if err := s.SetParams(sc.Params); err != nil {
+		return err
+	}
+	if err := s.begun(sc); err != nil {
+		return err
+	}
+	for _, f := range sc.Faults {
+		if _, err := s.addFault(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begun makes the scenario's tokens, and what its steps make.
+func (s *Sim) begun(sc Scenario) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range sc.Tokens {
+		if err := s.keepToken(t.Token, TokenSpec{cmp.Or(t.Account, FirstAccount), t.Scopes, t.ExpiresAt}); err != nil {
+			return err
+		}
+	}
+	armed := s.faults
+	s.faults = nil // nothing goes wrong yet
+	defer func() {
+		s.faults = armed
+		if err != nil {
+			s.events, s.world = nil, newWorld(s.seed)
+			return
+		}
+		err = s.save(entry{})
+	}()
+	now := s.now()
+	saved := map[string][]any{}
+	for i, st := range sc.Steps {
+		ago, _ := time.ParseDuration(cmp.Or(st.Ago, "0s"))
+		at := now.Add(-ago)
+		s.settle(at)
+		for n := 1; n <= max(st.Count, 1); n++ {
+			if err := s.makeStep(st, n, at, saved); err != nil {
+				return fault.Wrap(fault.Unprocessable, err, "Step %d (%s), time %d: %v.", i+1, st.Request, n, err)
+			}
+		}
+	}
+	s.settle(now)
+	return nil
+}
+
+// makeStep makes a step's nth request.
+func (s *Sim) makeStep(st ScenarioStep, n int, at time.Time, saved map[string][]any) error {
+	fill := filler(n, saved)
+	request, err := fill(st.Request)
+	if err != nil {
+		return err
+	}
+	method, target, _ := strings.Cut(fmt.Sprint(request), " ")
+	filled, err := fillAll(st.Body, fill)
+	if err != nil {
+		return err
+	}
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return fmt.Errorf("%q is no path", target)
+	}
+	c := s.callAs(cmp.Or(st.Account, FirstAccount), at)
+	if err := checkAccount(c.account()); err != nil {
+		return err
+	}
+	c.r = &http.Request{Method: method, URL: u, Header: http.Header{}, Host: "api.digitalocean.com"}
+	if c.body, err = json.Marshal(filled); err != nil {
+		return err
+	}
+	sent := c.perform()
+	body, err := json.Marshal(sent.body)
+	if err != nil {
+		return err
+	}
+	if sent.status >= http.StatusBadRequest {
+		return fmt.Errorf("it is answered %d: %s", sent.status, body)
+	}
+	for name, where := range st.Save {
+		var v any
+		d := json.NewDecoder(strings.NewReader(string(body)))
+		d.UseNumber()
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		for key := range strings.SplitSeq(where, ".") {
+			o, _ := v.(map[string]any)
+			v = o[key]
+		}
+		if v == nil {
+			return fmt.Errorf("its answer has no %s", where)
+		}
+		saved[name] = append(saved[name], v)
+	}
+	return nil
+}
+
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// filler returns what replaces a text's placeholders in the nth request. A text
+// that is nothing but one becomes the value itself, which may be a number.
+func filler(n int, saved map[string][]any) func(string) (any, error) {
+	value := func(name string) (any, error) {
+		if name == "n" {
+			return n, nil
+		}
+		if of, ok := strings.CutPrefix(name, "n%"); ok {
+			if m, err := strconv.Atoi(of); err == nil && m > 0 {
+				return n % m, nil
+			}
+		}
+		if all := saved[name]; len(all) > 0 {
+			return all[(n-1)%len(all)], nil
+		}
+		return nil, fmt.Errorf("nothing was saved as {%s}", name)
+	}
+	return func(text string) (any, error) {
+		if len(text) > 2 && placeholder.FindString(text) == text {
+			return value(text[1 : len(text)-1])
+		}
+		var failed error
+		filled := placeholder.ReplaceAllStringFunc(text, func(p string) string {
+			v, err := value(p[1 : len(p)-1])
+			failed = cmp.Or(failed, err)
+			return fmt.Sprint(v)
+		})
+		return filled, failed
+	}
+}
+
+// fillAll fills every text within v.
+func fillAll(v any, fill func(string) (any, error)) (any, error) {
+	switch v := v.(type) {
+	case string:
+		return fill(v)
+	case map[string]any:
+		filled := map[string]any{}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			child, err := fillAll(v[k], fill)
+			if err != nil {
+				return nil, err
+			}
+			filled[k] = child
+		}
+		return filled, nil
+	case []any:
+		filled := make([]any, len(v))
+		for i := range v {
+			child, err := fillAll(v[i], fill)
+			if err != nil {
+				return nil, err
+			}
+			filled[i] = child
+		}
+		return filled, nil
+	}
+	return v, nil
+}

@@ -1,0 +1,126 @@
+package dosim_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+func TestScenarioMakesWhatItSays(t *testing.T) {
+	sc, err := dosim.ReadScenario([]byte(`
+preset: calm
+params: {lag.tag: 3s}
+tokens:
+  - {token: dop_v1_reader, account: acme, scopes: ["droplet:read", "snapshot:read"]}
+faults:
+  - {kind: 5xx_before, match: {method: DELETE}}
+steps:
+  - count: 3
+    ago: 48h
+    account: acme
+    request: POST /v2/droplets
+    body: {name: "web-{n}", region: nyc3, size: s-1vcpu-1gb, image: ubuntu-24-04-x64, tags: ["shard:{n%2}"]}
+    save: {webs: droplet.id}
+  - count: 4
+    ago: 24h
+    account: acme
+    request: POST /v2/droplets/{webs}/actions
+    body: {type: snapshot, name: "of-{webs}"}
+  - {request: "DELETE /v2/droplets/{webs}", account: acme, ago: 1h}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, dosim.Options{Clock: dosim.NewClock(dosim.Stepped)})
+	err = s.Play(sc)
+	if !errors.Is(err, fault.Unprocessable) || !strings.Contains(err.Error(), "Step 2 (POST /v2/droplets/{webs}/actions), time 4") || !s.Empty() {
+		t.Errorf("the first droplet's second snapshot at once: %v; want it refused, and the cloud empty", err)
+	}
+	sc.Steps[1].Count = 2
+	if err := s.Play(sc); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Play(sc); !errors.Is(err, fault.Conflict) {
+		t.Errorf("played once more: %v, want a conflict", err)
+	}
+	left := list(doAs(t, s, "dop_v1_reader", "GET", "/v2/droplets", nil), "droplets")
+	if len(left) != 2 || at(left[0], "name") != "web-2" || at(left[0], "status") != "active" || at(left[0], "tags", 0) != "shard:0" {
+		t.Errorf("droplets: %v, want web-2 and web-3", left)
+	}
+	if got, want := at(left[0], "created_at"), s.Clock().Now().Add(-48*time.Hour).Format(time.RFC3339); got != want {
+		t.Errorf("created at %v, want %s", got, want)
+	}
+	shots := list(doAs(t, s, "dop_v1_reader", "GET", "/v2/snapshots", nil), "snapshots")
+	if len(shots) != 2 || at(shots[1], "name") != "of-"+text(at(left[0], "id")) {
+		t.Errorf("snapshots: %v, want two, the second of web-2", shots)
+	}
+	wantStatus(t, "DELETE under the fault", do(t, s, "DELETE", "/v2/droplets/1", nil), 503)
+	if got := s.ParamValues()["lag.tag"]; got != "3s" || s.Preset() != "calm" {
+		t.Errorf("lag.tag is %s under %q", got, s.Preset())
+	}
+}
+
+func TestScenariosThatCannotBe(t *testing.T) {
+	for text, says := range map[string]string{
+		"steps: [{request: DELETE}]":                                           "step 1",
+		"steps: [{request: GET /v2/sizes, ago: soon}]":                         "soon",
+		"steps: [{request: GET /v2/sizes}, {request: GET /v2/sizes, ago: 1h}]": "Step 2 comes before",
+		"steps: [{request: GET /v2/sizes, count: -1}]":                         "-1 times",
+		"tokens: [{token: secret}]":                                            "dop_v1_",
+		"weather: fine":                                                        "weather",
+		"preset: [":                                                            "no scenario",
+	} {
+		if _, err := dosim.ReadScenario([]byte(text)); !errors.Is(err, fault.Unprocessable) || !strings.Contains(fault.Message(err), says) {
+			t.Errorf("%s: %v, want it refused with %q", text, err, says)
+		}
+	}
+	for text, says := range map[string]string{
+		"preset: mild": "mild", "params: {x: 1s}": "\"x\"", "faults: [{kind: gremlin}]": "gremlin",
+		"steps: [{request: \"GET /v2/droplets/{x}\"}]":                "{x}",
+		"steps: [{request: GET /v2/droplets, save: {x: droplet.id}}]": "no droplet.id",
+		"steps: [{request: GET /v2/nothing}]":                         "404",
+		"steps: [{request: GET /v2/sizes, account: No Such Name}]":    "account",
+		"tokens: [{token: dop_v1_x, scopes: [\"droplet:fly\"]}]":      "droplet:fly",
+	} {
+		sc, err := dosim.ReadScenario([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		s := dosim.New(dosim.Options{})
+		if err := s.Play(sc); !errors.Is(err, fault.Unprocessable) || !strings.Contains(err.Error(), says) || !s.Empty() {
+			t.Errorf("%s: %v, want it refused with %q, and the cloud empty", text, err, says)
+		}
+	}
+	if _, err := dosim.NamedScenario("atlantis"); !errors.Is(err, fault.Unprocessable) {
+		t.Errorf("an unknown name: %v", err)
+	}
+}
+
+func TestFleetOfAThousand(t *testing.T) {
+	sc, err := dosim.NamedScenario("fleet-1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := dosim.New(dosim.Options{})
+	began := time.Now()
+	if err := s.Play(sc); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("played in %s", time.Since(began))
+	kinds := map[string]int{}
+	others := 0
+	for _, i := range s.Truth("") {
+		kinds[i.Kind]++
+		if i.Kind != "droplet" && i.Kind != "action" {
+			others++
+		}
+	}
+	if kinds["droplet"] != 1000 || others < 10_000 {
+		t.Errorf("%v: want 1,000 droplets and at least 10,000 others that are no actions", kinds)
+	}
+}
