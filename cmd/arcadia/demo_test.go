@@ -167,6 +167,11 @@ func TestDemoIsAliveAndGoesOn(t *testing.T) {
 		return len(before) >= 4 && ended(before)
 	})
 	d.audit(t, before)
+	for _, s := range before {
+		if name, _ := s.Data["droplet_name"].(string); name == "old-wordpress" || name == "metrics" {
+			t.Errorf("saga %s is of droplet %s, which is left to the visitor", s.ID, name)
+		}
+	}
 	states, busiest, subjects := map[string]int{}, 0, map[string]int{}
 	for _, s := range before {
 		states[s.State]++
@@ -363,6 +368,9 @@ func TestDemoColdStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("the first page answers %s", res.Status)
+		}
 		best = min(best, time.Since(began))
 		d.interrupt(t)
 	}

@@ -67,14 +67,14 @@ func (c *demoCommand) introduce(r *runner, d DemoReady) {
 	}
 	me := invocation()
 	r.say(`
-  Arcadia's demonstration is at  %s
+  Open in a browser:  %s
 
 %s
 The cloud's clock runs %g times as fast as ours: a snapshot takes about %s. Sagas start by
 themselves: snapshots, now and then three that queue for one droplet, and smoke tests, which
 fail on purpose and are undone.
 
-Try in another terminal:
+Or try in another terminal:
 
   export ARCADIA_URL=%s
   %s saga list

@@ -203,23 +203,11 @@ type SeedDroplet struct {
 	Image   string // slug
 	Tags    []string
 	Account string
-
-	CreatedAt time.Time // zero: now
 }
 
-// SeedDroplet is [Sim.Seed] for droplets that must be right: it panics on an error.
+// SeedDroplet puts a droplet there that is active and shown everywhere at once,
+// and returns its id. It panics when DigitalOcean would refuse such a droplet.
 func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
-	id, err := s.Seed(seed)
-	if err != nil {
-		panic("dosim: " + err.Error())
-	}
-	return id
-}
-
-// Seed puts a droplet there that is active and shown everywhere at once, and
-// returns its id. It answers an error when DigitalOcean would refuse such a
-// droplet, and fault.Unavailable when the data file cannot be written.
-func (s *Sim) Seed(seed SeedDroplet) (id int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.now()
@@ -230,23 +218,22 @@ func (s *Sim) Seed(seed SeedDroplet) (id int64, err error) {
 	}
 	c := s.callAs(cmp.Or(seed.Account, FirstAccount), at)
 	if err := checkAccount(c.account()); err != nil {
-		return 0, err
+		panic("dosim: " + err.Error())
 	}
 	c.open()
 	d, err := body.droplet(c)
 	if err != nil {
-		return 0, err
+		panic("dosim: " + err.Error())
 	}
-	born := cmp.Or(seed.CreatedAt.UTC(), at)
-	if born.After(at) {
-		return 0, fault.New(fault.Unprocessable, "A droplet cannot have been created after %s, which is now.", at.Format(time.RFC3339))
-	}
-	d.life, d.CreatedAt = everShown(at), born
+	d.life = everShown(at)
 	d = s.world.droplets.create(c, d)
 	c.record(&made{kindAction, &action{
-		thing: thing{life: everShown(at), ID: s.world.actions.newID(c), Account: d.Account, CreatedAt: born},
+		thing: thing{life: everShown(at), ID: s.world.actions.newID(c), Account: d.Account, CreatedAt: at},
 		Of:    dropletURN(d.ID), Type: "create", ResourceType: kindDroplet, ResourceID: number(d.ID), Region: d.Region,
-		EndsAt: born, ShowsAt: born, Result: resultCompleted,
+		EndsAt: at, ShowsAt: at, Result: resultCompleted,
 	}})
-	return number(d.ID), s.save(entry{})
+	if err := s.save(entry{}); err != nil {
+		panic("dosim: " + err.Error())
+	}
+	return number(d.ID)
 }

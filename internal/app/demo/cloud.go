@@ -3,11 +3,9 @@ package demo
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -15,12 +13,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 )
 
-const (
-	cloudFile = "cloud.jsonl"
-	newSuffix = ".new" // of a cloud whose fleet is not complete yet
-
-	preset = "realistic"
-)
+const cloudFile = "cloud.jsonl"
 
 // Where the cloud listens when nothing else does.
 const (
@@ -44,14 +37,7 @@ type Cloud struct {
 // is the realistic one until somebody sets another.
 func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger) (c *Cloud, err error) {
 	c = &Cloud{}
-	file := filepath.Join(dir, cloudFile)
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		if err := found(file, log); err != nil {
-			return nil, err
-		}
-		c.New = true
-	}
-	if c.sim, err = dosim.Open(dosim.Options{Data: file, Logger: log}); err != nil {
+	if c.sim, err = dosim.Open(dosim.Options{Seed: 1, Data: filepath.Join(dir, cloudFile), Logger: log}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -59,6 +45,12 @@ func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger)
 			err = errors.Join(err, c.Close())
 		}
 	}()
+	if c.sim.Empty() { // also where a first start was killed: the fleet is kept whole or not at all
+		c.New = true
+		if err := c.sim.Play(fleet()); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.sim.Clock().SetSpeed(speed); err != nil {
 		return nil, err
 	}
@@ -69,26 +61,6 @@ func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger)
 		return nil, err
 	}
 	return c, nil
-}
-
-// found makes the file of a new cloud with its fleet: all of it, or none.
-func found(file string, log *slog.Logger) error {
-	next := file + newSuffix
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // a start that was killed left it
-		return err
-	}
-	sim, err := dosim.Open(dosim.Options{Seed: 1, Preset: preset, Data: next, Logger: log})
-	if err != nil {
-		return err
-	}
-	for _, d := range Fleet(sim.Clock().Now()) {
-		if _, err := sim.Seed(d); err != nil {
-			sim.Close()
-			return err
-		}
-	}
-	sim.Close()
-	return errors.Join(os.Rename(next, file), os.Remove(next+".lock"))
 }
 
 // serve serves h at addr, or at another port of this machine where that is taken.

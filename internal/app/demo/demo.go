@@ -43,7 +43,7 @@ const markFile = "demo.json"
 
 // kept are the files of a demonstration that Fresh removes. Anything else in the
 // directory was put there by somebody else.
-var kept = []string{"arcadia.db", "arcadia.db-wal", "arcadia.db-shm", "master.key", cloudFile, cloudFile + ".next", cloudFile + newSuffix}
+var kept = []string{"arcadia.db", "arcadia.db-wal", "arcadia.db-shm", "master.key", cloudFile, cloudFile + ".next"}
 
 // Is reports whether dir is the directory of a demonstration.
 func Is(dir string) bool {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -26,39 +27,51 @@ var tiers = []tier{
 	{{"web-1", "c-2"}, {"web-2", "c-2"}, {"db-1", "m-2vcpu-16gb"}, {"worker-1", "c-4"}},
 }
 
-// others are droplets that no tier explains: GPUs, and what nobody has tagged.
-var others = []dosim.SeedDroplet{
-	{Name: "cobalt-labs-gpu-1", Region: "tor1", Size: "gpu-l40sx1-48gb", Tags: []string{"tenant:cobalt-labs", "env:production", "role:gpu"}},
-	{Name: "lumen-analytics-gpu-1", Region: "tor1", Size: "gpu-h100x1-80gb", Image: "gpu-h100x1-base", Tags: []string{"tenant:lumen-analytics", "env:production", "role:gpu"}},
-	{Name: "lumen-analytics-gpu-2", Region: "tor1", Size: "gpu-4000adax1-20gb", Tags: []string{"tenant:lumen-analytics", "env:staging", "role:gpu"}},
-	{Name: "gpu-experiment", Region: "tor1", Size: "gpu-4000adax1-20gb"},
-	{Name: "bastion-nyc3", Region: "nyc3", Size: "s-1vcpu-512mb-10gb", Tags: []string{"env:shared"}},
-	{Name: "bastion-fra1", Region: "fra1", Size: "s-1vcpu-512mb-10gb", Tags: []string{"env:shared"}},
-	{Name: "metrics", Region: "nyc3", Size: "s-4vcpu-8gb", Image: "debian-12-x64", Tags: []string{"env:shared"}},
-	{Name: "ci-runner-1", Region: "fra1", Size: "c-4", Image: "docker-20-04", Tags: []string{"env:shared"}},
-	{Name: "ci-runner-2", Region: "fra1", Size: "c-4", Image: "docker-20-04", Tags: []string{"env:shared"}},
-	{Name: "old-wordpress", Region: "nyc3", Size: "s-1vcpu-1gb", Image: "ubuntu-22-04-x64"},
-	{Name: "load-test", Region: "sgp1", Size: "c-8"},
-	{Name: "ubuntu-s-1vcpu-1gb-sgp1-01", Region: "sgp1", Size: "s-1vcpu-1gb"},
+// A droplet is one of the fleet; an empty image is the usual one.
+type droplet struct {
+	name, region, size, image string
+	tags                      []string
 }
 
-// Fleet is sixty droplets in four regions, for twelve tenants and for nobody in
-// particular, made over the last two years.
-func Fleet(now time.Time) []dosim.SeedDroplet {
-	var fleet []dosim.SeedDroplet
+// others are droplets that no tier explains: GPUs, and what nobody has tagged.
+var others = []droplet{
+	{"cobalt-labs-gpu-1", "tor1", "gpu-l40sx1-48gb", "", []string{"tenant:cobalt-labs", "env:production", "role:gpu"}},
+	{"lumen-analytics-gpu-1", "tor1", "gpu-h100x1-80gb", "gpu-h100x1-base", []string{"tenant:lumen-analytics", "env:production", "role:gpu"}},
+	{"lumen-analytics-gpu-2", "tor1", "gpu-4000adax1-20gb", "", []string{"tenant:lumen-analytics", "env:staging", "role:gpu"}},
+	{"gpu-experiment", "tor1", "gpu-4000adax1-20gb", "", nil},
+	{"bastion-nyc3", "nyc3", "s-1vcpu-512mb-10gb", "", []string{"env:shared"}},
+	{"bastion-fra1", "fra1", "s-1vcpu-512mb-10gb", "", []string{"env:shared"}},
+	{"metrics", "nyc3", "s-4vcpu-8gb", "debian-12-x64", []string{"env:shared"}},
+	{"ci-runner-1", "fra1", "c-4", "docker-20-04", []string{"env:shared"}},
+	{"ci-runner-2", "fra1", "c-4", "docker-20-04", []string{"env:shared"}},
+	{"old-wordpress", "nyc3", "s-1vcpu-1gb", "ubuntu-22-04-x64", nil},
+	{"load-test", "sgp1", "c-8", "", nil},
+	{"ubuntu-s-1vcpu-1gb-sgp1-01", "sgp1", "s-1vcpu-1gb", "", nil},
+}
+
+// fleet is sixty droplets in four regions, for twelve tenants and for nobody in
+// particular, made one after the other over the last two years.
+func fleet() dosim.Scenario {
+	var all []droplet
 	for i, tenant := range tenants {
 		for _, d := range tiers[i%len(tiers)] {
-			fleet = append(fleet, dosim.SeedDroplet{
-				Name: tenant + "-" + d.name, Region: regions[i%len(regions)], Size: d.size,
-				Tags: []string{"tenant:" + tenant, "env:production", "role:" + strings.TrimRight(d.name, "-0123456789")},
+			all = append(all, droplet{
+				name: tenant + "-" + d.name, region: regions[i%len(regions)], size: d.size,
+				tags: []string{"tenant:" + tenant, "env:production", "role:" + strings.TrimRight(d.name, "-0123456789")},
 			})
 		}
 	}
-	fleet = append(fleet, others...)
-	for i := range fleet {
-		// The first is the oldest; a day and some between one and the next.
-		age := time.Duration(len(fleet)-i)*12*24*time.Hour + time.Duration(i*i%47)*31*time.Minute
-		fleet[i].CreatedAt = now.Add(-age).Truncate(time.Second)
+	all = append(all, others...)
+	begun := dosim.Scenario{Preset: "realistic"}
+	for i, d := range all {
+		ago := time.Duration(len(all)-i)*12*24*time.Hour + time.Duration(i*i%47)*31*time.Minute
+		begun.Steps = append(begun.Steps, dosim.ScenarioStep{
+			Request: "POST /v2/droplets", Ago: ago.String(),
+			Body: map[string]any{
+				"name": d.name, "region": d.region, "size": d.size, "image": cmp.Or(d.image, "ubuntu-24-04-x64"),
+				"tags": append([]string{}, d.tags...), "monitoring": true,
+			},
+		})
 	}
-	return fleet
+	return begun
 }

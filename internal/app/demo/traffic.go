@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
@@ -67,6 +68,8 @@ func (t *Traffic) round(ctx context.Context, n int) error {
 		return err
 	}
 	droplets, err := t.arcadia.Droplets(ctx)
+	// What belongs to no tenant is left to the visitor, whom no queue then surprises.
+	droplets = slices.DeleteFunc(droplets, func(d client.Droplet) bool { return !slices.ContainsFunc(d.Tags, isTenant) })
 	if err != nil || len(droplets) == 0 {
 		return err
 	}
@@ -83,6 +86,8 @@ func (t *Traffic) round(ctx context.Context, n int) error {
 	}
 	return errors.Join(err, t.Prune(ctx, keptSnapshots))
 }
+
+func isTenant(tag string) bool { return strings.HasPrefix(tag, "tenant:") }
 
 func (t *Traffic) snapshots(ctx context.Context, droplet string, n int) error {
 	for range n {
