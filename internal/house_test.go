@@ -45,7 +45,9 @@ var floors = [][]string{
 	{"internal/dbtest"},
 	{"internal/schema"},
 	{"internal/db", "internal/datadir"},
+	{"internal/manifest"},
 	{"internal/money", "internal/id", "internal/period", "internal/golden"},
+	{"internal/exact"},
 	{"internal/fault"},
 }
 

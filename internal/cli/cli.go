@@ -101,6 +101,7 @@ type commands struct {
 	Smoke    smokeCommand    `cmd:"" help:"Take a snapshot, fail on purpose, and prove that nothing is left over."`
 	Snapshot snapshotCommand `cmd:"" help:"Take a snapshot of a droplet."`
 	Saga     sagaCommand     `cmd:"" help:"Look at sagas and act on them."`
+	Billing  billingCommand  `cmd:"" help:"Work out what tenants are to pay."`
 	Token    tokenCommand    `cmd:"" help:"Keep the tokens of DigitalOcean."`
 	Serve    serveCommand    `cmd:"" help:"Run the server: REST API, sagas, schedules."`
 	Dosim    dosimCommand    `cmd:"" help:"Run a simulated DigitalOcean to try things with."`

@@ -1,5 +1,6 @@
 // Package money is amounts of money: whole minor units of a currency, added and
-// shared out exactly. There is no float in it and nothing is rounded.
+// shared out exactly. There is no float in it, and nothing is rounded but by
+// [Round].
 package money
 
 import (
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 )
 
@@ -52,6 +54,22 @@ func Parse(decimal string, c Currency) (Amount, error) {
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// Round makes an amount of an exact number of major units: to the currency's
+// minor unit, half away from zero, credits like charges. ErrOverflow when that is
+// beyond 2⁶³−1 minor units.
+func Round(x exact.Number, c Currency) (Amount, error) {
+	minor := x.Units(c.Digits())
+	if !minor.IsInt64() {
+		return Amount{}, ErrOverflow
+	}
+	return Amount{minor.Int64(), c}, nil
+}
+
+// Exact is a in major units.
+func (a Amount) Exact() exact.Number {
+	return exact.Whole(a.Minor).Shift(-a.Currency.Digits())
+}
 
 // Add returns a + b, or ErrCurrency or ErrOverflow.
 func (a Amount) Add(b Amount) (Amount, error) {

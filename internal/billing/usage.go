@@ -1,0 +1,397 @@
+package billing
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/period"
+	"github.com/arcadia-cloud/arcadia/internal/rating"
+)
+
+// A rated is what usage of one charge in one period was billed at.
+type rated struct {
+	metered *metered
+	charge  *Charge
+	by      *known // what was known then
+	windows int    // that were due
+	events  int    // that were recorded
+	lines   []*ratedLine
+}
+
+// A ratedLine is one of its lines: of a group, of a resource, or the only one.
+type ratedLine struct {
+	id        string
+	group     map[string]string
+	service   period.Period
+	quantity  exact.Number
+	unitPrice *exact.Number
+	exact     exact.Number
+	amount    int64
+	explain   rating.Explanation
+	taxes     []rating.Tax
+	off       map[string]int64
+}
+
+// newUsage bills what is due of usage: a period's for the first time, and where the
+// books are open what an earlier one costs more or less by now.
+func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
+	var first, again []*draft
+	wanted := make(map[string]bool)
+	for _, m := range k.metered {
+		n := 0
+		for _, w := range m.windows {
+			if !w.due.After(t) {
+				n++
+			}
+		}
+		for _, ch := range m.plan.Charges {
+			if ch.Type != Usage && ch.Type != Resource {
+				continue
+			}
+			id := key(m.key, ch.ID)
+			wanted[id] = true
+			before := b.usage[id]
+			if n == 0 && before == nil {
+				continue
+			}
+			events := b.recorded(ch.Meter, t)
+			if before != nil && (before.windows >= n && !open || before.by == k && before.windows == n && before.events == events) {
+				continue
+			}
+			now, err := b.rate(m, ch, t)
+			if err != nil {
+				return nil, err
+			}
+			now.by, now.windows, now.events = k, n, events
+			drafts := b.difference(before, now)
+			if b.usage[id] = now; before == nil {
+				b.order = append(b.order, id)
+				first = append(first, drafts...)
+			} else {
+				again = append(again, drafts...)
+			}
+		}
+	}
+	if open {
+		for _, id := range b.order {
+			if before := b.usage[id]; !wanted[id] && len(before.lines) > 0 { // a change took all of its service away
+				now := &rated{metered: before.metered, charge: before.charge, by: k}
+				again = append(again, b.difference(before, now)...)
+				b.usage[id] = now
+			}
+		}
+	}
+	return append(first, again...), nil
+}
+
+// recorded counts the readings of a meter that are known at an instant.
+func (b *biller) recorded(m *rating.Meter, t time.Time) (n int) {
+	if m == nil {
+		return 0
+	}
+	for _, r := range b.readings[m.ID] {
+		if !r.Event.RecordedAt.After(t) {
+			n++
+		}
+	}
+	return n
+}
+
+// rate prices the usage of one charge in the windows that are due.
+func (b *biller) rate(m *metered, ch *Charge, t time.Time) (*rated, error) {
+	r := &rated{metered: m, charge: ch}
+	whole := m.schedule.Period(m.k)
+	var (
+		windows []period.Period
+		service period.Period
+		minimum exact.Number
+	)
+	for _, w := range m.windows {
+		if w.due.After(t) {
+			continue
+		}
+		if service.From.IsZero() {
+			service.From = w.service.From
+		}
+		service.To = w.service.To
+		windows = append(windows, w.times...)
+		minimum = exact.Min(minimum.Add(w.minimum), exact.Whole(1))
+	}
+	if len(windows) == 0 && minimum.Sign() == 0 { // suspended all along
+		return r, nil
+	}
+	add := func(l ratedLine) {
+		l.service, l.taxes, l.off = service, b.taxesOf(ch, service, t), make(map[string]int64)
+		r.lines = append(r.lines, &l)
+	}
+	unbound := ch.Price
+	unbound.Minimum, unbound.Maximum = nil, nil
+	if ch.Model == rating.CostPlus {
+		b.rateResources(ch, &unbound, windows, add)
+		return r, b.bound(r, minimum)
+	}
+	measured := b.measure(m, ch, windows, whole, t)
+	for _, one := range measured {
+		price := &ch.Price
+		if len(measured) > 1 {
+			price = &unbound
+		}
+		value, why := price.Rate(one.quantity, minimum)
+		why.Of = append(why.Of, one.why)
+		add(ratedLine{id: one.id, group: one.group, quantity: one.quantity.Units, unitPrice: ch.UnitPrice(one.quantity.Units), exact: value, explain: why})
+	}
+	if len(measured) == 1 {
+		minimum = exact.Number{} // it was kept already
+	}
+	return r, b.bound(r, minimum)
+}
+
+// bound rounds lines and, where a charge has several, keeps their sum between its
+// minimum and its maximum: what is over is taken off line by line, what is missing
+// is a line of its own.
+func (b *biller) bound(r *rated, minimum exact.Number) error {
+	var sum exact.Number
+	single := len(r.lines) == 1 && r.charge.Model != rating.CostPlus
+	for _, l := range r.lines {
+		if most := r.charge.Maximum; most != nil && !single {
+			if left := (*most).Sub(sum); l.exact.Cmp(left) > 0 {
+				l.exact = left
+				l.explain = rating.Explanation{Rule: "maximum", Value: left, Of: []rating.Explanation{l.explain}}
+			}
+		}
+		sum = sum.Add(l.exact)
+	}
+	if least := r.charge.Minimum; least != nil && !single {
+		if missing := (*least).Mul(minimum).Sub(sum); missing.Sign() > 0 {
+			l := &ratedLine{id: "minimum", quantity: exact.Whole(1), exact: missing, off: make(map[string]int64),
+				explain: rating.Explanation{Rule: "minimum", Value: missing, Facts: []rating.Fact{rating.Num("minimum", *least), rating.Num("share", minimum)}}}
+			if len(r.lines) > 0 {
+				l.service, l.taxes = r.lines[0].service, r.lines[0].taxes
+			} else {
+				l.service = r.metered.windows[0].service
+				l.taxes = b.taxesOf(r.charge, l.service, l.service.To)
+			}
+			r.lines = append(r.lines, l)
+		}
+	}
+	for _, l := range r.lines {
+		var err error
+		if l.amount, err = b.amount(l.exact, r.charge.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A measure is a quantity and where it is from.
+type measure struct {
+	id       string
+	group    map[string]string
+	quantity rating.Quantity
+	why      rating.Explanation
+}
+
+// measure takes the quantities of a charge, one for each group of its meter.
+func (b *biller) measure(m *metered, ch *Charge, windows []period.Period, whole period.Period, t time.Time) []measure {
+	if ch.Type == Resource {
+		return b.measureResources(ch, windows, whole)
+	}
+	var readings []rating.Reading
+	for _, r := range b.readings[ch.Meter.ID] {
+		if !r.Event.RecordedAt.After(t) {
+			readings = append(readings, r)
+		}
+	}
+	var all []measure
+	for _, group := range ch.Meter.Groups(readings, windows) {
+		mine := readings
+		if len(ch.Meter.GroupBy) > 0 {
+			mine = slices.DeleteFunc(slices.Clone(readings), func(r rating.Reading) bool { return !slices.Equal(r.Group, group) })
+		}
+		q, why := ch.Meter.Measure(mine, windows, whole)
+		if ch.Prorated {
+			b.rest(m, q.Changes)
+		}
+		one := measure{id: strings.Join(group, "\x00"), quantity: q, why: why}
+		if group != nil {
+			one.group = make(map[string]string)
+			for i, name := range ch.Meter.GroupBy {
+				one.group[name] = group[i]
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// rest fills in what share of the period is left after each change of level.
+func (b *biller) rest(m *metered, changes []rating.Change) {
+	c := b.sub.convention(m.plan)
+	for i := range changes {
+		ch := &changes[i]
+		whole := c.Period(m.schedule, m.k)
+		span := c.Axis(ch.At, ch.Until, true) // the last day is all there: windows reach to its end
+		if ch.Until.Equal(m.schedule.Begin(m.k + 1)) {
+			span.To = whole.To
+		}
+		ch.Rest = c.Share(m.schedule, m.k, span, c.Of(m.schedule, m.k, whole))
+	}
+}
+
+// difference is the lines that lead from what was billed to what is to be: all of
+// them the first time; later a reversal and a new line where the price depends on
+// the whole quantity, and otherwise one line for the difference.
+func (b *biller) difference(before, now *rated) []*draft {
+	var drafts []*draft
+	if before == nil {
+		for _, l := range now.lines {
+			if l.amount != 0 || l.quantity.Sign() != 0 {
+				drafts = append(drafts, b.usageDraft(now, l, ChargeLine))
+			}
+		}
+		return drafts
+	}
+	find := func(lines []*ratedLine, id string) *ratedLine {
+		if i := slices.IndexFunc(lines, func(l *ratedLine) bool { return l.id == id }); i >= 0 {
+			return lines[i]
+		}
+		return nil
+	}
+	for _, old := range before.lines {
+		l := find(now.lines, old.id)
+		if l != nil {
+			l.off = old.off
+		}
+		if l != nil && l.amount == old.amount {
+			continue
+		}
+		if l != nil && now.charge.Model != rating.Volume {
+			drafts = append(drafts, b.adjust(now, old, l))
+			continue
+		}
+		if old.amount != 0 {
+			drafts = append(drafts, b.takeBack(before, old))
+		}
+		if l != nil {
+			l.off = make(map[string]int64)
+			drafts = append(drafts, b.usageDraft(now, l, AdjustmentLine))
+		}
+	}
+	for _, l := range now.lines {
+		if find(before.lines, l.id) == nil && (l.amount != 0 || l.quantity.Sign() != 0) {
+			drafts = append(drafts, b.usageDraft(now, l, AdjustmentLine))
+		}
+	}
+	return drafts
+}
+
+func (b *biller) usageDraft(r *rated, l *ratedLine, kind LineKind) *draft {
+	return &draft{
+		Line: Line{
+			Charge: r.charge.ID, Item: r.metered.item, Plan: r.metered.plan.Ref(), Kind: kind, Service: spanOf(l.service), Group: l.group,
+			Quantity: l.quantity, UnitPrice: l.unitPrice, Exact: l.exact, Amount: l.amount, Explain: b.rounded(l.amount, l.explain),
+		},
+		charge: r.charge, period: r.metered.schedule.Period(r.metered.k), taxes: l.taxes, spends: r.metered.key,
+		took: func(coupon string, part int64) { l.off[coupon] += part },
+	}
+}
+
+// adjust is the difference between what was billed and what is to be, rounded with
+// rounded, so that no part of a minor unit makes a line.
+func (b *biller) adjust(r *rated, old, l *ratedLine) *draft {
+	d := b.usageDraft(r, l, AdjustmentLine)
+	d.Amount, d.Quantity = l.amount-old.amount, l.quantity.Sub(old.quantity)
+	d.Exact = exact.Whole(d.Amount).Mul(b.unit())
+	d.Explain = rating.Explanation{Rule: "adjustment", Value: d.Exact, Of: []rating.Explanation{b.rounded(l.amount, l.explain)},
+		Facts: []rating.Fact{rating.Num("billed", exact.Whole(old.amount).Mul(b.unit()))}}
+	if d.Amount < 0 {
+		d.back = l.giveBack(-d.Amount, old.amount)
+	}
+	return d
+}
+
+// takeBack reverses a line wholly.
+func (b *biller) takeBack(r *rated, old *ratedLine) *draft {
+	d := b.usageDraft(r, old, ReversalLine)
+	d.Amount, d.Quantity, d.took = -old.amount, old.quantity.Neg(), nil
+	d.Exact = exact.Whole(d.Amount).Mul(b.unit())
+	d.Explain = rating.Explanation{Rule: "reversal", Value: d.Exact, Facts: []rating.Fact{rating.Text("because_of", "usage")}, Of: []rating.Explanation{d.Explain}}
+	d.back = old.giveBack(old.amount, old.amount)
+	return d
+}
+
+// giveBack takes the part of the line's discounts that goes with an amount of what
+// was billed.
+func (l *ratedLine) giveBack(amount, billed int64) map[string]int64 {
+	back := make(map[string]int64)
+	if billed <= 0 || amount <= 0 {
+		return back
+	}
+	for _, coupon := range slices.Sorted(maps.Keys(l.off)) {
+		part := exact.Fraction(min(amount, billed), billed).Mul(exact.Whole(l.off[coupon])).Units(0).Int64()
+		if part != 0 {
+			back[coupon] = part
+			l.off[coupon] -= part
+		}
+	}
+	return back
+}
+
+// trueUps bills what is missing to commitments, once their period has ended, and
+// later the difference that corrections make.
+func (b *biller) trueUps(k *known, t time.Time, open bool) ([]*draft, error) {
+	var drafts []*draft
+	for _, m := range k.metered {
+		if m.plan.Commitment.Sign() == 0 {
+			continue
+		}
+		var (
+			share   exact.Number
+			service period.Period
+		)
+		for _, w := range m.windows {
+			if w.due.After(t) {
+				continue
+			}
+			if service.From.IsZero() {
+				service.From = w.service.From
+			}
+			service.To, share = w.service.To, exact.Min(share.Add(w.paid), exact.Whole(1))
+		}
+		before, again := b.truedUp[m.key]
+		if service.From.IsZero() || again && !open {
+			continue
+		}
+		committed := m.plan.Commitment.Mul(share)
+		spent := exact.Whole(b.spent[m.key]).Mul(b.unit())
+		missing := exact.Max(exact.Number{}, committed.Sub(spent))
+		amount, err := b.amount(missing, commitmentCharge)
+		if err != nil {
+			return nil, err
+		}
+		b.truedUp[m.key] = amount
+		if amount == before {
+			continue
+		}
+		d := &draft{
+			Line: Line{
+				Charge: commitmentCharge, Item: m.item, Plan: m.plan.Ref(), Kind: ChargeLine, Service: spanOf(service), Quantity: exact.Whole(1),
+				Exact: missing, Amount: amount - before,
+			},
+			period: m.schedule.Period(m.k), taxes: b.taxesOf(nil, service, t),
+		}
+		why := rating.Explanation{Rule: "commitment", Value: missing, Facts: []rating.Fact{
+			rating.Num("commitment", m.plan.Commitment), rating.Num("share", share), rating.Num("spent", spent)}}
+		d.Explain = b.rounded(amount, why)
+		if again {
+			d.Kind, d.Exact = AdjustmentLine, exact.Whole(d.Amount).Mul(b.unit())
+			d.Explain = rating.Explanation{Rule: "adjustment", Value: d.Exact, Of: []rating.Explanation{d.Explain},
+				Facts: []rating.Fact{rating.Num("billed", exact.Whole(before).Mul(b.unit()))}}
+		}
+		drafts = append(drafts, d)
+	}
+	return drafts, nil
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/arcadia-cloud/arcadia/internal/rating"
+)
+
+// explainText writes an explanation as a tree, one rule a line.
+func explainText(b *strings.Builder, e rating.Explanation, indent int) {
+	facts := make([]string, 0, len(e.Facts))
+	for _, f := range e.Facts {
+		value := short(f.Number)
+		switch {
+		case f.Texts != nil:
+			value = strings.Join(f.Texts, ", ")
+		case f.Text != "":
+			value = f.Text
+		}
+		facts = append(facts, strings.ReplaceAll(f.Name, "_", " ")+" "+value)
+	}
+	fmt.Fprintf(b, "%s%s = %s", strings.Repeat(" ", indent), words(e.Rule), short(e.Value))
+	if len(facts) > 0 {
+		fmt.Fprintf(b, " (%s)", strings.Join(facts, "; "))
+	}
+	b.WriteByte('\n')
+	for _, part := range e.Of {
+		explainText(b, part, indent+2)
+	}
+}

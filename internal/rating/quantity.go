@@ -1,0 +1,241 @@
+package rating
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+	"github.com/arcadia-cloud/arcadia/internal/period"
+)
+
+// A Quantity is what is priced, and what about it a price may ask for.
+type Quantity struct {
+	Units   exact.Number
+	Values  []exact.Number // of each event, in the order of time; for fees per event
+	Changes []Change       // of level; for prorated prices
+}
+
+// A Change is a new level, and the share of the period that is left from then on,
+// up to the end of the window that it is in.
+type Change struct {
+	At, Until time.Time
+	Opens     bool // the window begins with it: nothing of an earlier level is left
+	Level     exact.Number
+	Rest      Share
+}
+
+// chargeable counts the events that included units do not pay for wholly.
+func (q Quantity) chargeable(included exact.Number) (n int64) {
+	var total exact.Number
+	for _, v := range q.Values {
+		if total = total.Add(v); v.Sign() > 0 && total.Cmp(included) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// An Aggregate makes one quantity out of many events.
+type Aggregate string
+
+// The aggregates. A time-weighted value is a change of level; the quantity is the
+// level's mean over the whole period, and the level goes on into the next one.
+const (
+	Sum          Aggregate = "sum"
+	Count        Aggregate = "count"
+	Largest      Aggregate = "max"
+	Smallest     Aggregate = "min"
+	Unique       Aggregate = "unique"
+	Latest       Aggregate = "latest"
+	TimeWeighted Aggregate = "time_weighted"
+)
+
+// A Meter says which events count, and how.
+type Meter struct {
+	ID        string
+	EventType string
+	Aggregate Aggregate
+	Value     string              // a key of the event's data
+	GroupBy   []string            // keys of the data; each group is a quantity of its own
+	Filter    map[string][]string // by key of the data, what its value may be
+}
+
+// A Reading is an event as a meter sees it.
+type Reading struct {
+	At    time.Time
+	Value exact.Number
+	Text  string // the value as it was written, for Unique
+	Group []string
+	Event *metering.Event
+}
+
+// Read returns the reading that an event is to the meter; false when the meter is
+// not about it. An event of the meter's type without a value that it can use is
+// an error.
+func (m *Meter) Read(e *metering.Event) (Reading, bool, error) {
+	if e.Type != m.EventType {
+		return Reading{}, false, nil
+	}
+	for key, allowed := range m.Filter {
+		if !slices.Contains(allowed, string(e.Data[key])) {
+			return Reading{}, false, nil
+		}
+	}
+	r := Reading{At: e.At, Event: e}
+	for _, key := range m.GroupBy {
+		r.Group = append(r.Group, string(e.Data[key]))
+	}
+	if m.Aggregate == Count {
+		return r, true, nil
+	}
+	value, ok := e.Data[m.Value]
+	if !ok {
+		return Reading{}, false, fmt.Errorf("data.%s: it is missing, and meter %s needs it", m.Value, m.ID)
+	}
+	r.Text = string(value)
+	if m.Aggregate == Unique {
+		return r, true, nil
+	}
+	var err error
+	if r.Value, err = value.Decimal(); err != nil {
+		return Reading{}, false, fmt.Errorf("data.%s: %w", m.Value, err)
+	}
+	return r, true, nil
+}
+
+// Sort puts readings in the order of time; those of one instant in the order of
+// their names, so that the order they were told in changes nothing.
+func Sort(readings []Reading) {
+	slices.SortStableFunc(readings, func(a, b Reading) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Event.Source, b.Event.Source), cmp.Compare(a.Event.ID, b.Event.ID))
+	})
+}
+
+// Measure aggregates readings, sorted, over the windows of one period, which is
+// whole by its own length. Only a time-weighted meter minds what was read before.
+func (m *Meter) Measure(readings []Reading, windows []period.Period, whole period.Period) (Quantity, Explanation) {
+	e := Explanation{Rule: string(m.Aggregate), Facts: []Fact{Text("meter", m.ID)}}
+	if m.Aggregate == TimeWeighted {
+		q := m.timeWeighted(readings, windows, whole, &e)
+		e.Value = q.Units
+		return q, e
+	}
+	var (
+		q        Quantity
+		inside   []Reading
+		total    exact.Number
+		distinct = make(map[string]bool)
+	)
+	for _, r := range readings {
+		if !within(windows, r.At) {
+			continue
+		}
+		inside = append(inside, r)
+		q.Values = append(q.Values, r.Value)
+		switch m.Aggregate {
+		case Sum:
+			total = total.Add(r.Value)
+		case Count:
+			total = exact.Whole(int64(len(inside)))
+		case Largest:
+			if len(inside) == 1 || r.Value.Cmp(total) > 0 {
+				total = r.Value
+			}
+		case Smallest:
+			if len(inside) == 1 || r.Value.Cmp(total) < 0 {
+				total = r.Value
+			}
+		case Unique:
+			distinct[r.Text] = true
+			total = exact.Whole(int64(len(distinct)))
+		case Latest:
+			total = r.Value
+		}
+	}
+	q.Units = total
+	e.Value = q.Units
+	e.Facts = append(e.Facts, eventFacts(inside)...)
+	return q, e
+}
+
+func within(windows []period.Period, t time.Time) bool {
+	return slices.ContainsFunc(windows, func(w period.Period) bool { return w.Contains(t) })
+}
+
+// mostNames is how many events an explanation names; it counts them all.
+const mostNames = 100
+
+func eventFacts(readings []Reading) []Fact {
+	facts := []Fact{Num("events", exact.Whole(int64(len(readings))))}
+	if len(readings) > 0 {
+		names := make([]string, 0, min(len(readings), mostNames))
+		for _, r := range readings[:min(len(readings), mostNames)] {
+			names = append(names, r.Event.Name())
+		}
+		facts = append(facts, Fact{Name: "event_ids", Texts: names})
+	}
+	return facts
+}
+
+// timeWeighted is Σ level × time at that level, over the length of the whole
+// period. It also lists the levels that the windows begin with or change to.
+func (m *Meter) timeWeighted(readings []Reading, windows []period.Period, whole period.Period, e *Explanation) Quantity {
+	var (
+		q      Quantity
+		area   exact.Number
+		inside []Reading
+	)
+	for _, w := range windows {
+		var level exact.Number
+		at := w.From
+		i := 0
+		for ; i < len(readings) && readings[i].At.Before(w.From); i++ {
+			level = level.Add(readings[i].Value)
+		}
+		q.Changes = append(q.Changes, Change{At: w.From, Until: w.To, Opens: true, Level: level})
+		for ; i < len(readings) && readings[i].At.Before(w.To); i++ {
+			r := readings[i]
+			area = area.Add(level.Mul(exact.Whole(r.At.Sub(at).Microseconds())))
+			level, at = level.Add(r.Value), r.At
+			if last := &q.Changes[len(q.Changes)-1]; last.At.Equal(r.At) {
+				last.Level = level
+			} else {
+				q.Changes = append(q.Changes, Change{At: r.At, Until: w.To, Level: level})
+			}
+			inside = append(inside, r)
+		}
+		area = area.Add(level.Mul(exact.Whole(w.To.Sub(at).Microseconds())))
+	}
+	q.Units = exact.Quotient(area, exact.Whole(whole.Duration().Microseconds()))
+	e.Facts = append(e.Facts, Num("level_seconds", area.Shift(-6)),
+		Num("of_seconds", exact.Whole(whole.Duration().Microseconds()).Shift(-6)))
+	e.Facts = append(e.Facts, eventFacts(inside)...)
+	return q
+}
+
+// Groups are the groups that the readings of windows fall in, in order; for a
+// time-weighted meter also those of all readings before their end. A meter without
+// groups has one, and so has one without readings.
+func (m *Meter) Groups(readings []Reading, windows []period.Period) [][]string {
+	if len(m.GroupBy) == 0 {
+		return [][]string{nil}
+	}
+	var groups [][]string
+	for _, r := range readings {
+		counts := within(windows, r.At)
+		if m.Aggregate == TimeWeighted {
+			counts = slices.ContainsFunc(windows, func(w period.Period) bool { return r.At.Before(w.To) })
+		}
+		if counts && !slices.ContainsFunc(groups, func(g []string) bool { return slices.Equal(g, r.Group) }) {
+			groups = append(groups, r.Group)
+		}
+	}
+	slices.SortFunc(groups, slices.Compare)
+	if len(groups) == 0 {
+		return [][]string{nil}
+	}
+	return groups
+}
