@@ -192,3 +192,5 @@ func encoded(t testing.TB, out *billing.Outcome) string {
 	}
 	return string(text) + "\n"
 }
+
+func encodedLine(n int, text string) string { return fmt.Sprintf("%d %s", n, text) }
