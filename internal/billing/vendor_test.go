@@ -11,7 +11,7 @@ import "testing"
 //	10 seats at 20.00 → 12: −(10·20)·½ = −100.00, +(12·20)·½ = +120.00
 //
 // March in New York is an hour short (743 h). From 8 March 00:00 EST, before the
-// clocks change, 575 h are left: 24 days of 24 h less one. 240·575/743 = 185.7335…
+// clocks change, 575 h are left: 24 days of 24 h less one. 240·575/743 is 185.7335….
 func TestStripeProratesBySeconds(t *testing.T) {
 	w := world{
 		plan:   `proration: {unit: second}, charges: [{id: seats, type: recurring, model: unit, price: "20.00"}]`,

@@ -110,7 +110,7 @@ func pathless(err error) error {
 // previewText is the documents as a person reads them.
 func previewText(p pen, out *billing.Outcome, sub *billing.Subscription, at time.Time, explain bool) string {
 	var b strings.Builder
-	documents := slices.Concat(out.Invoices, out.CreditNotes)
+	documents := slices.Concat(out.CreditNotes, out.Invoices) // a note pays the invoice of its day
 	slices.SortStableFunc(documents, func(x, y billing.Invoice) int { return x.IssueAt.Compare(y.IssueAt.Time) })
 	if len(documents) == 0 {
 		fmt.Fprintf(&b, "No invoice is due to %s by %s.\n", sub.Tenant, moment(at, sub.Zone))
@@ -161,7 +161,7 @@ func documentText(b *strings.Builder, p pen, d *billing.Invoice, sub *billing.Su
 	for _, l := range d.Lines {
 		rows = append(rows, []string{
 			lineName(l), moment(l.Service.From.Time, sub.Zone) + " to " + moment(l.Service.To.Time, sub.Zone),
-			short(l.Quantity), unitPrice(l.UnitPrice), amount(l.Tax), amount(l.Amount),
+			short(l.Quantity), unitPrice(l.UnitPrice, d.Currency), amount(l.Tax), amount(l.Amount),
 		})
 	}
 	lines := columns(rows, 2)
@@ -230,11 +230,15 @@ func short(x exact.Number) string {
 	return "≈ " + x.Round(6).String()
 }
 
-func unitPrice(d *exact.Number) string {
-	if d == nil {
+// unitPrice is a price with at least the currency's decimals.
+func unitPrice(x *exact.Number, c money.Currency) string {
+	if x == nil {
 		return "–"
 	}
-	return d.String()
+	if a, err := money.Parse(x.String(), c); err == nil {
+		return a.Decimal()
+	}
+	return x.String()
 }
 
 // columns aligns cells: the first so many to the left, the others to the right.
