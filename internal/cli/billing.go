@@ -16,6 +16,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 type billingCommand struct {
@@ -120,7 +121,7 @@ func previewText(p pen, out *billing.Outcome, sub *billing.Subscription, at time
 		b.WriteByte('\n')
 	}
 	if len(out.Rejected) > 0 {
-		fmt.Fprintf(&b, "%s\n", p.in(attention, "Of the usage does not count:"))
+		fmt.Fprintf(&b, "%s\n", p.in(wire.Attention, "Of the usage does not count:"))
 		for _, r := range out.Rejected {
 			fmt.Fprintf(&b, "  line %d: %s\n", r.Line, r.Reason)
 		}
@@ -154,7 +155,7 @@ func moment(t time.Time, zone *time.Location) string {
 func documentText(b *strings.Builder, p pen, d *billing.Invoice, sub *billing.Subscription, explain bool) {
 	title := map[billing.Purpose]string{billing.Advance: "Invoice in advance", billing.Arrears: "Invoice in arrears", billing.Credit: "Credit note"}[d.Purpose]
 	fmt.Fprintf(b, "%s for %s, to be issued at %s\n", title, sub.Tenant, moment(d.IssueAt.Time, sub.Zone))
-	fmt.Fprintf(b, "%s\n\n", p.in(dim, fmt.Sprintf("period %s to %s, %s", moment(d.Period.From.Time, sub.Zone), moment(d.Period.To.Time, sub.Zone), sub.Zone)))
+	fmt.Fprintf(b, "%s\n\n", p.in(wire.Dim, fmt.Sprintf("period %s to %s, %s", moment(d.Period.From.Time, sub.Zone), moment(d.Period.To.Time, sub.Zone), sub.Zone)))
 
 	amount := func(minor int64) string { return money.New(minor, d.Currency).Decimal() }
 	rows := [][]string{{"Charge", "Service", "Quantity", "Unit price", "Tax", "Amount"}}
@@ -167,7 +168,7 @@ func documentText(b *strings.Builder, p pen, d *billing.Invoice, sub *billing.Su
 	lines := columns(rows, 2)
 	for i, line := range lines {
 		if i == 0 {
-			line = p.in(dim, line)
+			line = p.in(wire.Dim, line)
 		}
 		fmt.Fprintf(b, "  %s\n", line)
 		if i > 0 && explain {

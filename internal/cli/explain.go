@@ -20,7 +20,7 @@ func explainText(b *strings.Builder, e rating.Explanation, indent int) {
 		}
 		facts = append(facts, strings.ReplaceAll(f.Name, "_", " ")+" "+value)
 	}
-	fmt.Fprintf(b, "%s%s = %s", strings.Repeat(" ", indent), words(e.Rule), short(e.Value))
+	fmt.Fprintf(b, "%s%s = %s", strings.Repeat(" ", indent), strings.ReplaceAll(e.Rule, "_", " "), short(e.Value))
 	if len(facts) > 0 {
 		fmt.Fprintf(b, " (%s)", strings.Join(facts, "; "))
 	}
