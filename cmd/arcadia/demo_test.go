@@ -283,6 +283,12 @@ func TestDemoFreshRemovesItsOwnAlone(t *testing.T) {
 	if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "cloud.jsonl"), []byte("not a cloud\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.run(t, "demo", "--data-dir", dir, "--addr", "127.0.0.1:0").want(t, 1); !strings.Contains(got.err, "--fresh") {
+		t.Errorf("a cloud that cannot be read is told of as %q", got.err)
+	}
 	d = h.demo(t, "--fresh", "--data-dir", dir)
 	if !d.New {
 		t.Error("a start with --fresh says that it goes on")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 )
 
 const cloudFile = "cloud.jsonl"
@@ -37,7 +38,11 @@ type Cloud struct {
 // is the realistic one until somebody sets another.
 func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger) (c *Cloud, err error) {
 	c = &Cloud{}
-	if c.sim, err = dosim.Open(dosim.Options{Seed: 1, Data: filepath.Join(dir, cloudFile), Logger: log}); err != nil {
+	c.sim, err = dosim.Open(dosim.Options{Seed: 1, Data: filepath.Join(dir, cloudFile), Logger: log})
+	if errors.Is(err, fault.Unprocessable) {
+		return nil, fault.Wrap(fault.Conflict, err, "The simulated cloud in %s cannot be read: it is damaged, or of another version. Start over with: arcadia demo --fresh", dir)
+	}
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
