@@ -330,7 +330,7 @@ func TestTruthIsInTheOrderOfCreation(t *testing.T) {
 		for _, i := range s.Truth("") {
 			kinds = append(kinds, i.Kind)
 		}
-		if got, want := strings.Join(kinds, " "), "project droplet action action snapshot droplet action"; got != want {
+		if got, want := strings.Join(kinds, " "), "project vpc droplet action action snapshot droplet action"; got != want {
 			t.Errorf("truth = %s, want %s", got, want)
 		}
 	})

@@ -16,6 +16,7 @@ const kindDroplet = "droplet"
 type droplet struct {
 	thing
 	tagged
+	networked
 	Name     string   `json:"name"`
 	Region   string   `json:"region"`
 	Size     string   `json:"size"`
@@ -70,6 +71,9 @@ func checkDroplet(w *world, d *droplet) error {
 	_, hasSize := w.catalog.size(d.Size)
 	if _, hasImage := w.image(d.Account, d.Image); !hasRegion || !hasSize || !hasImage {
 		return fmt.Errorf("droplet %s has an unknown region, size or image", d.ID)
+	}
+	if _, ok := w.vpcs.get(d.Account, d.VPC); !ok {
+		return fmt.Errorf("droplet %s is in the unknown VPC %q", d.ID, d.VPC)
 	}
 	return nil
 }
@@ -138,6 +142,7 @@ type createDropletBody struct {
 	Backups    bool            `json:"backups"`
 	IPv6       bool            `json:"ipv6"`
 	Monitoring bool            `json:"monitoring"`
+	VPCUUID    string          `json:"vpc_uuid"`
 }
 
 func createDroplet(c *call) answer {
@@ -227,8 +232,12 @@ func (b createDropletBody) droplet(c *call) (*droplet, error) {
 			features = append(features, f.name)
 		}
 	}
+	network, err := c.networkIn(region.Slug, b.VPCUUID)
+	if err != nil {
+		return d, err
+	}
 	return &droplet{
 		Name: *b.Name, Region: region.Slug, Size: size.Slug, Image: strconv.FormatInt(image.ID, 10), Features: features,
-		tagged: tagged{Tags: append([]string{}, b.Tags...)},
+		tagged: tagged{Tags: append([]string{}, b.Tags...)}, networked: network,
 	}, nil
 }

@@ -69,7 +69,7 @@ func (d *droplet) wire(c *call) dropletWire {
 		Locked: c.pending(d.urn()), Status: d.status(c), CreatedAt: wireTime(d.CreatedAt), Features: append([]string{}, d.Features...),
 		BackupIDs: []int64{}, SnapshotIDs: []int64{}, Image: image, VolumeIDs: []string{}, Size: size, SizeSlug: size.Slug,
 		Networks: networksWire{[]networkV4Wire{}, []networkV6Wire{}}, Region: region, Tags: append([]string{}, d.Tags...),
-		VPCUUID: uuid(c.sim.seed, "default vpc", d.Account, d.Region), GPUInfo: size.GPUInfo,
+		VPCUUID: d.VPC, GPUInfo: size.GPUInfo,
 	}
 	for _, s := range cloud.snapshots.under(c, "of:"+d.urn()) {
 		if !c.at.Before(s.List) {
@@ -81,22 +81,23 @@ func (d *droplet) wire(c *call) dropletWire {
 		w.NextBackupWindow = &windowWire{wireTime(start), wireTime(start.Add(23 * time.Hour))}
 	}
 	if w.Status != "new" {
-		w.Networks = d.networks(c.sim.seed)
+		w.Networks = d.networks(cloud)
 	}
 	return w
 }
 
 // networks are the droplet's addresses: from the range for benchmarks (RFC 2544)
-// and the one for documentation (RFC 3849), which lead to nobody.
-func (d *droplet) networks(seed uint64) networksWire {
-	n := hash(seed, "address", d.ID)
+// and the one for documentation (RFC 3849), which lead to nobody, and its VPC's.
+func (d *droplet) networks(cloud *world) networksWire {
+	n := hash(cloud.seed, "address", d.ID)
 	public := netip.AddrFrom4([4]byte{198, 18 + byte(n>>16&1), byte(n >> 8), 2 + byte(n%252)})
-	private := netip.AddrFrom4([4]byte{10, 128, byte(n >> 24), 2 + byte(n>>32%252)})
+	v, _ := cloud.vpcs.get(d.Account, d.VPC)
+	private, netmask := v.privateAddress(uint64(number(d.ID))) //nolint:gosec // not below 0
 	gateway := public.As4()
 	gateway[3] = 1
 	w := networksWire{
 		V4: []networkV4Wire{
-			{private.String(), "255.255.0.0", "nil", "private"},
+			{private, netmask, "nil", "private"},
 			{public.String(), "255.255.255.0", netip.AddrFrom4(gateway).String(), "public"},
 		},
 		V6: []networkV6Wire{},

@@ -1,6 +1,12 @@
 package dosim
 
 // networkTables are of what connects droplets with one another and the world.
-type networkTables struct{} //nolint:unused // its first table comes with its first family
+type networkTables struct {
+	vpcs *table[*vpc]
+}
 
-func networkResources() []resource { return nil }
+func networkResources() []resource {
+	return []resource{
+		vpcResource(),
+	}
+}

@@ -1,3 +1,7 @@
 package dosim_test
 
-func networkStories() []story { return nil }
+func networkStories() []story {
+	return []story{
+		{"VPCs", tellVPCs},
+	}
+}

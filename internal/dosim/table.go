@@ -58,6 +58,8 @@ type anyTable interface {
 	blank() entity
 	lookup(account, id string) entity // nil when there never was one
 	existing(account, key string, at time.Time) []entity
+	lately(account, key string, since, at time.Time) []entity
+	called(e entity) string
 	checkMade(w *world, e entity) error
 	checkChanged(w *world, e entity) error
 	make(e entity, seq int64)
@@ -223,15 +225,28 @@ func (t *table[E]) lookup(account, id string) entity {
 }
 
 func (t *table[E]) existing(account, key string, at time.Time) []entity {
+	return t.lately(account, key, at, at)
+}
+
+// lately is existing for what was there at any instant from since to at.
+func (t *table[E]) lately(account, key string, since, at time.Time) []entity {
 	var all []entity
 	if s := t.shelves[tableKey{account, key}]; s != nil {
 		for _, e := range s.rows {
-			if e.self().exists(at) {
+			if th := e.self(); !at.Before(th.From) && (th.Until.IsZero() || since.Before(th.Until)) {
 				all = append(all, e)
 			}
 		}
 	}
 	return all
+}
+
+func (t *table[E]) called(e entity) string {
+	mine, ok := e.(E)
+	if !ok {
+		return ""
+	}
+	return t.title(mine)
 }
 
 // assign puts e into a project.
@@ -354,6 +369,9 @@ func (t *table[E]) keysOf(e E) []string {
 	}
 	if p := e.self().Project; p != "" {
 		keys = append(keys, projectKey(p))
+	}
+	if h, ok := any(e).(networkHolder); ok && h.network().VPC != "" {
+		keys = append(keys, vpcKey(h.network().VPC))
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)

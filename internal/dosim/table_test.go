@@ -44,7 +44,11 @@ func TestListsAreWhatEachThingShows(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"make": func(t *rapid.T) {
 				c := s.callAs(FirstAccount, s.now())
-				droplets.create(c, &droplet{Name: "d", Region: "nyc3", Size: "s-1vcpu-1gb", Image: "195932981", tagged: tagged{Tags: tagsOf()}})
+				network, err := c.networkIn("nyc3", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				droplets.create(c, &droplet{Name: "d", Region: "nyc3", Size: "s-1vcpu-1gb", Image: "195932981", tagged: tagged{Tags: tagsOf()}, networked: network})
 			},
 			"tag": func(t *rapid.T) {
 				if all := there(); len(all) > 0 {

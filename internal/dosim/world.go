@@ -24,8 +24,8 @@ type world struct {
 
 	coreTables
 	computeTables
-	networkTables //nolint:unused // see there
-	listedTables  //nolint:unused // see there
+	networkTables
+	listedTables //nolint:unused // see there
 }
 
 // coreTables are of what other families build on.
