@@ -132,6 +132,10 @@ func cause(err error) error {
 	return err
 }
 
+// idleTime is longer than the 90 s for which Go's clients keep a silent connection:
+// a request that met its end on the server's side would be one with a lost answer.
+const idleTime = 5 * time.Minute
+
 // stopTime bounds how long requests may take to end once the process is to stop.
 const stopTime = 3 * time.Second
 
@@ -143,7 +147,7 @@ func serveUntil(ctx context.Context, log *slog.Logger, on map[net.Listener]http.
 	var running sync.WaitGroup
 	var servers []*http.Server
 	for l, h := range on {
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleTime, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 		servers = append(servers, s)
 		running.Go(func() {
 			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -85,9 +85,10 @@ type slot struct {
 	sent   time.Time
 }
 
-// acquire waits for leave to send. When the wait would outlast the context's
-// deadline, or the context ends, it answers RateLimited, not sent, at once.
-func (b *Budget) acquire(ctx context.Context, l lane) (slot, *Error) {
+// acquire waits for leave to send. When the wait would leave less than answer of
+// the context's time, or the context ends, it answers RateLimited, not sent, at
+// once: a request whose answer nobody can wait for is sent for nothing.
+func (b *Budget) acquire(ctx context.Context, l lane, answer time.Duration) (slot, *Error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	me := &waiter{turn: make(chan struct{}, 1)}
@@ -102,7 +103,7 @@ func (b *Budget) acquire(ctx context.Context, l lane) (slot, *Error) {
 			return slot{b, now}, nil
 		}
 		deadline, bounded := ctx.Deadline()
-		if ctx.Err() != nil || bounded && free.After(deadline) {
+		if ctx.Err() != nil || bounded && free.After(now) && free.Add(answer).After(deadline) {
 			b.leave(me, l)
 			return slot{}, &Error{
 				Kind: RateLimited, Unsent: true, RetryAfter: free.Sub(now),

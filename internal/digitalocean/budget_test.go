@@ -204,3 +204,37 @@ func TestTheSpentHourOfAnotherProgramIsWaitedOut(t *testing.T) {
 		}
 	})
 }
+
+// Who has to wait for the minute to pass needs time for the answer too: else the
+// request would leave at the very end of its time, for nothing.
+func TestAWaitLeavesTimeForTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := dosimtest.Pipe(t)
+		m := &meter{next: sim.Client.Transport}
+		c, err := digitalocean.New(digitalocean.Options{
+			BaseURL: sim.URL, Account: "main", Purpose: digitalocean.Billing, Token: vault.NewSecret(sim.Token), Transport: m,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(within time.Duration) (took time.Duration, err error) {
+			ctx, cancel := context.WithTimeout(t.Context(), within)
+			defer cancel()
+			began := time.Now()
+			_, err = c.Account(ctx)
+			return time.Since(began), err
+		}
+		for err == nil {
+			_, err = read(time.Second)
+		}
+		spent := m.sent.Load()
+		for _, within := range []time.Duration{time.Minute, time.Minute + digitalocean.DefaultTimeout - time.Nanosecond} {
+			if took, err := read(within); !errors.Is(err, digitalocean.NotSent) || took != 0 || m.sent.Load() != spent {
+				t.Errorf("a read within %s: %v after %s; want it refused at once and not sent", within, err, took)
+			}
+		}
+		if took, err := read(time.Minute + digitalocean.DefaultTimeout); err != nil || took != time.Minute {
+			t.Errorf("a read with time for its answer: %v after %s, want it after a minute", err, took)
+		}
+	})
+}

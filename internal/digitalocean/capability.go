@@ -147,6 +147,10 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 			return nil, mutation{}, refusal(req.Method, path, err)
 		}
 	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < t.timeout {
+		// Cut off on its way, it would be one more whose outcome nobody knows.
+		return refuse(fault.Unavailable, "%s %s was not sent: its answer might come after the time that is left for it.", req.Method, path)
+	}
 	if err := capability.Valid(); err != nil {
 		e := refusal(req.Method, path, fault.Wrap(fault.Conflict, err, "Step %s of saga %s may no longer act: %v.", capability.Step, capability.Saga, err))
 		return nil, mutation{}, e

@@ -216,6 +216,31 @@ func TestTheGuardIsTheLastAct(t *testing.T) {
 	}
 }
 
+// A change that is cut off on its way is one whose outcome nobody knows: it leaves
+// only while there is time for its answer.
+func TestAChangeLeavesOnlyWithTimeForItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for left, leaves := range map[time.Duration]bool{
+			digitalocean.DefaultTimeout - time.Nanosecond: false,
+			digitalocean.DefaultTimeout:                   true,
+		} {
+			c, err := digitalocean.New(digitalocean.Options{
+				Account: "main", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(planted), Transport: gone{},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), left)
+			l := may()
+			err = c.DeleteSnapshot(l.in(ctx), "77")
+			cancel()
+			if got := !errors.Is(err, digitalocean.NotSent); got != leaves || got != (l.sent == 1) {
+				t.Errorf("with %s left: %v, sent %d times; want it to leave: %t", left, err, l.sent, leaves)
+			}
+		}
+	})
+}
+
 func TestRefusalsSayWhy(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answer(w, 201, snapshotAction) })
 	frozen, over := errors.New("frozen by ops"), errors.New("the lease is over")

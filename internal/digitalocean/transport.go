@@ -87,7 +87,7 @@ func (t *transport) attempt(req *http.Request, body []byte, call *Call) (*http.R
 	if mutates(req.Method) {
 		lane = writes
 	}
-	slot, err := t.budget.acquire(req.Context(), lane)
+	slot, err := t.budget.acquire(req.Context(), lane, t.timeout)
 	if err != nil {
 		err.Method, err.Path = req.Method, req.URL.Path
 		return nil, err

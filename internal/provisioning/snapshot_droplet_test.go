@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
 // post matches the request for a snapshot.
@@ -198,6 +200,29 @@ func TestUnknownStatusIsNoEnd(t *testing.T) {
 	})
 }
 
+// What the write guard forbids, no second try is allowed: the step fails at once.
+func TestWhatIsForbiddenIsNotRetried(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		reader, err := digitalocean.New(digitalocean.Options{
+			BaseURL: w.cloud.URL, Account: "main", Purpose: digitalocean.Inventory, Token: vault.NewSecret(w.cloud.Token),
+			Transport: w.cloud.Client.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.client = reader
+		e := w.engine(w.options)
+		s, _, err := w.serve(e).SnapshotDroplet(t.Context(), w.request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = await(t, e, s.ID, saga.RolledBack)
+		if s.Steps[0].Attempts != 1 || s.Error == nil || !strings.Contains(s.Error.Message, "arcadia token set provisioning") {
+			t.Errorf("%d attempts with %+v; want one, and what to do", s.Steps[0].Attempts, s.Error)
+		}
+	})
+}
+
 func TestDropletThatIsBusy(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		f := post(dosim.Pending422)
@@ -357,6 +382,8 @@ func TestHundredSnapshotsShareTheirLooks(t *testing.T) {
 			}
 			if r.Path == "/v2/actions" {
 				lists++
+			} else if r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/actions") {
+				t.Errorf("request %d looks for a lost answer, and nothing loses any here", r.Seq)
 			}
 		}
 		calls := len(w.cloud.Requests(0))
