@@ -60,7 +60,7 @@ func TestRefusals(t *testing.T) {
 		{"no token", []string{"ARCADIA_DO_TOKEN_PROVISIONING"}, []string{"snapshot", "web-1"}, "", 1, []string{"no provisioning token", "arcadia token set provisioning"}},
 		{"a wrong token", []string{"ARCADIA_DO_TOKEN_PROVISIONING=dop_v0_wrong_wrong_wrong"}, []string{"snapshot", "web-1"}, "", 1, []string{"does not accept", "token set provisioning"}},
 		{"a token of another purpose", []string{"ARCADIA_DO_TOKEN_PROVISIONING", "ARCADIA_DO_TOKEN_INVENTORY=" + reader}, []string{"snapshot", "web-1"}, "", 1, []string{"no provisioning token"}},
-		{"an unreachable API", []string{"ARCADIA_DO_API_URL=http://" + nobody}, []string{"snapshot", "web-1"}, "", 1, []string{"DigitalOcean"}},
+		{"an unreachable API", []string{"ARCADIA_DO_API_URL=http://" + nobody}, []string{"snapshot", "web-1"}, "", 1, []string{"out of reach", "connection refused", "ARCADIA_DO_API_URL"}},
 		{"an API address that is none", []string{"ARCADIA_DO_API_URL=nowhere"}, []string{"snapshot", "web-1"}, "", 2, []string{"ARCADIA_DO_API_URL"}},
 		{"an unreachable server", []string{"ARCADIA_URL=http://" + nobody}, []string{"saga", "list"}, "", 1, []string{nobody, "ARCADIA_URL"}},
 		{"a server that is none", []string{"ARCADIA_URL=" + h.cloud.URL}, []string{"saga", "list"}, "", 1, []string{"not Arcadia"}},
@@ -87,6 +87,9 @@ func TestRefusals(t *testing.T) {
 		{"an empty token", nil, []string{"token", "set", "billing"}, "\n", 2, []string{"standard input"}},
 		{"two tokens", nil, []string{"token", "set", "billing"}, "dop_v1_a\ndop_v1_b\n", 2, []string{"paste it alone"}},
 		{"no token to forget", nil, []string{"token", "rm", "billing"}, "", 1, []string{"no billing token"}},
+		{"a droplet without a name", nil, []string{"snapshot", ""}, "", 2, []string{"which droplet"}},
+		{"a droplet that is a path", nil, []string{"smoke", "--droplet", ".."}, "", 2, []string{"which droplet"}},
+		{"a page of nothing", nil, []string{"saga", "list", "--limit", "0"}, "", 2, []string{"1 to 200"}},
 		{"neither droplet nor demo", nil, []string{"smoke"}, "", 2, []string{"--droplet"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,7 +121,7 @@ func TestRefusalsForPrograms(t *testing.T) {
 	h := newHouse(t)
 	for code, args := range map[int][]string{1: {"snapshot", "web-9", "--json"}, 2: {"snapshot", "--json", "--fast"}} {
 		r := h.run(t, args...).want(t, code)
-		if p := exactly[wireProblem](t, r.err); p.Code == "" || p.Detail == "" || r.out != "" {
+		if p := exactly[wireProblem](t, r.err); p.Code == "" || p.Detail == "" || p.Status < 400 || p.Title == "" || r.out != "" {
 			t.Errorf("%v: %+v, and on standard output %q", args, p, r.out)
 		}
 	}

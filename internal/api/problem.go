@@ -12,6 +12,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 const problemType = "application/problem+json"
@@ -27,32 +28,6 @@ func newProblem(status int, code, detail string) *problem {
 	return &problem{client.Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail,
 	}}
-}
-
-// statusOf is the HTTP status of a kind of fault.
-func statusOf(k fault.Kind) int {
-	switch k {
-	case fault.Invalid:
-		return http.StatusBadRequest
-	case fault.Unauthorized:
-		return http.StatusUnauthorized
-	case fault.Forbidden:
-		return http.StatusForbidden
-	case fault.NotFound:
-		return http.StatusNotFound
-	case fault.Conflict:
-		return http.StatusConflict
-	case fault.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case fault.Unprocessable:
-		return http.StatusUnprocessableEntity
-	case fault.TooMany:
-		return http.StatusTooManyRequests
-	case fault.Unavailable:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
-	}
 }
 
 // codeOf is the code of a refusal that knows only its status.
@@ -76,7 +51,7 @@ func codeOf(status int) string {
 // logged, and the person asking learns only that.
 func (a *API) problem(ctx context.Context, route string, err error) *problem {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return newProblem(statusOf(fault.Unavailable), string(fault.Unavailable), "The request was given up before its answer.")
+		return newProblem(http.StatusServiceUnavailable, string(fault.Unavailable), "The request was given up before its answer.")
 	}
 	kind := fault.KindOf(err)
 	detail := fault.Message(err)
@@ -84,7 +59,7 @@ func (a *API) problem(ctx context.Context, route string, err error) *problem {
 		a.log.ErrorContext(ctx, "request failed", "route", route, "err", err)
 		detail += " The server's log says what."
 	}
-	return newProblem(statusOf(kind), fault.Code(err), detail)
+	return &problem{wire.Problem(kind, fault.Code(err), detail)}
 }
 
 func unavailable(err error) *problem {
@@ -92,7 +67,7 @@ func unavailable(err error) *problem {
 	if fault.KindOf(err) != fault.Internal {
 		detail = fault.Message(err)
 	}
-	return newProblem(statusOf(fault.Unavailable), string(fault.Unavailable), detail)
+	return newProblem(http.StatusServiceUnavailable, string(fault.Unavailable), detail)
 }
 
 // writeProblem answers a request outside of huma's routes.

@@ -43,6 +43,13 @@ func TestRefusals(t *testing.T) {
 		{"a field of another type", "POST", "/v1/sagas", `{"kind":7}`, nil, 400, "invalid", "kind"},
 		{"no such kind", "POST", "/v1/sagas", `{"kind":"make_tea"}`, nil, 400, "invalid", "make_tea"},
 		{"an input that does not fit", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","input":{"droplet_id":"x"}}`, nil, 400, "invalid", "does not fit"},
+		{"an input of the program's words", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","input":{"droplet_id":"x"}}`, nil, 400, "invalid", "saga: droplet_id cannot be a string."},
+		{"an input field too many", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","input":{"drop":1}}`, nil, 400, "invalid", `no field "drop"`},
+		{"an input that is no object", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","input":7}`, nil, 400, "invalid", "not an object"},
+		{"a snapshot of nothing", "POST", "/v1/sagas", `{"kind":"snapshot_droplet"}`, nil, 400, "invalid", "droplet_id"},
+		{"a droplet id that cannot be", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","input":{"droplet_id":-4}}`, nil, 400, "invalid", "-4"},
+		// Cancelled, it would delete a snapshot that was never its own.
+		{"a snapshot that somebody else made", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","input":{"droplet_id":1,"snapshot_id":"77"}}`, nil, 400, "invalid", "by itself"},
 		{"smoke is not created", "POST", "/v1/sagas", `{"kind":"smoke"}`, nil, 422, "unprocessable", "/smoke"},
 		{"a state too large", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","input":{"droplet_name":"` + strings.Repeat("x", 260<<10) + `"}}`, nil, 413, "too_large", "at most"},
 		{"a body too large", "POST", "/v1/sagas", `{"kind":"` + strings.Repeat("x", 400<<10) + `"}`, nil, 413, "too_large", "320 KiB"},

@@ -128,6 +128,8 @@ func TestSnapshotThroughTheAPI(t *testing.T) {
 		}](t, text)
 		if len(page.Items) != 1 || page.Items[0]["id"] != started.ID || page.Next != nil {
 			t.Errorf("the list holds %v", page)
+		} else if page.Items[0]["idempotency_key"] != "nightly" {
+			t.Errorf("the list has the key %v, want nightly as the saga itself has", page.Items[0]["idempotency_key"])
 		} else if _, ok := page.Items[0]["steps"]; ok {
 			t.Error("a saga in a list has steps")
 		}
@@ -226,10 +228,10 @@ func TestVerbs(t *testing.T) {
 
 func TestCreateWithoutStart(t *testing.T) {
 	s := serve(t, dbtest.New(t), true)
-	body := `{"kind":"snapshot_droplet","input":{"account":"default","droplet_id":` + s.drop + `,"droplet_name":"web-1"},"start":false}`
+	body := `{"kind":"snapshot_droplet","input":{"droplet_id":` + s.drop + `,"droplet_name":"web-1"},"start":false}`
 	status, header, text := s.do(t, "POST", "/v1/sagas", body, "Idempotency-Key", "k")
 	made := exactly[wireSaga](t, text)
-	if status != 202 || made.State != "created" || header.Get("Location") != "/v1/sagas/"+made.ID {
+	if status != 202 || made.State != "created" || made.Data["account"] != "default" || header.Get("Location") != "/v1/sagas/"+made.ID {
 		t.Fatalf("create = %d %s at %q, want 202 created", status, made.State, header.Get("Location"))
 	}
 	if status, _, text := s.do(t, "POST", "/v1/sagas", strings.Replace(body, `"web-1"`, `"web-2"`, 1), "Idempotency-Key", "k"); status != 422 {

@@ -54,7 +54,7 @@ func serve(t *testing.T, d *db.DB, drive bool) *server {
 		t.Fatal(err)
 	}
 	steps := provisioning.NewSteps(func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
-		provisioning.Settings{Horizon: 300 * time.Millisecond, Poll: 50 * time.Millisecond}, nil)
+		provisioning.Settings{Account: "default", Horizon: 300 * time.Millisecond, Poll: 50 * time.Millisecond}, nil)
 	engine, err := saga.New(d, saga.Options{Lease: 3 * time.Second, Poll: 50 * time.Millisecond}, steps.Kinds()...)
 	if err != nil {
 		t.Fatal(err)

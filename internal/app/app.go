@@ -148,7 +148,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
 	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
-		Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
+		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
 	}, a.log)
 	a.engine, err = saga.New(a.db, saga.Options{
 		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,

@@ -51,7 +51,7 @@ func (p *Process) Sandbox(ctx context.Context, log *slog.Logger) (d *cli.Sandbox
 	if err != nil {
 		return nil, err
 	}
-	cloud := &http.Server{Handler: sim.API(), ReadHeaderTimeout: headerTime}
+	cloud := &http.Server{Handler: sim.API(), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = cloud.Serve(l) }) // it ends with Close, below
 	opened = append(opened, func() error {

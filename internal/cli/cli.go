@@ -20,6 +20,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 // A Place says where the data are that a command is about. Empty fields leave it
@@ -134,9 +135,8 @@ func Run(ctx context.Context, h Host, s Streams, args []string) int {
 	if helped {
 		return exitDone
 	}
-	r := &runner{host: h, Streams: s, json: c.JSON || asksForJSON(args)}
+	r := &runner{host: h, Streams: s, json: c.JSON || asksForJSON(args), log: slog.New(slog.DiscardHandler)}
 	if err == nil {
-		r.log = slog.New(slog.DiscardHandler)
 		if c.Verbose {
 			r.log = slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		}
@@ -144,9 +144,32 @@ func Run(ctx context.Context, h Host, s Streams, args []string) int {
 		parsed.BindTo(ctx, (*context.Context)(nil))
 		err = parsed.Run(r)
 	} else {
-		err = usage{err}
+		err = mistyped(err)
 	}
 	return r.report(ctx, err)
+}
+
+// mistyped is what a command line that could not be read is answered with.
+func mistyped(err error) error {
+	at := commandOf(err)
+	switch text := err.Error(); {
+	case at == "arcadia token set" && strings.HasPrefix(text, "unexpected argument"):
+		return tokenAsArgument()
+	case strings.HasPrefix(text, "expected one of"):
+		err = errors.New("a command is missing") // kong lists a few of them
+	}
+	return usage{fmt.Errorf("%s. See %s --help", strings.TrimRight(err.Error(), ".?"), at)}
+}
+
+// commandOf is the command that was typed, as far as it is one.
+func commandOf(err error) string {
+	var typed *kong.ParseError
+	if errors.As(err, &typed) && typed.Context != nil && typed.Context.Selected() != nil {
+		// without its arguments: "arcadia token set <purpose>"
+		path, _, _ := strings.Cut(typed.Context.Selected().FullPath(), " <")
+		return strings.TrimSpace(path)
+	}
+	return "arcadia"
 }
 
 // asksForJSON looks for the flag where a command line could not be read.
@@ -180,11 +203,7 @@ func (r *runner) report(ctx context.Context, err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &bad):
-		what := strings.TrimSuffix(upperFirst(bad.Error()), ".")
-		if strings.HasPrefix(what, "Expected one of") {
-			what = "A command is missing" // kong lists a few of them
-		}
-		r.complain(problemOf(fault.Invalid, what+". See "+helpFor(err)+"."))
+		r.complain(problemOf(fault.Invalid, strings.TrimRight(upperFirst(bad.Error()), ".?")+"."))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		r.complain(problemOf(fault.Unavailable, "Interrupted."))
@@ -199,15 +218,6 @@ func (r *runner) report(ctx context.Context, err error) int {
 	return exitFailed
 }
 
-// helpFor is the command whose help says how what was typed should be.
-func helpFor(err error) string {
-	var typed *kong.ParseError
-	if errors.As(err, &typed) && typed.Context != nil && typed.Context.Selected() != nil {
-		return strings.TrimSpace(typed.Context.Selected().FullPath()) + " --help"
-	}
-	return "arcadia --help"
-}
-
 func (r *runner) complain(p client.Problem) {
 	if r.json {
 		_ = json.NewEncoder(r.Err).Encode(p) // nobody is left to tell
@@ -217,7 +227,7 @@ func (r *runner) complain(p client.Problem) {
 }
 
 func problemOf(k fault.Kind, detail string) client.Problem {
-	return client.Problem{Type: "about:blank", Title: strings.ReplaceAll(string(k), "_", " "), Code: string(k), Detail: detail}
+	return wire.Problem(k, string(k), detail)
 }
 
 // asProblem is any error as a refusal. What is no fault shows as it is: whoever
@@ -240,9 +250,7 @@ func asProblem(err error) client.Problem {
 		return problemOf(fault.Invalid, address.Error())
 	}
 	if k := fault.KindOf(err); k != fault.Internal {
-		p := problemOf(k, fault.Message(err))
-		p.Code = fault.Code(err)
-		return p
+		return wire.Problem(k, fault.Code(err), fault.Message(err))
 	}
 	return problemOf(fault.Internal, "Something went wrong: "+strings.TrimSuffix(err.Error(), ".")+".")
 }

@@ -47,6 +47,9 @@ type sagaListCommand struct {
 
 // Run lists sagas.
 func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
+	if c.Limit < 1 || c.Limit > 200 {
+		return usage{fmt.Errorf("--limit must be 1 to 200, not %d", c.Limit)}
+	}
 	var page client.SagaPage
 	err := r.once(ctx, func(cl *client.Client) (err error) {
 		page, err = cl.Sagas(ctx, client.SagaFilter{State: c.State, Kind: c.Kind, Subject: c.Subject, Limit: c.Limit, Cursor: c.Cursor})
@@ -58,7 +61,11 @@ func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
 	case r.json:
 		return r.print(page)
 	case len(page.Items) == 0:
-		r.say("There are no such sagas. Start one with: arcadia snapshot DROPLET")
+		if c.State != "" || c.Kind != "" || c.Subject != "" || c.Cursor != "" {
+			r.say("There are no such sagas.")
+		} else {
+			r.say("There are no sagas yet. Start one with: arcadia snapshot DROPLET")
+		}
 		return nil
 	}
 	rows, now := [][]string{}, time.Now()
@@ -159,7 +166,7 @@ func (c *markDoneCommand) Run(ctx context.Context, r *runner) error {
 	if c.Output != "" {
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(c.Output), &object); err != nil {
-			return usage{fmt.Errorf("--output must be a JSON object: %w", err)}
+			return usage{errors.New(`--output must be a JSON object, as '{"snapshot_id":"1"}'`)}
 		}
 		a.Output = json.RawMessage(c.Output)
 	}

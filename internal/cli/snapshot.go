@@ -4,11 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
+
+// checkDroplet refuses what can name no droplet.
+func checkDroplet(ref string) error {
+	if strings.Trim(ref, ". ") == "" {
+		return fault.New(fault.Invalid, "Say which droplet: its id or its name, not %q.", ref)
+	}
+	return nil
+}
 
 type snapshotCommand struct {
 	Droplet string `arg:"" help:"The droplet's id or its name."`
@@ -18,6 +28,9 @@ type snapshotCommand struct {
 
 // Run takes a snapshot.
 func (c *snapshotCommand) Run(ctx context.Context, r *runner) (err error) {
+	if err := checkDroplet(c.Droplet); err != nil {
+		return err
+	}
 	s, err := r.connect(ctx, true)
 	if err != nil {
 		return err
@@ -93,8 +106,8 @@ func endOf(s client.Saga) error {
 }
 
 type smokeCommand struct {
-	Droplet string `xor:"what" required:"" placeholder:"ID|NAME" help:"The droplet to take a snapshot of."`
-	Demo    bool   `xor:"what" required:"" help:"Use a simulated DigitalOcean with one droplet. Nothing has to be set up."`
+	Droplet string `xor:"what" placeholder:"ID|NAME" help:"The droplet to take a snapshot of."`
+	Demo    bool   `xor:"what" help:"Instead: use a simulated DigitalOcean with one droplet. Nothing has to be set up."`
 	Key     string `placeholder:"KEY" help:"Makes the command safe to repeat: the same key is the same saga."`
 }
 
@@ -108,7 +121,8 @@ type smokeReport struct {
 // Run takes a snapshot, fails, and proves that nothing is left over.
 func (c *smokeCommand) Run(ctx context.Context, r *runner) (err error) {
 	s := &session{r: r, drive: true}
-	if c.Demo {
+	switch {
+	case c.Demo:
 		sandbox, err := r.host.Sandbox(ctx, r.log)
 		if err != nil {
 			return err
@@ -118,8 +132,15 @@ func (c *smokeCommand) Run(ctx context.Context, r *runner) (err error) {
 			r.say("A simulated DigitalOcean with one droplet, %s, where a snapshot takes two seconds.\n"+
 				"The saga takes a snapshot of it, then fails on purpose: it has to undo what it did.\n", sandbox.Droplet)
 		}
-	} else if err := s.open(ctx); err != nil {
-		return err
+	case c.Droplet == "":
+		return usage{errors.New("say which droplet with --droplet ID or NAME, or try it without any: arcadia smoke --demo")}
+	default:
+		if err := checkDroplet(c.Droplet); err != nil {
+			return err
+		}
+		if err := s.open(ctx); err != nil {
+			return err
+		}
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 

@@ -32,9 +32,13 @@ func (p *purposeRef) AfterApply() error {
 	return err
 }
 
-type tokenSetCommand struct {
-	Purpose string   `arg:"" help:"inventory, provisioning or billing."`
-	Extra   []string `arg:"" optional:"" hidden:""`
+type tokenSetCommand struct{ purposeRef }
+
+// tokenAsArgument says why a token is none of the arguments. The parser's own
+// words would show it.
+func tokenAsArgument() error {
+	return fault.New(fault.Invalid, "A token is never an argument, where other users and the shell's history see it: "+
+		"give it on standard input, and replace this one.")
 }
 
 // longestToken bounds what is read of standard input, in bytes.
@@ -43,13 +47,6 @@ const longestToken = 4 << 10
 // Run stores a token. It is never an argument: other users see those, and the
 // shell keeps them.
 func (c *tokenSetCommand) Run(ctx context.Context, r *runner) error {
-	if len(c.Extra) > 0 {
-		return fault.New(fault.Invalid, "A token is never an argument, where other users and the shell's history see it: "+
-			"give it on standard input, and replace this one.")
-	}
-	if _, err := digitalocean.ParsePurpose(c.Purpose); err != nil {
-		return err
-	}
 	text, err := r.readToken(c.Purpose)
 	if err != nil {
 		return err

@@ -51,16 +51,16 @@ type holder struct {
 // does; a directory that cannot be made or written is one of kind Unavailable.
 func Hold(dir string) (*Dir, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be made. Make it, or name another one.", dir)
+		return nil, fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be made. Make it, or name another with ARCADIA_DATA_DIR or --data-dir.", dir)
 	}
 	lock := newLock(dir)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	switch ok, err := lock.TryLockContext(ctx, pause); {
 	case errors.Is(err, context.DeadlineExceeded), err == nil && !ok:
-		return nil, fault.New(fault.Conflict, "The data directory %s is in use by %s. Stop that one, or name another directory.", dir, read(dir))
+		return nil, fault.New(fault.Conflict, "The data directory %s is in use by %s. Stop that one, or name another directory with ARCADIA_DATA_DIR or --data-dir.", dir, read(dir))
 	case err != nil:
-		return nil, fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be locked. Make it writable for this user, or name another one.", dir)
+		return nil, fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be locked. Make it writable for this user, or name another with ARCADIA_DATA_DIR or --data-dir.", dir)
 	}
 	d := &Dir{dir, lock}
 	if err := d.write(holder{PID: os.Getpid()}); err != nil { // over what a dead holder left
@@ -102,7 +102,7 @@ func (d *Dir) write(h holder) error {
 	case errors.Is(err, syscall.ENOSPC):
 		return fault.Wrap(fault.Unavailable, err, "The disk that holds the data directory %s is full. Free some space and try again.", d.path)
 	case err != nil:
-		return fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be written. Make it writable for this user, or name another one.", d.path)
+		return fault.Wrap(fault.Unavailable, err, "The data directory %s cannot be written. Make it writable for this user, or name another with ARCADIA_DATA_DIR or --data-dir.", d.path)
 	}
 	return os.Rename(next, path)
 }

@@ -113,6 +113,10 @@ func (e *Error) say(account string, purpose Purpose) *Error {
 	case Unprocessable:
 		e.person = fault.New(fault.Unprocessable, "DigitalOcean refused %s for %s: %s", e.Method, subject, e.words())
 	case Unavailable:
+		if e.Unsent {
+			e.person = fault.New(fault.Unavailable, "DigitalOcean is out of reach: %s Look at the network, and at ARCADIA_DO_API_URL if it is set.", e.words())
+			break
+		}
 		e.person = fault.New(fault.Unavailable, "DigitalOcean gave no proper answer about %s: %s", subject, e.words())
 	case Unknown:
 		e.person = fault.New(fault.Unavailable, "Whether DigitalOcean carried out %s for %s is not known: %s", e.Method, subject, e.words())

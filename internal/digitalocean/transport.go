@@ -190,10 +190,18 @@ func (t *transport) broken(req *http.Request, resp *http.Response, err error, co
 	case req.Context().Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		text = fmt.Sprintf("no answer within %s", t.timeout)
 	case !connected:
-		text = fmt.Sprintf("%s cannot be reached: %s", t.host, text)
+		text = fmt.Sprintf("%s cannot be reached (%s)", t.host, innermost(err))
 	}
 	e.Message = clean(text, t.token.Reveal())
 	return e
+}
+
+// innermost is an error without the operations and addresses around it.
+func innermost(err error) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
 }
 
 // judge says what a whole answer means: nil for a proper 2xx.

@@ -27,6 +27,7 @@ type Cloud func(ctx context.Context, account string) (*digitalocean.Client, erro
 // Settings say how long DigitalOcean may hide the truth; zero fields take their
 // defaults.
 type Settings struct {
+	Account string        // our name for the account of a request that names none
 	Horizon time.Duration // how long a list may lag behind what happened; default 180 s
 	Settle  time.Duration // how long after its sending a request may still be carried out; default Horizon
 	Poll    time.Duration // between two looks at something that is under way; default 5 s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ const (
 func (p *Steps) snapshotDroplet() saga.Kind[Snapshot] {
 	return saga.Kind[Snapshot]{
 		Name:     SnapshotDropletKind,
+		Begin:    p.beginSnapshot,
 		Subjects: func(s Snapshot) []string { return []string{dropletURN(s.DropletID)} },
 		Steps:    []saga.Step[Snapshot]{p.createSnapshot()},
 	}
@@ -63,6 +65,7 @@ func (p *Steps) snapshotDroplet() saga.Kind[Snapshot] {
 func (p *Steps) smoke() saga.Kind[Snapshot] {
 	return saga.Kind[Snapshot]{
 		Name:     SmokeKind,
+		Begin:    p.beginSnapshot,
 		Subjects: func(s Snapshot) []string { return []string{dropletURN(s.DropletID)} },
 		Steps: []saga.Step[Snapshot]{
 			p.createSnapshot(),
@@ -75,6 +78,22 @@ func (p *Steps) smoke() saga.Kind[Snapshot] {
 			},
 		},
 	}
+}
+
+// beginSnapshot takes a request's droplet and nothing else. The steps believe what
+// their state says, and an undo deletes the snapshot that it names: only they
+// themselves, or an operator by mark-done, may name one.
+func (p *Steps) beginSnapshot(s *Snapshot) error {
+	if s.Account == "" {
+		s.Account = p.set.Account
+	}
+	if asked := (Snapshot{Account: s.Account, DropletID: s.DropletID, DropletName: s.DropletName}); !reflect.DeepEqual(*s, asked) {
+		return fault.New(fault.Invalid, "A snapshot begins with a droplet_id, and with account and droplet_name if you like; everything else it finds out by itself.")
+	}
+	if s.DropletID <= 0 {
+		return fault.New(fault.Invalid, "Say which droplet: its droplet_id is a positive number, not %d.", s.DropletID)
+	}
+	return nil
 }
 
 func (p *Steps) createSnapshot() saga.Step[Snapshot] {

@@ -110,9 +110,10 @@ func New(d *db.DB, o Options, kinds ...Registrable) (*Engine, error) {
 	return e, nil
 }
 
-// now is the database's clock as this process last saw it, counted on.
+// now is the database's clock as this process last saw it, counted on, in the
+// microseconds in which the ledger keeps times.
 func (e *Engine) now() time.Time {
-	return time.Now().Add(e.skew + time.Duration(e.ahead.Load())*time.Microsecond).UTC()
+	return time.Now().Add(e.skew + time.Duration(e.ahead.Load())*time.Microsecond).UTC().Truncate(time.Microsecond)
 }
 
 // sync learns the database's clock from an answer that took from sent until now.

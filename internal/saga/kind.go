@@ -5,9 +5,11 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,6 +22,7 @@ const MaxData = 256 << 10
 type Kind[S any] struct {
 	Name     string
 	Steps    []Step[S]
+	Begin    func(*S) error   // checks, and may complete, the state that a request begins with; nil: any will do
 	Subjects func(S) []string // what a saga of this kind locks while it is open; nil: nothing
 	Policy   Policy           // what happens when a subject is locked; default Queue
 }
@@ -81,6 +84,7 @@ type definition struct {
 	policy   Policy
 	subjects func(data json.RawMessage) ([]string, error)
 	check    func(data json.RawMessage) (json.RawMessage, error) // strict decode, canonical encode
+	begin    func(data json.RawMessage) (json.RawMessage, error) // Kind.Begin, on what check has passed
 }
 
 type step struct {
@@ -142,6 +146,19 @@ func (k Kind[S]) define() (*definition, error) {
 		subjects := slices.Clone(k.Subjects(*s))
 		slices.Sort(subjects)
 		return slices.Compact(subjects), nil
+	}
+	d.begin = func(data json.RawMessage) (json.RawMessage, error) {
+		if k.Begin == nil {
+			return data, nil
+		}
+		s, err := decode[S](data)
+		if err != nil {
+			return nil, err
+		}
+		if err := k.Begin(s); err != nil {
+			return nil, err
+		}
+		return encode(s)
 	}
 	d.check = func(data json.RawMessage) (json.RawMessage, error) {
 		dec := json.NewDecoder(bytes.NewReader(data))
@@ -230,6 +247,21 @@ func encodeLeft[S any](v *S, before json.RawMessage, err error) (json.RawMessage
 		return before, Permanent(bad)
 	}
 	return data, err
+}
+
+// misfit says why a JSON text does not fit a kind's state, in the words of whoever
+// wrote it and not in those of the program.
+func misfit(err error) string {
+	var wrong *json.UnmarshalTypeError
+	switch field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); {
+	case unknown:
+		return "it has no field " + field
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return fmt.Sprintf("%s cannot be a %s", wrong.Field, wrong.Value)
+	case errors.As(err, &wrong):
+		return fmt.Sprintf("it is a %s and not an object", wrong.Value)
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
 func decode[S any](data json.RawMessage) (*S, error) {

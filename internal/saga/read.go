@@ -156,7 +156,7 @@ func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string
 		sagas = sagas[:f.Limit]
 		next = string(sagas[f.Limit-1].ID)
 	}
-	return sagas, next, e.fillSubjects(ctx, sagas)
+	return sagas, next, errors.Join(e.fillSubjects(ctx, sagas), e.fillKeys(ctx, sagas))
 }
 
 // Count counts the sagas that a filter selects, on all pages.
@@ -178,6 +178,16 @@ func joinStates() string {
 }
 
 func (e *Engine) fillSubjects(ctx context.Context, sagas []Saga) error {
+	return e.fill(ctx, sagas, `SELECT saga_id, subject FROM saga_subjects`, `ORDER BY saga_id, subject`,
+		func(s *Saga, subject string) { s.Subjects = append(s.Subjects, subject) })
+}
+
+func (e *Engine) fillKeys(ctx context.Context, sagas []Saga) error {
+	return e.fill(ctx, sagas, `SELECT saga_id, key FROM saga_keys`, ``, func(s *Saga, key string) { s.IdempotencyKey = key })
+}
+
+// fill gives each saga the texts that a query of (saga_id, text) finds for it.
+func (e *Engine) fill(ctx context.Context, sagas []Saga, query, order string, give func(*Saga, string)) error {
 	if len(sagas) == 0 {
 		return nil
 	}
@@ -186,19 +196,18 @@ func (e *Engine) fillSubjects(ctx context.Context, sagas []Saga) error {
 		ids[i], at[s.ID] = string(s.ID), i
 	}
 	in, args := list(1, ids)
-	rows, err := e.db.Read().QueryContext(ctx, `SELECT saga_id, subject FROM saga_subjects WHERE saga_id IN (`+in+`) ORDER BY saga_id, subject`, args...)
+	rows, err := e.db.Read().QueryContext(ctx, query+` WHERE saga_id IN (`+in+`) `+order, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id ID
-		var subject string
-		if err := rows.Scan(&id, &subject); err != nil {
+		var text string
+		if err := rows.Scan(&id, &text); err != nil {
 			return err
 		}
-		s := &sagas[at[id]]
-		s.Subjects = append(s.Subjects, subject)
+		give(&sagas[at[id]], text)
 	}
 	return rows.Err()
 }

@@ -101,7 +101,10 @@ func (e *Engine) prepare(r Request, state State) (prepared, error) {
 	}
 	data, err := def.check(input)
 	if err != nil {
-		return prepared{}, fault.Wrap(fault.Invalid, err, "The input does not fit a %s saga: %s.", r.Kind, err)
+		return prepared{}, fault.Wrap(fault.Invalid, err, "The input does not fit a %s saga: %s.", r.Kind, misfit(err))
+	}
+	if data, err = def.begin(data); err != nil {
+		return prepared{}, err
 	}
 	subjects, err := def.subjects(data)
 	if err != nil {

@@ -187,7 +187,7 @@ func (e *Engine) MarkDone(ctx context.Context, id ID, step string, output json.R
 				data, err = c.def.check(data)
 			}
 			if err != nil {
-				return fault.Wrap(fault.Invalid, err, "The output does not fit a %s saga: %s.", c.rec.Kind, err)
+				return fault.Wrap(fault.Invalid, err, "The output does not fit a %s saga: %s.", c.rec.Kind, misfit(err))
 			}
 			c.rec.Data, s.Output = data, output
 			return nil

@@ -77,7 +77,7 @@ func (c *Cloud) serve(ctx context.Context, addr string, h http.Handler) (url str
 			return "", err
 		}
 	}
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 5 * time.Minute}
 	c.servers = append(c.servers, s)
 	c.serving.Go(func() { _ = s.Serve(l) }) // it ends with Close
 	return "http://" + l.Addr().String(), nil
