@@ -46,7 +46,7 @@ func TestRacingThieves(t *testing.T) {
 		const sagas = 400
 		var lost atomic.Int64
 		options := quick()
-		options.Lease = 300 * time.Millisecond
+		options.Lease = 600 * time.Millisecond
 		options.Probe = func(p saga.Point) error {
 			if p.At == saga.Committed && rand.N(40) == 0 {
 				lost.Add(1)
@@ -98,8 +98,11 @@ func TestRacingThieves(t *testing.T) {
 				}
 			})
 		}
-		deadline := time.Now().Add(90 * time.Second)
 		for _, id := range ids {
+			// As long as the saga's ledger is written, however slow the machine
+			// is, it is on its way: what must not be is that it stands still.
+			var rev int64
+			moved := time.Now()
 			for {
 				s, err := engines[0].Saga(t.Context(), id)
 				if err != nil {
@@ -114,10 +117,13 @@ func TestRacingThieves(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if time.Now().After(deadline) {
+				if s.Rev != rev {
+					rev, moved = s.Rev, time.Now()
+				}
+				if time.Since(moved) > time.Minute {
 					open.Store(0)
 					thieves.Wait()
-					t.Fatalf("saga %s is still %s (want %s), waits for %+v", id, s.State, s.Want, s.Wait)
+					t.Fatalf("saga %s has stood still for a minute: it is %s (want %s), waits for %+v", id, s.State, s.Want, s.Wait)
 				}
 				time.Sleep(time.Millisecond) // between two looks at one saga
 			}
