@@ -248,6 +248,12 @@ func allowKnownDefects(body []byte) []byte {
 // the example is wrong or shows another case.
 var exampleDefects = map[string][]string{
 	"GET /v2/tags/{tag_id}": {".tag.tag"}, // the example has the tag within itself
+	"GET /v2/droplets/{droplet_id}/firewalls": { // its only rules happen to have every sort of peer
+		".firewalls[].inbound_rules[].sources.addresses", ".firewalls[].inbound_rules[].sources.droplet_ids",
+		".firewalls[].inbound_rules[].sources.load_balancer_uids", ".firewalls[].inbound_rules[].sources.tags",
+		".firewalls[].outbound_rules[].destinations.droplet_ids", ".firewalls[].outbound_rules[].destinations.load_balancer_uids",
+		".firewalls[].outbound_rules[].destinations.tags",
+	},
 }
 
 // A shape is the keys that an example shows. Its fields are those of an object;
@@ -297,8 +303,12 @@ func shapeOf(example any) *shape {
 		}
 	case []any:
 		s.item = &shape{}
-		for _, v := range e {
-			s.item = s.item.and(shapeOf(v))
+		for i, v := range e {
+			if i == 0 {
+				s.item = shapeOf(v)
+			} else {
+				s.item = s.item.common(shapeOf(v))
+			}
 		}
 	}
 	return s
@@ -338,6 +348,27 @@ func (s *shape) and(o *shape) *shape {
 			v = mine.and(v)
 		}
 		both.fields[k] = v
+	}
+	return both
+}
+
+// common is what both show: a key that one element of an example's list lacks, as
+// a firewall's rules show only what each has, may be lacking.
+func (s *shape) common(o *shape) *shape {
+	both := &shape{item: s.item}
+	switch {
+	case s.item == nil:
+		both.item = o.item
+	case o.item != nil:
+		both.item = s.item.common(o.item)
+	}
+	for k, v := range s.fields {
+		if other := o.fields[k]; other != nil {
+			if both.fields == nil {
+				both.fields = map[string]*shape{}
+			}
+			both.fields[k] = v.common(other)
+		}
 	}
 	return both
 }

@@ -2,11 +2,13 @@ package dosim
 
 // networkTables are of what connects droplets with one another and the world.
 type networkTables struct {
-	vpcs *table[*vpc]
+	vpcs      *table[*vpc]
+	firewalls *table[*firewall]
 }
 
 func networkResources() []resource {
 	return []resource{
 		vpcResource(),
+		firewallResource(),
 	}
 }

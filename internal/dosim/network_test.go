@@ -3,5 +3,6 @@ package dosim_test
 func networkStories() []story {
 	return []story{
 		{"VPCs", tellVPCs},
+		{"firewalls", tellFirewalls},
 	}
 }
