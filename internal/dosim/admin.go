@@ -53,7 +53,9 @@ func (s *Sim) Admin() http.Handler {
 	handle("GET /truth", maxBody, s.adminTruth)
 	handle("GET /state", maxBody, func(*http.Request, []byte) (any, error) { return s.exported(), nil })
 	handle("PUT /state", maxState, func(_ *http.Request, body []byte) (any, error) { return nil, s.Import(body) })
+	handle("GET /tokens", maxBody, func(*http.Request, []byte) (any, error) { return items(s.Tokens()), nil })
 	handle("POST /tokens", maxBody, s.adminCreateToken)
+	handle("DELETE /tokens/{token}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.RevokeToken(r.PathValue("token")) })
 	handle("/", maxBody, func(r *http.Request, _ []byte) (any, error) {
 		return nil, fault.New(fault.NotFound, "There is no %s %s here.", r.Method, r.URL.Path)
 	})

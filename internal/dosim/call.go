@@ -19,7 +19,7 @@ type call struct {
 	id       string // the answer's x-request-id
 	body     []byte
 	bearer   string
-	token    token
+	token    Token
 	at       time.Time     // the instant at which it is served
 	replica  int           // which replica answers, from 0
 	spread   time.Duration // how far it may trail; 0: not at all
@@ -118,7 +118,7 @@ func (c *call) identify() bool {
 	s := c.sim
 	t, known := s.tokens[c.bearer]
 	if !known && !s.knownTokensOnly && strings.HasPrefix(c.bearer, tokenPrefix) {
-		t, known = token{TokenSpec: TokenSpec{Account: FirstAccount}}, true
+		t, known = Token{TokenSpec: TokenSpec{Account: FirstAccount}}, true
 	}
 	key := c.bearer
 	if !known {
@@ -126,7 +126,7 @@ func (c *call) identify() bool {
 	}
 	c.quota = s.bucket(key, "").take(c.at, s.params.number(paramHourly), s.params.number(paramBurst))
 	c.token = t
-	return known && !t.expired(c.at)
+	return known && t.good(c.at)
 }
 
 // perform finds the operation and lets it happen, if the token may.
@@ -147,9 +147,17 @@ func (c *call) perform() answer {
 	}
 	c.open()
 	c.values, c.alias = values, rt.alias
+	if rt.readsAction() {
+		if f := c.bitten(ActionPoll404, ActionPoll500); f != nil {
+			return map[FaultKind]answer{
+				ActionPoll404: notFound(), ActionPoll500: serverError(http.StatusInternalServerError),
+			}[f.Kind]
+		}
+	}
 	events := len(c.sim.events)
 	a := rt.serve(c)
 	c.log.Committed = len(c.sim.events) > events
+	c.vanish(events)
 	return a
 }
 
@@ -158,7 +166,7 @@ func (c *call) record(ch change) { c.sim.record(c.at, ch) }
 
 // callAs is a call that nobody sends: it sees the truth, and may everything.
 func (s *Sim) callAs(account string, at time.Time) *call {
-	return &call{sim: s, at: at, token: token{TokenSpec: TokenSpec{Account: account}}, log: &Request{}}
+	return &call{sim: s, at: at, token: Token{TokenSpec: TokenSpec{Account: account}}, log: &Request{}}
 }
 
 // decode reads the request's JSON object into v. Keys that v does not have are

@@ -39,7 +39,7 @@ type entry struct {
 	Clock    *clockEntry       `json:"clock,omitempty"`
 	Params   map[string]string `json:"params,omitempty"`
 	Preset   *string           `json:"preset,omitempty"`
-	Tokens   []token           `json:"tokens,omitempty"`
+	Tokens   []Token           `json:"tokens,omitempty"`
 	Faults   []faultState      `json:"faults,omitempty"`   // each instead of what has its id
 	Disarmed []string          `json:"disarmed,omitempty"` // ids of faults
 	Events   []event           `json:"events,omitempty"`   // of one request

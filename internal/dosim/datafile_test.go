@@ -62,7 +62,9 @@ func TestACloudSurvivesBeingKilled(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "cloud.jsonl")
 		s := pipe(t, dosim.Options{Data: path, Seed: 5, Clock: dosim.NewClock(dosim.Stepped), Preset: "calm"})
 		d := seeded(s)
-		s.CreateToken(dosim.TokenSpec{Account: "other", Scopes: []string{"droplet:read"}})
+		if err := s.RevokeToken(s.CreateToken(dosim.TokenSpec{Account: "other", Scopes: []string{"droplet:read"}})); err != nil {
+			t.Fatal(err)
+		}
 		s.Mark()
 		s.AddFault(dosim.Fault{Kind: dosim.ServerErrorAfter, Times: 2, Match: dosim.Match{Method: "POST"}})
 		gone := s.AddFault(dosim.Fault{Kind: dosim.Hang, Match: dosim.Match{Method: "PUT"}})

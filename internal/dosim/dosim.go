@@ -55,7 +55,7 @@ type Sim struct {
 	params  params
 	events  []event
 	world   *world
-	tokens  map[string]token
+	tokens  map[string]Token
 	buckets map[bucketKey]*bucket
 	faults  []*armedFault
 	armed   int     // faults ever armed, for their ids
@@ -83,7 +83,7 @@ func newSim(o Options) *Sim {
 	s := &Sim{
 		seed: o.Seed, clock: o.Clock, logger: o.Logger, knownTokensOnly: o.KnownTokensOnly,
 		resources: resources(), params: newParams(), world: newWorld(o.Seed),
-		tokens: map[string]token{}, buckets: map[bucketKey]*bucket{}, late: map[int64]*Request{},
+		tokens: map[string]Token{}, buckets: map[bucketKey]*bucket{}, late: map[int64]*Request{},
 	}
 	s.router = newRouter(s.resources)
 	if s.clock == nil {

@@ -16,7 +16,7 @@ type FaultKind string
 
 // The kinds. "Before" means that the request had no effect, "after" that it had
 // its full effect and only the answer went wrong; an "after" fault leaves alone
-// what was refused anyhow. The four about actions mark, on a request that makes
+// what was refused anyhow. The four that end actions wrongly mark, on a request that makes
 // an action, that action for good; on one that reads actions, they show them so
 // in that answer alone.
 const (
@@ -36,9 +36,16 @@ const (
 	Expired401           FaultKind = "401_expired"            //
 	Scope403             FaultKind = "403_scope"              //
 	NotFound404          FaultKind = "404_flap"               //
+	Conflict409          FaultKind = "409"                    //
+	Precondition412      FaultKind = "412"                    //
 	Pending422           FaultKind = "422_pending"            //
+	ActionPoll404        FaultKind = "action_poll_404"        // of the reads of one action alone
+	ActionPoll500        FaultKind = "action_poll_500"        //
 	TruncatedJSON        FaultKind = "truncated_json"         // after: half of the body, under a true Content-Length
 	Empty200             FaultKind = "empty_200"              // after: status 200 and no body
+	UnknownFields        FaultKind = "unknown_fields"         // after: every object has a key that no description names
+	PriceChange          FaultKind = "price_change"           // after: the prices of sizes in that answer are a quarter higher
+	CreateVanishes       FaultKind = "create_vanishes"        // what the request made is gone after Delay, default 3s, without a word
 	ActionErrored        FaultKind = "action_errored"         //
 	ActionStuck          FaultKind = "action_stuck"           // it never ends
 	UnknownStatus        FaultKind = "unknown_status"         // ends as "done", which is none of the statuses
@@ -49,18 +56,20 @@ const (
 
 // FaultKinds returns every kind there is.
 func FaultKinds() []FaultKind {
-	return slices.Concat(beforeKinds(), afterKinds(), actionKinds(), []FaultKind{DuplicateAcrossPages, MissingAcrossPages})
+	return slices.Concat(beforeKinds(), afterKinds(), actionKinds(), []FaultKind{
+		ActionPoll404, ActionPoll500, CreateVanishes, DuplicateAcrossPages, MissingAcrossPages,
+	})
 }
 
 func beforeKinds() []FaultKind {
 	return []FaultKind{
 		ServerErrorBefore, HTML504Before, ResetBefore, ResetCommitLate, Hang, Slow, Burst429, Hourly429, ResetInPast,
-		Expired401, Scope403, NotFound404, Pending422,
+		Expired401, Scope403, NotFound404, Conflict409, Precondition412, Pending422,
 	}
 }
 
 func afterKinds() []FaultKind {
-	return []FaultKind{ServerErrorAfter, HTML504, ResetAfter, HangAfter, TruncatedJSON, Empty200}
+	return []FaultKind{ServerErrorAfter, HTML504, ResetAfter, HangAfter, TruncatedJSON, Empty200, UnknownFields, PriceChange}
 }
 
 func actionKinds() []FaultKind {
@@ -72,6 +81,7 @@ type Match struct {
 	Method      string    `json:"method,omitempty"`
 	Path        string    `json:"path,omitempty"`        // a glob: * is within one segment, ** is any rest
 	Token       string    `json:"token,omitempty"`       // a glob over the bearer token
+	Purpose     string    `json:"purpose,omitempty"`     // a glob over what the token was made for, see [TokenSpec]
 	Nth         int       `json:"nth,omitempty"`         // begins with the nth request that matches the rest and that the fault can harm
 	Probability float64   `json:"probability,omitempty"` // in (0,1]; 0 means 1
 	From        time.Time `json:"from,omitzero"`         // by the simulator's clock
@@ -85,7 +95,7 @@ type Fault struct {
 	Kind   FaultKind `json:"kind"`
 	Times  int       `json:"times,omitempty"`  // 0: without end, but once when Match.Nth is given
 	Status int       `json:"status,omitempty"` // of the 5xx kinds: 500, 502, 503 or 504
-	Delay  string    `json:"delay,omitempty"`  // of slow and reset_commit_late, a Go duration by the simulator's clock
+	Delay  string    `json:"delay,omitempty"`  // of slow, reset_commit_late and create_vanishes, a Go duration by the simulator's clock
 	Hits   int       `json:"hits"`             // how often it has struck
 	Preset string    `json:"preset,omitempty"` // the preset that armed it
 }
@@ -93,8 +103,9 @@ type Fault struct {
 // An armedFault is a fault with what its matching needs.
 type armedFault struct {
 	Fault
-	seen        int // requests that matched, struck or not
-	path, token *regexp.Regexp
+	seen int // requests that matched, struck or not
+
+	path, token, purpose *regexp.Regexp
 }
 
 func (f Fault) arm() (*armedFault, error) {
@@ -128,7 +139,7 @@ func (f Fault) arm() (*armedFault, error) {
 	if m.Nth > 0 && f.Times == 0 {
 		f.Times = 1
 	}
-	return &armedFault{Fault: f, path: glob(m.Path), token: glob(m.Token)}, nil
+	return &armedFault{Fault: f, path: glob(m.Path), token: glob(m.Token), purpose: glob(m.Purpose)}, nil
 }
 
 func joinKinds(kinds []FaultKind) string {
@@ -154,6 +165,7 @@ func (f *armedFault) matches(c *call) bool {
 	m := f.Match
 	return (m.Method == "" || strings.EqualFold(m.Method, c.r.Method)) &&
 		f.path.MatchString(c.r.URL.Path) && f.token.MatchString(c.bearer) &&
+		(m.Purpose == "" || f.purpose.MatchString(c.sim.tokens[c.bearer].Purpose)) &&
 		(m.From.IsZero() || !c.at.Before(m.From)) && (m.To.IsZero() || c.at.Before(m.To))
 }
 

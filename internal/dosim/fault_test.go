@@ -43,9 +43,12 @@ var faultCases = []struct {
 	{dosim.Expired401, 401, "unauthorized", nil, false, false, nil},
 	{dosim.Scope403, 403, "forbidden", nil, false, false, nil},
 	{dosim.NotFound404, 404, "not_found", nil, false, false, nil},
+	{dosim.Conflict409, 409, "conflict", nil, false, false, nil},
+	{dosim.Precondition412, 412, "precondition_failed", nil, false, false, nil},
 	{dosim.Pending422, 422, "unprocessable_entity", nil, false, false, nil},
 	{dosim.TruncatedJSON, 201, "", io.ErrUnexpectedEOF, false, true, nil},
 	{dosim.Empty200, 200, "", nil, true, true, nil},
+	{dosim.UnknownFields, 201, "", nil, false, true, nil},
 	{dosim.ActionErrored, 201, "", nil, false, true, nil},
 	{dosim.ActionStuck, 201, "", nil, false, true, nil},
 	{dosim.UnknownStatus, 201, "", nil, false, true, nil},
@@ -53,7 +56,10 @@ var faultCases = []struct {
 }
 
 func TestFaultsStrikeAWrite(t *testing.T) {
-	tried := map[dosim.FaultKind]bool{dosim.DuplicateAcrossPages: true, dosim.MissingAcrossPages: true} // of lists: quirk 19
+	tried := map[dosim.FaultKind]bool{ // of lists: quirk 19; and those of TestFaultsOfReadsAndCreates
+		dosim.DuplicateAcrossPages: true, dosim.MissingAcrossPages: true,
+		dosim.ActionPoll404: true, dosim.ActionPoll500: true, dosim.PriceChange: true, dosim.CreateVanishes: true,
+	}
 	for _, tt := range faultCases {
 		tried[tt.kind] = true
 		t.Run(string(tt.kind), func(t *testing.T) {
@@ -160,6 +166,66 @@ func TestActionFaultsDistortOneRead(t *testing.T) {
 	})
 }
 
+func TestFaultsOfReadsAndCreates(t *testing.T) {
+	once := func(s *dosimtest.Server, kind dosim.FaultKind) { s.AddFault(dosim.Fault{Kind: kind, Times: 1}) }
+	t.Run("an action's poll", func(t *testing.T) {
+		inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+			d := seeded(s)
+			id := idOf(snapshotAction(t, s, d), "action", "id")
+			for kind, status := range map[dosim.FaultKind]int{dosim.ActionPoll404: 404, dosim.ActionPoll500: 500} {
+				for _, path := range []string{"/v2/actions/" + id, d + "/actions/" + id} {
+					once(s, kind)
+					for _, untouched := range []string{"/v2/actions", d, d + "/actions"} {
+						wantStatus(t, untouched, do(t, s, "GET", untouched, nil), 200)
+					}
+					wantStatus(t, string(kind), do(t, s, "GET", path, nil), status)
+					wantStatus(t, "the next poll", do(t, s, "GET", path, nil), 200)
+				}
+			}
+		})
+	})
+	t.Run("a price", func(t *testing.T) {
+		inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+			once(s, dosim.PriceChange)
+			do(t, s, "GET", "/v2/account", nil) // shows none
+			price := func() float64 {
+				return at(do(t, s, "GET", "/v2/sizes", nil).Body, "sizes", 0, "price_monthly").(float64)
+			}
+			if dear, usual := price(), price(); dear != 1.25*usual {
+				t.Errorf("the price went from %v to %v, want a quarter more once", usual, dear)
+			}
+		})
+	})
+	t.Run("a create that vanishes", func(t *testing.T) {
+		inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+			once(s, dosim.CreateVanishes)
+			wantStatus(t, "one that is refused", do(t, s, "POST", "/v2/droplets", object{"name": "?"}), 422)
+			body := object{"name": "lost", "size": "s-1vcpu-1gb", "image": "debian-12-x64", "tags": []string{"kept"}}
+			lost := do(t, s, "POST", "/v2/droplets", body)
+			found := do(t, s, "POST", "/v2/droplets", body)
+			wantStatus(t, "the create", lost, 202)
+			wantStatus(t, "at once", do(t, s, "GET", "/v2/droplets/"+idOf(lost, "droplet", "id"), nil), 200)
+			time.Sleep(3 * time.Second)
+			wantStatus(t, "later", do(t, s, "GET", "/v2/droplets/"+idOf(lost, "droplet", "id"), nil), 404)
+			wantStatus(t, "the other", do(t, s, "GET", "/v2/droplets/"+idOf(found, "droplet", "id"), nil), 200)
+			wantStatus(t, "its tag", do(t, s, "GET", "/v2/tags/kept", nil), 200)
+			if leaks := s.Leaks(0); len(leaks) != 1 {
+				t.Errorf("left over: %v, want the droplet that did not vanish", leaks)
+			}
+		})
+	})
+	t.Run("unknown fields", func(t *testing.T) {
+		inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+			d := seeded(s)
+			once(s, dosim.UnknownFields)
+			e := do(t, s, "GET", d, nil)
+			if at(e.Body, "x_unknown") == nil || at(e.Body, "droplet", "region", "x_unknown") == nil || "/v2/droplets/"+idOf(e, "droplet", "id") != d {
+				t.Errorf("answer %v, want the droplet with unknown keys", e.Body)
+			}
+		})
+	})
+}
+
 func TestResetOverSockets(t *testing.T) {
 	s := start(t, with(nil))
 	s.AddFault(dosim.Fault{Kind: dosim.ResetAfter, Match: dosim.Match{Method: "POST"}})
@@ -221,7 +287,6 @@ func TestHangsEndWithTheSim(t *testing.T) {
 }
 
 func TestFaultMatching(t *testing.T) {
-	purpose := "dop_v1_purpose_inventory"
 	for _, tt := range []struct {
 		name  string
 		fault dosim.Fault
@@ -238,16 +303,19 @@ func TestFaultMatching(t *testing.T) {
 		{"path", dosim.Fault{Match: dosim.Match{Path: "/v2/*/7"}}, "xxxxxxxx"},
 		{"one segment", dosim.Fault{Match: dosim.Match{Path: "/v2/*"}}, "........"},
 		{"any rest", dosim.Fault{Match: dosim.Match{Path: "/v2/**"}}, "xxxxxxxx"},
-		{"token", dosim.Fault{Match: dosim.Match{Token: "*_inventory"}}, "xxxxxxxx"},
-		{"other token", dosim.Fault{Match: dosim.Match{Token: "dop_v1_purpose_billing"}}, "........"},
+		{"token", dosim.Fault{Match: dosim.Match{Token: "dop_v1_*"}}, "xxxxxxxx"},
+		{"other token", dosim.Fault{Match: dosim.Match{Token: "dop_v1_other"}}, "........"},
+		{"purpose", dosim.Fault{Match: dosim.Match{Purpose: "invent*"}}, "xxxxxxxx"},
+		{"other purpose", dosim.Fault{Match: dosim.Match{Purpose: "billing"}}, "........"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+				inventory := s.CreateToken(dosim.TokenSpec{Purpose: "inventory"})
 				tt.fault.Kind = dosim.NotFound404
 				s.AddFault(tt.fault)
 				var got strings.Builder
 				for range 8 {
-					doAs(t, s, purpose, "GET", "/v2/snapshots/7", nil)
+					doAs(t, s, inventory, "GET", "/v2/snapshots/7", nil)
 					requests := s.Requests(0)
 					if requests[len(requests)-1].Fault != nil {
 						got.WriteByte('x')
@@ -414,8 +482,16 @@ func TestTokens(t *testing.T) {
 		if n := len(list(doAs(t, s, other, "GET", "/v2/actions", nil), "actions")); n != 0 {
 			t.Errorf("another account sees %d actions, want none", n)
 		}
+		wantStatus(t, "before the revocation", doAs(t, s, other, "GET", "/v2/account", nil), 200)
+		if err := s.RevokeToken(other); err != nil {
+			t.Fatal(err)
+		}
+		e := doAs(t, s, other, "GET", "/v2/account", nil)
+		if e.Status != 401 || e.Body["message"] != "Unable to authenticate you." {
+			t.Errorf("revoked token: %d %v", e.Status, e.Body)
+		}
 		time.Sleep(time.Minute)
-		e := doAs(t, s, expiring, "GET", d, nil)
+		e = doAs(t, s, expiring, "GET", d, nil)
 		if e.Status != 401 || e.Body["message"] != "Unable to authenticate you." {
 			t.Errorf("expired token: %d %v", e.Status, e.Body)
 		}

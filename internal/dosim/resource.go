@@ -37,6 +37,7 @@ func coreResources() []resource {
 		tagResource(),
 		actionResource(),
 		lateResource(),
+		vanishResource(),
 	}
 }
 
@@ -63,6 +64,11 @@ type route struct {
 func op(pattern string, serve func(c *call) answer, scopes ...string) route {
 	method, path, _ := strings.Cut(pattern, " ")
 	return route{method: method, path: path, scopes: scopes, serve: serve}
+}
+
+// readsAction reports whether the route is what clients poll an action by.
+func (rt route) readsAction() bool {
+	return rt.method == http.MethodGet && strings.HasSuffix(rt.path, "/actions/{action}")
 }
 
 // limited is the route with a rate limit of its own.

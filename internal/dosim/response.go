@@ -1,6 +1,7 @@
 package dosim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math"
@@ -85,6 +86,10 @@ func (c *call) failBefore(f *armedFault) response {
 		return c.render(forbidden())
 	case NotFound404:
 		return c.render(notFound())
+	case Conflict409:
+		return c.render(refusal(http.StatusConflict, "conflict", "The resource is being changed by another request."))
+	case Precondition412:
+		return c.render(refusal(http.StatusPreconditionFailed, "precondition_failed", "The resource is not ready for the attempted action."))
 	case Pending422:
 		return c.render(pendingEvent())
 	}
@@ -95,7 +100,10 @@ func (c *call) failBefore(f *armedFault) response {
 func (c *call) failAfter(good response) response {
 	kinds := []FaultKind{ServerErrorAfter, HTML504, ResetAfter, HangAfter}
 	if len(good.body) > 0 {
-		kinds = append(kinds, TruncatedJSON, Empty200)
+		kinds = append(kinds, TruncatedJSON, Empty200, UnknownFields)
+	}
+	if bytes.Contains(good.body, []byte(`"price_monthly"`)) {
+		kinds = append(kinds, PriceChange)
 	}
 	f := c.bitten(kinds...)
 	if f == nil {
@@ -115,6 +123,12 @@ func (c *call) failAfter(good response) response {
 		return good
 	case Empty200:
 		return response{status: http.StatusOK, header: good.header}
+	case UnknownFields:
+		good.body = rewritten(good.body, addUnknown)
+		return good
+	case PriceChange:
+		good.body = rewritten(good.body, raisePrices)
+		return good
 	}
 	panic("dosim: " + string(f.Kind) + " does not strike after the effect")
 }

@@ -40,6 +40,7 @@ type ScenarioToken struct {
 	Account   string    `yaml:"account"`
 	Scopes    []string  `yaml:"scopes"`
 	ExpiresAt time.Time `yaml:"expires_at"`
+	Purpose   string    `yaml:"purpose"`
 }
 
 // A ScenarioStep is one request of DigitalOcean's API, or many alike. In its path
@@ -139,7 +140,7 @@ func (s *Sim) begun(sc Scenario) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range sc.Tokens {
-		if err := s.keepToken(t.Token, TokenSpec{cmp.Or(t.Account, FirstAccount), t.Scopes, t.ExpiresAt}); err != nil {
+		if err := s.keepToken(t.Token, TokenSpec{cmp.Or(t.Account, FirstAccount), t.Scopes, t.ExpiresAt, t.Purpose}); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ type state struct {
 	Params       map[string]string `json:"params"`
 	Preset       string            `json:"preset"`
 	Events       []event           `json:"events"`
-	Tokens       []token           `json:"tokens"`
+	Tokens       []Token           `json:"tokens"`
 	Quotas       []quotaState      `json:"quotas"`
 	Faults       []faultState      `json:"faults"`
 	Armed        int               `json:"armed"` // faults ever armed
@@ -60,7 +60,7 @@ func (s *Sim) exported() state {
 	mode, speed := s.clock.Mode()
 	st := state{
 		Version: stateVersion, Seed: s.seed, Clock: clockJSON{mode, speed, at}, Params: maps.Clone(s.params.text), Preset: s.preset,
-		Faults: s.faultStates(), Events: slices.Clip(s.events), Tokens: slices.Collect(maps.Values(s.tokens)),
+		Faults: s.faultStates(), Events: slices.Clip(s.events), Tokens: s.tokensByText(),
 		Armed: s.armed, Marks: slices.Clone(s.marks),
 		Requests: s.journal.seq, UnknownPaths: s.journal.unknownPaths,
 	}
@@ -70,7 +70,6 @@ func (s *Sim) exported() state {
 	slices.SortFunc(st.Quotas, func(a, b quotaState) int {
 		return cmp.Or(strings.Compare(a.Token, b.Token), strings.Compare(a.Limit, b.Limit))
 	})
-	slices.SortFunc(st.Tokens, func(a, b token) int { return strings.Compare(a.Token, b.Token) })
 	return st
 }
 
@@ -123,7 +122,7 @@ func (st state) sim() (*Sim, error) {
 	no := func(format string, args ...any) (*Sim, error) {
 		return nil, fault.New(fault.Unprocessable, "This is no state of a simulated cloud: %s.", fmt.Sprintf(format, args...))
 	}
-	next := &Sim{tokens: map[string]token{}, buckets: map[bucketKey]*bucket{}}
+	next := &Sim{tokens: map[string]Token{}, buckets: map[bucketKey]*bucket{}}
 	if st.Version != stateVersion {
 		return no("its version is %d, not %d", st.Version, stateVersion)
 	}

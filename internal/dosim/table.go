@@ -66,6 +66,7 @@ type anyTable interface {
 	change(e entity, at time.Time)
 	retag(c *call, e entity, name string, with bool)
 	assign(c *call, e entity, project string)
+	discard(c *call, id string)
 	end(account, id string, at time.Time, linger time.Duration)
 	truth(c *call, items []Item) []Item
 }
@@ -253,6 +254,13 @@ func (t *table[E]) called(e entity) string {
 func (t *table[E]) assign(c *call, e entity, project string) {
 	if mine, ok := e.(E); ok {
 		t.update(c, mine, func(next E) { next.self().Project, next.self().ProjectAt = project, c.at })
+	}
+}
+
+// discard removes what has the id, if it is still there.
+func (t *table[E]) discard(c *call, id string) {
+	if e, ok := t.get(c.account(), id); ok && e.self().exists(c.at) {
+		t.remove(c, e)
 	}
 }
 

@@ -16,26 +16,32 @@ const FirstAccount = "first"
 
 // A TokenSpec is a token to be made.
 type TokenSpec struct {
-	Account   string    `json:"account"`    // FirstAccount when empty; an account begins with its first token or droplet
-	Scopes    []string  `json:"scopes"`     // such as "droplet:read"; none means all
-	ExpiresAt time.Time `json:"expires_at"` // zero means never
+	Account   string    `json:"account"`           // FirstAccount when empty; an account begins with its first token or droplet
+	Scopes    []string  `json:"scopes"`            // such as "droplet:read"; none means all
+	ExpiresAt time.Time `json:"expires_at"`        // zero means never
+	Purpose   string    `json:"purpose,omitempty"` // what the client has it for; only faults ask
 }
 
-// A token is what the simulator knows about a bearer token that was made.
-type token struct {
-	Token string `json:"token"`
+// A Token is what the simulator knows about a bearer token that was made.
+type Token struct {
+	Token     string    `json:"token"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	TokenSpec
 }
 
 // may reports whether the token carries every one of the scopes.
-func (t token) may(scopes []string) bool {
+func (t Token) may(scopes []string) bool {
 	if len(t.Scopes) == 0 {
 		return true
 	}
 	return !slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(t.Scopes, s) })
 }
 
-func (t token) expired(at time.Time) bool { return !t.ExpiresAt.IsZero() && !at.Before(t.ExpiresAt) }
+// good reports whether the token opens anything. DigitalOcean tells one that has
+// expired or is revoked from one that never was by no word: all are 401.
+func (t Token) good(at time.Time) bool {
+	return t.RevokedAt.IsZero() && (t.ExpiresAt.IsZero() || at.Before(t.ExpiresAt))
+}
 
 func (spec TokenSpec) check() error {
 	known := Scopes()

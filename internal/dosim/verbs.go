@@ -190,8 +190,35 @@ func (s *Sim) keepToken(text string, spec TokenSpec) error {
 	if err := spec.check(); err != nil {
 		return err
 	}
-	s.tokens[text] = token{text, spec}
-	return s.save(entry{Tokens: []token{s.tokens[text]}})
+	s.tokens[text] = Token{Token: text, TokenSpec: spec}
+	return s.save(entry{Tokens: []Token{s.tokens[text]}})
+}
+
+// RevokeToken ends a token that [Sim.CreateToken] made: it is answered 401 from
+// now on. An unknown one is a fault.NotFound; a second revocation changes nothing.
+func (s *Sim) RevokeToken(text string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, known := s.tokens[text]
+	if !known {
+		return fault.New(fault.NotFound, "There is no token %q that was made here.", text)
+	}
+	if t.RevokedAt.IsZero() {
+		t.RevokedAt = s.now()
+		s.tokens[text] = t
+	}
+	return s.save(entry{Tokens: []Token{t}})
+}
+
+// Tokens returns the tokens that were made, sorted by their text.
+func (s *Sim) Tokens() []Token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tokensByText()
+}
+
+func (s *Sim) tokensByText() []Token {
+	return slices.SortedFunc(maps.Values(s.tokens), func(a, b Token) int { return strings.Compare(a.Token, b.Token) })
 }
 
 // A SeedDroplet says what droplet a test or a demo begins with. Empty fields
