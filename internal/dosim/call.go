@@ -139,7 +139,7 @@ func (c *call) perform() answer {
 	if rt.limit != nil && !c.within(*rt.limit) {
 		return tooManyRequests()
 	}
-	if !c.token.may(rt.scopes) {
+	if !c.token.may(rt.scopes) && (rt.orScopes == nil || !c.token.may(rt.orScopes)) {
 		return forbidden()
 	}
 	if len(c.body) > maxBody {

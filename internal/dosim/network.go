@@ -2,13 +2,17 @@ package dosim
 
 // networkTables are of what connects droplets with one another and the world.
 type networkTables struct {
-	vpcs      *table[*vpc]
-	firewalls *table[*firewall]
+	vpcs          *table[*vpc]
+	firewalls     *table[*firewall]
+	domains       *table[*domain]
+	domainRecords *table[*domainRecord]
 }
 
 func networkResources() []resource {
 	return []resource{
 		vpcResource(),
 		firewallResource(),
+		domainResource(),
+		domainRecordResource(),
 	}
 }

@@ -4,5 +4,6 @@ func networkStories() []story {
 	return []story{
 		{"VPCs", tellVPCs},
 		{"firewalls", tellFirewalls},
+		{"domains", tellDomains},
 	}
 }

@@ -54,6 +54,7 @@ func (s *Sim) gone(c *call, urn string, e entity) {
 type route struct {
 	method, path string   // {name} stands for one segment of the path, as in http.ServeMux
 	scopes       []string // the token must carry them all
+	orScopes     []string // or all of these; nil: there is no other way
 	serve        func(c *call) answer
 	limit        *limit // beside the limits of every request
 	alias        bool   // it is deprecated, and another route's under an older name
@@ -69,6 +70,12 @@ func op(pattern string, serve func(c *call) answer, scopes ...string) route {
 // readsAction reports whether the route is what clients poll an action by.
 func (rt route) readsAction() bool {
 	return rt.method == http.MethodGet && strings.HasSuffix(rt.path, "/actions/{action}")
+}
+
+// or is the route with other scopes that will do as well.
+func (rt route) or(scopes ...string) route {
+	rt.orScopes = scopes
+	return rt
 }
 
 // limited is the route with a rate limit of its own.
