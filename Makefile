@@ -14,7 +14,7 @@ RACY := ./internal/db/... ./internal/jobs/... ./internal/saga/... ./internal/dig
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/arcadia, one static binary without cgo
@@ -23,10 +23,16 @@ build: ## build bin/arcadia, one static binary without cgo
 .PHONY: test
 test: ## run every test on SQLite and PostgreSQL, installing what is missing
 	@scripts/setup
-	export ARCADIA_TEST_REQUIRE_POSTGRES=1
+	export ARCADIA_TEST_REQUIRE_POSTGRES=1 ARCADIA_TEST_REQUIRE_BROWSER=1
 	scripts/with-postgres -c fsync=off -c max_connections=300 bash -euo pipefail -c '
 	$(GO) test -race -short -timeout=20m $(RACY)
 	$(GO) test -timeout=30m ./...'
+
+.PHONY: screenshots
+screenshots: build ## write a picture of every page into screenshots/, light and dark, for a desk and a phone
+	@scripts/setup
+	rm -rf screenshots
+	ARCADIA_BINARY=$(CURDIR)/bin/arcadia node tools/browser/screenshots.mjs screenshots
 
 .PHONY: check
 check: ## format, vet, lint, modules, generated files, known vulnerabilities

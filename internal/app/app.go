@@ -213,6 +213,7 @@ func (a *App) duties(r Role) map[string]func(context.Context) error {
 	duties := map[string]func(context.Context) error{}
 	if r != Worker {
 		duties["feed"] = func(ctx context.Context) error { a.feed.Run(ctx); return nil }
+		duties["pages"] = func(ctx context.Context) error { a.web.Run(ctx); return nil }
 	}
 	switch r {
 	case All, Worker:

@@ -129,13 +129,15 @@ type Turn struct {
 	ID   ID
 	Kind string
 	Data json.RawMessage
+
+	Subjects []string
 }
 
 // Turns lists the latest turns of all sagas, the newest first: beginnings, ends,
 // failures and what operators asked for, and not each step on the way.
 func (e *Engine) Turns(ctx context.Context, limit int) ([]Turn, error) {
 	rows, err := e.db.Read().QueryContext(ctx, `SELECT v.saga_id, s.kind, s.data, v.seq, v.rev, v.at, v.type, v.step, v.epoch, v.actor, v.detail
-		FROM (SELECT * FROM saga_events WHERE type IN ('started', 'completed', 'rolled_back', 'stuck', 'turned_back', 'paused', 'recovered') OR actor IS NOT NULL
+		FROM (SELECT * FROM saga_events WHERE type IN ('started', 'completed', 'rolled_back', 'stuck', 'turned_back', 'recovered') OR actor IS NOT NULL
 			ORDER BY feed DESC LIMIT $1) v
 		JOIN sagas s ON s.id = v.saga_id ORDER BY v.feed DESC`, limit)
 	if err != nil {
@@ -156,7 +158,31 @@ func (e *Engine) Turns(ctx context.Context, limit int) ([]Turn, error) {
 		t.At, t.Step, t.Actor, t.Event.Detail, t.Data = db.Time(at), step.String, actor.String, detail.V, data.V
 		turns = append(turns, t)
 	}
-	return turns, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return turns, e.turnSubjects(ctx, turns)
+}
+
+func (e *Engine) turnSubjects(ctx context.Context, turns []Turn) error {
+	sagas := map[ID]*Saga{}
+	var list []Saga
+	for _, t := range turns {
+		if sagas[t.ID] == nil {
+			sagas[t.ID] = &Saga{ID: t.ID}
+			list = append(list, Saga{ID: t.ID})
+		}
+	}
+	if err := e.fillSubjects(ctx, list); err != nil {
+		return err
+	}
+	for i := range list {
+		sagas[list[i].ID] = &list[i]
+	}
+	for i, t := range turns {
+		turns[i].Subjects = sagas[t.ID].Subjects
+	}
+	return nil
 }
 
 // An Hour is how many sagas were recorded in an hour, by their state now.

@@ -323,7 +323,11 @@ func (c *change) wait(s *StepRow, err error) {
 	var w *waiting
 	errors.As(err, &w)
 	s.Error = nil
-	c.event("step_waiting", s.Name, map[string]any{"reason": w.reason, "until": w.until})
+	detail := map[string]any{"reason": w.reason, "until": w.until}
+	if !s.UnknownSince.IsZero() {
+		detail["unknown"] = true // whether a request was carried out
+	}
+	c.event("step_waiting", s.Name, detail)
 	s.next = Resumed
 	c.pending(s)
 	switch {

@@ -23,7 +23,7 @@ import (
 type dropletList struct {
 	ui.Page
 	table   ui.Table
-	problem *client.Problem // why there is no list
+	problem *client.Problem // why there is no list, or none that is fresh
 	at      time.Time       // when it was read
 	regions []ui.Choice
 	states  []ui.Choice
@@ -143,6 +143,10 @@ func (s *Server) droplets(v *visit) error {
 		rows, next := f.page(chosen)
 		return v.json(dropletTwin{Items: wireDroplets(rows), Next: wire.Text(next), Total: len(chosen), ReadAt: client.Time{Time: list.at}})
 	}
+	if list.late != nil {
+		p := v.problem(list.late)
+		page.problem = &p
+	}
 	rows, next := f.page(chosen)
 	busy, err := s.openByDroplet(v)
 	if err != nil {
@@ -211,7 +215,7 @@ var dropletColumns = []ui.Column{
 	{Key: "tags", Title: "Tags"},
 	{Key: "saga", Title: "Saga"},
 	{Key: "created", Title: "Created", Sortable: true, Number: true, Phone: ui.PhoneHide},
-	{Key: "act", Title: "", Phone: ui.PhoneHide},
+	{Key: "act", Title: "Action", Phone: ui.PhoneHide},
 }
 
 func dropletRows(rows []digitalocean.Droplet, busy map[string]saga.Saga, v *visit) []ui.Row {

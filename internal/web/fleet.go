@@ -15,6 +15,9 @@ const (
 	fleetAge = 15 * time.Second // after which a page that is opened reads the droplets anew
 	anyAge   = time.Hour        // where a list as it was a while ago does
 	checkAge = 30 * time.Second
+
+	fleetPatience = 3 * time.Second // for a new list where there is an older one
+	checkPatience = time.Second
 )
 
 // A fleet is the droplets as they were last read: open pages read themselves
@@ -30,21 +33,33 @@ type fleet struct {
 type droplets struct {
 	items []digitalocean.Droplet
 	at    time.Time
+	late  error // why they could not be read anew
 }
 
-// droplets lists the droplets, as they were not longer ago than age.
+// droplets lists the droplets, as they were not longer ago than age. Where they
+// cannot be read now it is the list as it was before, which says why.
 func (f *fleet) droplets(ctx context.Context, age time.Duration) (droplets, error) {
 	f.mu.Lock() // whoever comes meanwhile gets what this one reads
 	defer f.mu.Unlock()
 	if !f.last.at.IsZero() && time.Since(f.last.at) < age {
 		return f.last, nil
 	}
-	at := time.Now()
-	items, err := f.read(ctx)
-	if err != nil {
-		return droplets{}, err
+	at, reading := time.Now(), ctx
+	if !f.last.at.IsZero() {
+		var cancel context.CancelFunc
+		reading, cancel = context.WithTimeout(ctx, fleetPatience)
+		defer cancel()
 	}
-	f.last = droplets{items, at}
+	items, err := f.read(reading)
+	switch {
+	case err != nil && f.last.at.IsZero():
+		return droplets{}, err
+	case err != nil:
+		old := f.last
+		old.late = err
+		return old, nil
+	}
+	f.last = droplets{items: items, at: at}
 	return f.last, nil
 }
 
@@ -75,21 +90,63 @@ func clip(s string) string {
 	return s
 }
 
-// A checkup is how this process was when it was last looked at: some of that asks
-// DigitalOcean.
+// A checkup is how this process was when it was last looked at. Some of that asks
+// DigitalOcean, which may take long: no page waits for it but a moment the first
+// time.
 type checkup struct {
-	read func(context.Context) []client.Check
+	read  func(context.Context) []client.Check
+	asked chan struct{} // somebody wants to know
+	first chan struct{} // closed once it was looked at
 
 	mu   sync.Mutex
 	last []client.Check
 	at   time.Time
 }
 
+func newCheckup(read func(context.Context) []client.Check) *checkup {
+	return &checkup{read: read, asked: make(chan struct{}, 1), first: make(chan struct{})}
+}
+
+// run looks whenever somebody wants to know and the last look is old, until ctx is done.
+func (c *checkup) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.asked:
+		}
+		c.mu.Lock()
+		at := c.at
+		c.mu.Unlock()
+		if !at.IsZero() && time.Since(at) < checkAge {
+			continue
+		}
+		looking, cancel := context.WithTimeout(ctx, readTime)
+		found := c.read(looking)
+		cancel()
+		c.mu.Lock()
+		c.last, c.at = found, time.Now()
+		c.mu.Unlock()
+		if at.IsZero() {
+			close(c.first)
+		}
+	}
+}
+
+// checks is what was found the last time.
 func (c *checkup) checks(ctx context.Context) []client.Check {
+	select {
+	case c.asked <- struct{}{}:
+	default:
+	}
+	wait := time.NewTimer(checkPatience)
+	defer wait.Stop()
+	select {
+	case <-c.first:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.at.IsZero() || time.Since(c.at) > checkAge {
-		c.last, c.at = c.read(ctx), time.Now()
-	}
 	return c.last
 }

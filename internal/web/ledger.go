@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -29,25 +30,19 @@ type span struct {
 	From, To time.Time
 	Look     ui.BarLook
 	Undo     bool
+	Again    bool      // it looks whether a rest is over
 	Open     bool      // it goes on; To is when it will end, or now
 	Until    time.Time // of a rest: when it looks again at the latest
 	Text     string
+	Looks    int // how often it was looked in between, and nothing had changed
 }
 
 // A call is one request to DigitalOcean, as its event tells it.
 type call struct {
-	At        time.Time
-	Step      string
-	Method    string `json:"method"`
-	Path      string `json:"path"`
-	Status    int    `json:"status"`
-	RequestID string `json:"request_id"`
-	TookMS    int64  `json:"took_ms"`
-	Error     string `json:"error"`
+	At   time.Time
+	Step string
+	client.APICall
 }
-
-// apiCall is the type of the events that tell of requests.
-const apiCall = "api_call"
 
 // detail is what the details of events hold that the story is told from.
 type detail struct {
@@ -58,6 +53,7 @@ type detail struct {
 	Error   string    `json:"error"`
 	Message string    `json:"message"`
 	Behind  string    `json:"behind"`
+	Unknown bool      `json:"unknown"`
 }
 
 // tell makes the story of a saga's events, in their order, as it stands at now.
@@ -84,9 +80,9 @@ type teller struct {
 
 func (t *teller) event(e saga.Event, d detail) {
 	switch e.Type {
-	case apiCall:
+	case saga.APICall:
 		c := call{At: e.At, Step: e.Step}
-		_ = json.Unmarshal(e.Detail, &c) // what it does not say stays empty
+		_ = json.Unmarshal(e.Detail, &c.APICall) // what it does not say stays empty
 		t.chapter(e.Step).calls = append(t.chapter(e.Step).calls, c)
 	case "queued":
 		t.begin(e, "", span{Look: ui.BarQueued, Text: "In line behind " + d.Behind})
@@ -95,9 +91,17 @@ func (t *teller) event(e saga.Event, d detail) {
 		if e.Type == "undo_started" {
 			what, t.undoing = "Undo", true
 		}
-		t.begin(e, e.Step, span{Look: ui.BarWork, Text: fmt.Sprintf("%s, attempt %d%s", what, d.Attempt, entered(d.Entry))})
+		s := span{Look: ui.BarWork, Text: fmt.Sprintf("%s, attempt %d%s", what, d.Attempt, entered(d.Entry))}
+		if d.Entry == string(saga.Resumed) {
+			s.Again, s.Text = true, "Looks again"
+		}
+		t.begin(e, e.Step, s)
 	case "step_waiting":
-		t.begin(e, e.Step, span{Look: ui.BarWait, Until: d.Until, Text: ui.Upper(d.Reason)})
+		s := span{Look: ui.BarWait, Until: d.Until, Text: ui.Upper(d.Reason)}
+		if d.Unknown {
+			s.Look = ui.BarUnknown
+		}
+		t.begin(e, e.Step, s)
 	case "step_retry":
 		t.mark(ui.BarFailed, "failed: "+d.Error)
 		t.begin(e, e.Step, span{Look: ui.BarRetry, Text: "Rest before the next attempt"})
@@ -170,14 +174,18 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// calls are all requests, in the order of the steps and of time.
-func (s story) calls(steps []saga.StepRow) (all []call) {
-	for _, st := range steps {
-		if c := s.steps[st.Name]; c != nil {
-			all = append(all, c.calls...)
+// compact makes one span of a rest that went on after each look.
+func compact(spans []span) (few []span) {
+	for i := 0; i < len(spans); i++ {
+		s := spans[i]
+		for s.Look != ui.BarWork && i+2 < len(spans) && spans[i+1].Again && spans[i+2].Look == s.Look && spans[i+2].Text == s.Text {
+			last := spans[i+2]
+			s.To, s.Open, s.Until, s.Looks = last.To, last.Open, last.Until, s.Looks+1
+			i += 2
 		}
+		few = append(few, s)
 	}
-	return all
+	return few
 }
 
 // timeline draws the story.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,7 +110,7 @@ func shows(filter string, e saga.Event) bool {
 	case "all":
 		return true
 	}
-	return e.Type != apiCall
+	return e.Type != saga.APICall
 }
 
 // eventChoices are the filters of the list of events.
@@ -194,6 +195,49 @@ func (v sagaView) asked() string {
 	return ""
 }
 
+// name is what a saga is about, without the id of what it names.
+func name(s saga.Saga) string {
+	whole := wire.NameOf(wire.Saga(s))
+	if of := dropletOf(s); of != "" {
+		return strings.TrimSuffix(whole, " ("+of+")")
+	}
+	return whole
+}
+
+// dropletOf is the id of the droplet that a saga is about; empty where it is none.
+func dropletOf(s saga.Saga) string {
+	if len(s.Subjects) != 1 {
+		return ""
+	}
+	of, ok := strings.CutPrefix(s.Subjects[0], "do:droplet:")
+	if !ok {
+		return ""
+	}
+	return of
+}
+
+var sagaIDs = regexp.MustCompile(`\bsaga_[0-9a-f]{32}\b`)
+
+// shortIDs shortens the ids of sagas in a text for people.
+func shortIDs(text string) string { return sagaIDs.ReplaceAllStringFunc(text, brief) }
+
+func requests(n int) string {
+	if n == 1 {
+		return "1 request to DigitalOcean"
+	}
+	return strconv.Itoa(n) + " requests to DigitalOcean"
+}
+
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return strconv.Itoa(n) + " times"
+}
+
 // brief is a saga's id as a person can tell it from others.
 func brief(sagaID string) string { return "saga_…" + id.Random8(sagaID) }
 
@@ -210,7 +254,7 @@ func about(e saga.Event) string {
 	var d detail
 	_ = json.Unmarshal(e.Detail, &d) // an event of another form has none of it
 	var c call
-	if e.Type == apiCall && json.Unmarshal(e.Detail, &c) == nil {
+	if e.Type == saga.APICall && json.Unmarshal(e.Detail, &c.APICall) == nil {
 		return c.line()
 	}
 	var why struct {
@@ -233,12 +277,33 @@ func about(e saga.Event) string {
 
 // line is a call in one line.
 func (c call) line() string {
-	parts := []string{c.Method, c.Path}
-	if c.Status != 0 {
-		parts = append(parts, strconv.Itoa(c.Status))
+	return c.Method + " " + c.Path + " → " + c.answer()
+}
+
+// answer is how a call ended.
+func (c call) answer() string {
+	how := strconv.Itoa(c.Status)
+	switch {
+	case c.Unsent:
+		how = "not sent"
+	case c.Status == 0:
+		how = "no answer"
 	}
-	if c.Error != "" {
-		parts = append(parts, c.Error)
+	if c.Code != "" {
+		how += ", " + wire.Words(c.Code)
 	}
-	return strings.Join(parts, " ")
+	return how
+}
+
+// hue is whether a call ended well. What is not found is often what was hoped for.
+func (c call) hue() wire.Hue {
+	switch {
+	case c.Status >= 200 && c.Status < 300:
+		return wire.Good
+	case c.Status == http.StatusNotFound:
+		return wire.Plain
+	case c.Unsent, c.Status == 0, c.Status == http.StatusTooManyRequests:
+		return wire.Attention
+	}
+	return wire.Bad
 }

@@ -166,7 +166,7 @@ func sagaListTwins(v *visit, f saga.Filter) ui.Twin {
 var sagaColumns = []ui.Column{
 	{Key: "what", Title: "Saga", Phone: ui.PhoneTitle},
 	{Key: "state", Title: "State", Phone: ui.PhoneState},
-	{Key: "note", Title: "What it does", Phone: ui.PhoneMeta},
+	{Key: "note", Title: "Note", Phone: ui.PhoneMeta},
 	{Key: "by", Title: "Asked for by", Phone: ui.PhoneMeta},
 	{Key: "created", Title: "Created", Sortable: true, Number: true, Phone: ui.PhoneMeta},
 	{Key: "took", Title: "Took", Number: true, Phone: ui.PhoneMeta},

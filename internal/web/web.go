@@ -55,7 +55,7 @@ func New(o Options) (*Server, error) {
 	s.fleet = &fleet{read: func(ctx context.Context) ([]digitalocean.Droplet, error) {
 		return o.Provisioning.Droplets(ctx, o.Account)
 	}}
-	s.checks = &checkup{read: o.Checks}
+	s.checks = newCheckup(o.Checks)
 	s.hours = &hourly{engine: o.Engine}
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
@@ -64,6 +64,9 @@ func New(o Options) (*Server, error) {
 	s.handler = s.guarded(s.routes())
 	return s, nil
 }
+
+// Run does what no page waits for, until ctx is done. It has to run beside Handler.
+func (s *Server) Run(ctx context.Context) { s.checks.run(ctx) }
 
 // Handler serves the pages.
 func (s *Server) Handler() http.Handler { return s.handler }

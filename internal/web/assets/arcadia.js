@@ -67,7 +67,10 @@ function state(name, word) {
 }
 addEventListener("htmx:sse:after:connection", () => state("live", "Live ·"));
 addEventListener("htmx:sse:before:connection", (e) => {
-  if (e.detail.connection.attempt > 0) state("away", document.hidden ? "Paused ·" : "Reconnecting ·");
+  if (e.detail.connection.attempt > 0) state("away", "Reconnecting ·");
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) state("away", "Paused ·"); // the stream ends; it is taken up again when somebody looks
 });
 addEventListener("htmx:sse:error", () => state("away", "Reconnecting ·"));
 

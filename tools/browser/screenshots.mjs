@@ -1,0 +1,67 @@
+// screenshots writes a picture of every page in both colour schemes, for a desk and
+// for a phone, into the directory that it is given.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { World, launch, quick } from "./world.mjs";
+
+const out = process.argv[2];
+if (!out) throw new Error("usage: node screenshots.mjs DIRECTORY");
+await mkdir(out, { recursive: true });
+
+const tenants = ["acme", "globex", "initech", "umbrella", "hooli", "stark"];
+const droplets = [];
+for (const [i, tenant] of tenants.entries()) {
+  for (const role of ["web", "db", "worker"]) {
+    droplets.push({ name: `${tenant}-${role}-1`, region: ["nyc3", "fra1", "sgp1", "ams3"][i % 4], size: role === "db" ? "s-2vcpu-4gb" : "s-1vcpu-1gb", tags: i === 5 ? [] : [tenant, role] });
+  }
+}
+const world = await World.open({ params: { ...quick, "action.snapshot": "1500ms" }, droplets });
+const browser = await launch();
+try {
+  const pages = await story(world);
+  for (const scheme of ["light", "dark"]) {
+    for (const [width, height] of [[1440, 900], [390, 844]]) {
+      const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height }, deviceScaleFactor: width < 500 ? 2 : 1, reducedMotion: "reduce" });
+      const page = await context.newPage();
+      for (const [name, path, act] of pages) {
+        await page.goto(world.url + path);
+        if (await page.locator("#feed").count()) await page.locator('[data-pulse="live"]').waitFor();
+        if (act) await act(page);
+        await page.screenshot({ path: join(out, `${name}-${width}-${scheme}.png`), fullPage: true });
+      }
+      await context.close();
+    }
+  }
+} finally {
+  await browser.close();
+  await world.close();
+}
+
+// story makes sagas of every sort, and answers the pages that show them.
+async function story(w) {
+  const list = await w.ask("GET", w.url + "/droplets.json");
+  const id = (name) => list.items.find((d) => d.name === name).id;
+  const ended = (s) => w.until(() => w.saga(s.id), (x) => ["completed", "rolled_back", "stuck"].includes(x.state), "a saga ends");
+  const smoke = await w.ask("POST", `${w.url}/v1/droplets/${id("acme-web-1")}/smoke`, {});
+  const done = await w.snapshot(id("globex-db-1"));
+  await Promise.all([smoke, done].map(ended));
+  await w.fault({ match: { method: "POST", path: "/v2/droplets/*/actions" }, kind: "5xx_after_commit", times: 1 });
+  const lost = await w.snapshot(id("initech-web-1"));
+  await ended(lost);
+  await w.set({ "action.snapshot": "1h" });
+  const waiting = await w.snapshot(id("umbrella-db-1"));
+  const queued = await w.snapshot(id("umbrella-db-1"));
+  const paused = await w.snapshot(id("hooli-web-1"));
+  await w.until(() => w.saga(paused.id), (s) => s.state === "waiting", "it waits");
+  await w.ask("POST", `${w.url}/v1/sagas/${paused.id}/pause`, { reason: "disk check at 10:00" });
+  await w.until(() => w.saga(paused.id), (s) => s.state === "paused", "it is paused");
+  const confirm = async (page) => page.locator("[data-ask]", { hasText: "Cancel and undo" }).first().click().then(() => page.locator("dialog[open]").waitFor());
+  return [
+    ["overview", "/"], ["droplets", "/droplets"], ["droplets-filtered", "/droplets?region=fra1&sort=-size"], ["droplet", `/droplets/${id("umbrella-db-1")}`],
+    ["sagas", "/sagas"], ["sagas-empty", "/sagas?state=stuck"],
+    ["saga-waiting", `/sagas/${waiting.id}`], ["saga-queued", `/sagas/${queued.id}`], ["saga-paused", `/sagas/${paused.id}`],
+    ["saga-completed", `/sagas/${done.id}`], ["saga-rolled-back", `/sagas/${smoke.id}`], ["saga-lost-answer", `/sagas/${lost.id}`],
+    ["confirm", `/sagas/${waiting.id}/cancel`], ["confirm-dialog", `/sagas/${waiting.id}`, confirm], ["snapshot", `/droplets/${id("acme-db-1")}/snapshot`], ["smoke", "/smoke"],
+    ["not-found", "/nowhere"],
+  ];
+}
