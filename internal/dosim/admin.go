@@ -1,6 +1,7 @@
 package dosim
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,49 +18,87 @@ import (
 // maxState bounds what PUT /state takes, in bytes.
 const maxState = 256 << 20
 
+//go:embed admin.openapi.json
+var adminDescription []byte
+
+// An adminRoute is one operation of the simulator's own port.
+type adminRoute struct {
+	pattern string
+	limit   int64 // of the body, in bytes
+	serve   func(r *http.Request, body []byte) (any, error)
+}
+
+func (s *Sim) adminRoutes() []adminRoute {
+	plain := func(pattern string, answer func() any) adminRoute {
+		return adminRoute{pattern, maxBody, func(*http.Request, []byte) (any, error) { return answer(), nil }}
+	}
+	return []adminRoute{
+		plain("GET /healthz", func() any { return map[string]string{"status": "ok"} }),
+		plain("GET /openapi.json", func() any { return json.RawMessage(adminDescription) }),
+		{"GET /clock", maxBody, s.adminClock},
+		{"PUT /clock", maxBody, s.adminSetClock},
+		{"POST /clock/advance", maxBody, s.adminAdvance},
+		plain("GET /params", func() any { return s.ParamValues() }),
+		{"PUT /params", maxBody, s.adminSetParams},
+		plain("GET /presets", func() any { return items(Presets()) }),
+		plain("GET /preset", func() any { return map[string]string{"name": s.Preset()} }),
+		{"PUT /preset", maxBody, s.adminSetPreset},
+		plain("GET /faults", func() any { return items(s.Faults()) }),
+		{"POST /faults", maxBody, s.adminAddFault},
+		{"DELETE /faults/{id}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.DeleteFault(r.PathValue("id")) }},
+		{"GET /requests", maxBody, s.adminRequests},
+		plain("POST /marks", func() any { return map[string]int{"mark": s.Mark()} }),
+		{"GET /leaks", maxBody, s.adminLeaks},
+		{"GET /truth", maxBody, s.adminTruth},
+		plain("GET /state", func() any { return s.exported() }),
+		{"PUT /state", maxState, func(_ *http.Request, body []byte) (any, error) { return nil, s.Import(body) }},
+		{"GET /recording", maxBody, func(*http.Request, []byte) (any, error) { return s.Recording() }},
+		plain("POST /recording", func() any { s.Record(); return nil }),
+		plain("DELETE /recording", func() any { s.StopRecording(); return nil }),
+		{"POST /replay", maxState, s.adminReplay},
+		plain("GET /tokens", func() any { return items(s.Tokens()) }),
+		{"POST /tokens", maxBody, s.adminCreateToken},
+		{"DELETE /tokens/{token}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.RevokeToken(r.PathValue("token")) }},
+	}
+}
+
 // Admin returns the handler that steers the simulator. It asks for no password:
-// it belongs on a loopback address, apart from the API's.
+// it belongs on a loopback address, apart from the API's. GET /openapi.json
+// describes it.
 func (s *Sim) Admin() http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern string, limit int64, serve func(r *http.Request, body []byte) (any, error)) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	for _, rt := range append(s.adminRoutes(), adminRoute{"/", maxBody, noSuchAdminRoute}) {
+		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rt.limit))
 			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-				answerAdmin(w, nil, fault.New(fault.TooLarge, "The body is larger than %d bytes.", limit))
+				answerAdmin(w, nil, fault.New(fault.TooLarge, "The body is larger than %d bytes.", rt.limit))
 				return
 			}
 			if err != nil {
 				return // the client left
 			}
-			v, err := serve(r, body)
+			v, err := rt.serve(r, body)
 			answerAdmin(w, v, err)
 		})
 	}
-	handle("GET /healthz", maxBody, func(*http.Request, []byte) (any, error) { return map[string]string{"status": "ok"}, nil })
-	handle("GET /clock", maxBody, s.adminClock)
-	handle("PUT /clock", maxBody, s.adminSetClock)
-	handle("POST /clock/advance", maxBody, s.adminAdvance)
-	handle("GET /params", maxBody, func(*http.Request, []byte) (any, error) { return s.ParamValues(), nil })
-	handle("PUT /params", maxBody, s.adminSetParams)
-	handle("GET /presets", maxBody, func(*http.Request, []byte) (any, error) { return items(Presets()), nil })
-	handle("GET /preset", maxBody, func(*http.Request, []byte) (any, error) { return map[string]string{"name": s.Preset()}, nil })
-	handle("PUT /preset", maxBody, s.adminSetPreset)
-	handle("GET /faults", maxBody, func(*http.Request, []byte) (any, error) { return items(s.Faults()), nil })
-	handle("POST /faults", maxBody, s.adminAddFault)
-	handle("DELETE /faults/{id}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.DeleteFault(r.PathValue("id")) })
-	handle("GET /requests", maxBody, s.adminRequests)
-	handle("POST /marks", maxBody, func(*http.Request, []byte) (any, error) { return map[string]int{"mark": s.Mark()}, nil })
-	handle("GET /leaks", maxBody, s.adminLeaks)
-	handle("GET /truth", maxBody, s.adminTruth)
-	handle("GET /state", maxBody, func(*http.Request, []byte) (any, error) { return s.exported(), nil })
-	handle("PUT /state", maxState, func(_ *http.Request, body []byte) (any, error) { return nil, s.Import(body) })
-	handle("GET /tokens", maxBody, func(*http.Request, []byte) (any, error) { return items(s.Tokens()), nil })
-	handle("POST /tokens", maxBody, s.adminCreateToken)
-	handle("DELETE /tokens/{token}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.RevokeToken(r.PathValue("token")) })
-	handle("/", maxBody, func(r *http.Request, _ []byte) (any, error) {
-		return nil, fault.New(fault.NotFound, "There is no %s %s here.", r.Method, r.URL.Path)
-	})
 	return mux
+}
+
+func noSuchAdminRoute(r *http.Request, _ []byte) (any, error) {
+	return nil, fault.New(fault.NotFound, "There is no %s %s here.", r.Method, r.URL.Path)
+}
+
+// adminReplay makes this cloud what the recording leads to.
+func (s *Sim) adminReplay(_ *http.Request, body []byte) (any, error) {
+	var r Recording
+	if err := read(body, &r); err != nil {
+		return nil, err
+	}
+	next, err := Replay(r)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Import(next.Export())
 }
 
 // answerAdmin writes v as JSON, 204 for a nil one, or err as a problem.

@@ -29,6 +29,7 @@ type call struct {
 	log      *Request
 	values   map[string]string // of the path's variables
 	alias    bool              // the path is a deprecated one
+	send     response          // what it is answered, once it is served
 }
 
 // account is whose things the call sees.
@@ -44,49 +45,67 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(s.closed, cancel)()
 
-	c := s.begin(r, body)
-	send := c.serve(ctx)
+	c, wait := s.begin(r, body)
+	if wait > 0 {
+		if s.clock.sleep(ctx, wait) == nil {
+			s.resume(c)
+		} else {
+			c.send = response{cut: cutReset}
+		}
+	}
 	s.logger.DebugContext(ctx, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", send.status), slog.String("request_id", c.id))
-	send.to(ctx, w, c)
+		slog.Int("status", c.send.status), slog.String("request_id", c.id))
+	c.send.to(ctx, w, c)
 }
 
-// begin enters the request in the journal and finds out who asks for what.
-func (s *Sim) begin(r *http.Request, body []byte) *call {
+// begin enters the request in the journal, finds out who asks for what, and
+// serves it unless a fault has it wait: then it is to be resumed after that time.
+func (s *Sim) begin(r *http.Request, body []byte) (c *call, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{sim: s, r: r, body: body, at: s.now()}
+	c = &call{sim: s, r: r, body: body, at: s.now()}
 	c.id = uuid(s.seed, "request", strconv.FormatInt(s.journal.seq+1, 10))
 	c.log = s.journal.begin(Request{At: c.at, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, RequestID: c.id})
 	c.bearer, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	c.replica = int(hash(s.seed, "replica", strconv.FormatInt(c.log.Seq, 10)) % uint64(s.params.number(paramReplicas)))
-	if s.params.number(paramReplicas) > 1 {
-		c.widest = s.params.duration(paramReplica)
+	c.chooseReplica()
+	s.hear(Input{At: c.at, Seq: c.log.Seq, Method: r.Method, Target: r.URL.RequestURI(), Token: c.bearer, Body: body})
+
+	before := c.bitten(beforeKinds()...)
+	if before != nil && before.Kind == Slow {
+		return c, max(before.delay(3*time.Second), 1)
+	}
+	c.serve(before)
+	return c, 0
+}
+
+// resume serves a request that has waited.
+func (s *Sim) resume(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.at = s.now()
+	s.hear(Input{At: c.at, Seq: c.log.Seq, Resumed: true})
+	c.serve(nil)
+}
+
+// chooseReplica settles which replica answers: any, or always the token's own.
+func (c *call) chooseReplica() {
+	p := c.sim.params
+	by := strconv.FormatInt(c.log.Seq, 10)
+	if p.on(paramSticky) {
+		by = c.bearer
+	}
+	c.replica = int(hash(c.sim.seed, "replica", by) % uint64(p.number(paramReplicas)))
+	if p.number(paramReplicas) > 1 {
+		c.widest = p.duration(paramReplica)
 	}
 	if c.replica > 0 {
 		c.spread = c.widest
 	}
-	return c
 }
 
 // serve decides what is sent back, faults included.
-func (c *call) serve(ctx context.Context) response {
+func (c *call) serve(before *armedFault) {
 	s := c.sim
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	before := c.bitten(beforeKinds()...)
-	if before != nil && before.Kind == Slow {
-		wait := before.delay(3 * time.Second)
-		s.mu.Unlock()
-		err := s.clock.sleep(ctx, wait)
-		s.mu.Lock()
-		if err != nil {
-			return response{cut: cutReset}
-		}
-		c.at, before = s.now(), nil
-	}
-
 	known := c.identify()
 	var send response
 	switch {
@@ -109,7 +128,7 @@ func (c *call) serve(ctx context.Context) response {
 		send = c.render(serverError(http.StatusInternalServerError))
 	}
 	c.log.Status = send.status
-	return send
+	c.send = send
 }
 
 // identify finds the token and counts the request against its limits. It

@@ -102,8 +102,11 @@ type checkingTransport struct {
 func (c *checkingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	seq, earliest := c.newest(), c.s.Clock().Now()
 	resp, err := c.base.RoundTrip(r)
-	if err != nil || strings.HasPrefix(r.URL.String(), c.s.AdminURL) {
+	if err != nil {
 		return resp, err
+	}
+	if strings.HasPrefix(r.URL.String(), c.s.AdminURL) {
+		return resp, c.checkAdmin(r, resp)
 	}
 	id := resp.Header.Get("X-Request-Id")
 	spoiled := false

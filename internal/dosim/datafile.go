@@ -217,6 +217,7 @@ func (st *stored) add(e entry, faults map[string]faultState) {
 // a data file it does nothing. Once it has failed, the cloud serves nobody: what
 // it would say could be forgotten.
 func (s *Sim) save(e entry) error {
+	s.hearChange(e)
 	if s.data == nil {
 		return nil
 	}

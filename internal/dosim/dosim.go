@@ -63,6 +63,8 @@ type Sim struct {
 	journal journal
 	late    map[int64]*Request // what the journal has of the requests that take effect later, by appointment
 
+	recording *Recording // nil: nothing is recorded
+
 	data   *dataFile // nil: nothing is kept
 	saved  int       // events that are kept
 	kept   clockEntry

@@ -5,6 +5,15 @@ import (
 	"testing"
 )
 
+// AdminPatterns are the operations of the simulator's own port.
+func AdminPatterns() []string {
+	var all []string
+	for _, rt := range New(Options{}).adminRoutes() {
+		all = append(all, rt.pattern)
+	}
+	return all
+}
+
 // FillDisk makes every further write of the data file fail as on a full disk.
 func (s *Sim) FillDisk(t testing.TB) {
 	t.Helper()

@@ -115,13 +115,15 @@ func FuzzAdminBodies(f *testing.F) {
 		`{"mode":"scaled","speed":20}`, `{"mode":"scaled","speed":1e308}`, `{"seconds":60}`, `{"seconds":1e300}`, `{"action.snapshot":"60s"}`,
 		`{"replicas":"16","lag.replica":"8760h"}`, `{"match":{"method":"POST","path":"**","token":"*","nth":2,"probability":0.5},"kind":"html_504","times":1}`,
 		`{"kind":"reset_commit_late","delay":"1s"}`, `{"account":"other","scopes":["droplet:read"],"expires_at":"2030-01-01T00:00:00Z"}`,
-		`{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}}`, `null`, `[]`, `{`, ``,
+		`{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}}`,
+		`{"state":{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}},"inputs":[{"at":"2026-01-01T00:00:00Z","seq":1,"method":"GET","target":"/v2/account"}]}`,
+		`{"state":{"version":2,"clock":{"now":"2026-01-01T00:00:00Z"}},"inputs":[{"at":"2026-01-01T00:00:00Z","change":{"marks":[0],"disarmed":["x"]}}]}`, `null`, `[]`, `{`, ``,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, d := fuzzed()
-		for _, to := range []string{"PUT /clock", "POST /clock/advance", "PUT /params", "POST /faults", "POST /tokens", "PUT /state"} {
+		for _, to := range []string{"PUT /clock", "POST /clock/advance", "PUT /params", "POST /faults", "POST /tokens", "PUT /state", "POST /replay"} {
 			method, path, _ := strings.Cut(to, " ")
 			wellFormed(t, ask(s.Admin(), method, path, body))
 		}

@@ -27,6 +27,8 @@ const (
 	paramUpdate          = "lag.update"
 	paramReplica         = "lag.replica"
 	paramReplicas        = "replicas"
+	paramSticky          = "replicas.sticky"
+	paramProject         = "lag.project"
 	paramPendingEvent    = "pending_event"
 	paramCompletedAtNull = "quirk.completed_at_null"
 	paramHourly          = "ratelimit.hourly"
@@ -80,6 +82,8 @@ func coreParams() []Param {
 		{paramUpdate, "0s", 0, 0, "how long reads show a thing as it was before its newest change"},
 		{paramReplica, "3s", 0, 0, "how far the replicas that answer reads may be behind one another"},
 		{paramReplicas, "1", 1, 16, "how many replicas answer reads, each request any of them"},
+		{paramSticky, "0", 0, 1, "1: a token is answered by the same replica always"},
+		{paramProject, "0s", 0, 0, "how long a thing is missing from the project it was put into"},
 		{paramPendingEvent, "1", 0, 1, "1: a droplet with an unfinished action refuses another one"},
 		{paramCompletedAtNull, "1", 0, 1, "1: /v2/droplets/ID/actions/ID never shows completed_at"},
 		{paramHourly, "5000", 1, 1_000_000, "requests per token in any hour"},

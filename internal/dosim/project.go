@@ -118,7 +118,9 @@ func listProjectResources(c *call) answer {
 			continue
 		}
 		for _, e := range t.existing(c.account(), projectKey(p.ID), c.at) {
-			members = append(members, member{t, e})
+			if c.reached(&e.self().life, e.self().ProjectAt.Add(c.sim.params.duration(paramProject))) {
+				members = append(members, member{t, e})
+			}
 		}
 	}
 	slices.SortStableFunc(members, func(a, b member) int {

@@ -132,6 +132,11 @@ func (s *Sim) Play(sc Scenario) error {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.recording != nil {
+		s.beginRecording() // what a scenario makes is what a recording begins with
+	}
 	return nil
 }
 

@@ -56,7 +56,11 @@ func (s *Sim) Export() []byte {
 func (s *Sim) exported() state {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.now()
+	return s.state(s.now())
+}
+
+// state is what the cloud is. s.mu must be held.
+func (s *Sim) state(at time.Time) state {
 	mode, speed := s.clock.Mode()
 	st := state{
 		Version: stateVersion, Seed: s.seed, Clock: clockJSON{mode, speed, at}, Params: maps.Clone(s.params.text), Preset: s.preset,
@@ -102,6 +106,9 @@ func (s *Sim) Import(exported []byte) error {
 	s.install(st, next)
 	s.journal.seq = max(s.journal.seq, st.Requests)
 	s.journal.unknownPaths = st.UnknownPaths
+	if s.recording != nil {
+		s.beginRecording()
+	}
 	if err := s.rewrite(); err != nil {
 		s.data.err = fault.Wrap(fault.Unavailable, err, "The data file %s cannot be written: %v.", s.data.path, innermost(err))
 		return s.data.err

@@ -238,6 +238,7 @@ func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.now()
+	events := len(s.events)
 	name := cmp.Or(seed.Name, fmt.Sprintf("droplet-%d", len(s.world.droplets.all)+1))
 	body := createDropletBody{
 		Name: &name, Region: cmp.Or(seed.Region, "nyc3"), Size: cmp.Or(seed.Size, "s-1vcpu-1gb"),
@@ -259,6 +260,7 @@ func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
 		Of:    dropletURN(d.ID), Type: "create", ResourceType: kindDroplet, ResourceID: number(d.ID), Region: d.Region,
 		EndsAt: at, ShowsAt: at, Result: resultCompleted,
 	}})
+	s.hearChange(entry{Events: slices.Clone(s.events[events:])})
 	if err := s.save(entry{}); err != nil {
 		panic("dosim: " + err.Error())
 	}

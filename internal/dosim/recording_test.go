@@ -1,0 +1,146 @@
+package dosim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+// What came over a cloud on a hostile day comes to the same when it comes again:
+// the same log, the same faults, the same answers to the same requests.
+func TestARecordingLeadsToTheSameCloud(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := pipe(t, dosim.Options{Seed: 12, Preset: "hostile"})
+		s.Client.Transport = s.Client.Transport.(*checkingTransport).base // most answers are spoiled
+		s.Client.Timeout = 30 * time.Second
+		seeded(s)
+		s.Record()
+		for n := range 4 {
+			s.SeedDroplet(dosim.SeedDroplet{Name: fmt.Sprint("seeded-", n), Tags: []string{"web"}})
+		}
+		gone := s.AddFault(dosim.Fault{Kind: dosim.CreateVanishes, Match: dosim.Match{Method: "POST", Probability: 0.5}})
+		s.AddFault(dosim.Fault{Kind: dosim.Slow, Delay: "7s", Match: dosim.Match{Method: "POST", Probability: 0.4}})
+		owner := s.CreateToken(dosim.TokenSpec{Account: "other"})
+		for n := range 60 {
+			switch n {
+			case 20:
+				if err := s.SetParams(map[string]string{"droplet.create": "90s", "replicas.sticky": "1"}); err != nil {
+					t.Fatal(err)
+				}
+			case 40:
+				if err := s.DeleteFault(gone); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.SetPreset("stormy"); err != nil {
+					t.Fatal(err)
+				}
+				s.Mark()
+			}
+			done := make(chan exchange)
+			go func() { // beside the other, slow ones overtaken
+				done <- do(t, s, "POST", "/v2/droplets", object{
+					"name": fmt.Sprint("made-", n), "size": "s-1vcpu-1gb", "image": "debian-12-x64", "tags": []string{"web"},
+				})
+			}()
+			for _, d := range list(doAs(t, s, owner, "GET", "/v2/droplets?per_page=5", nil), "droplets") {
+				doAs(t, s, owner, "POST", fmt.Sprintf("/v2/droplets/%.0f/actions", at(d, "id")), object{"type": "snapshot", "name": "s"})
+			}
+			doAs(t, s, owner, "POST", "/v2/droplets", object{"name": "theirs", "size": "s-1vcpu-1gb", "image": "debian-12-x64"})
+			for _, d := range list(do(t, s, "GET", "/v2/droplets?tag_name=web&per_page=3", nil), "droplets") {
+				if n%5 == 4 {
+					do(t, s, "DELETE", fmt.Sprintf("/v2/droplets/%.0f", at(d, "id")), nil)
+				}
+			}
+			<-done
+			time.Sleep(20 * time.Second)
+		}
+		recorded, err := s.Recording()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(recorded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read dosim.Recording
+		if err := json.Unmarshal(b, &read); err != nil {
+			t.Fatal(err)
+		}
+		again, err := dosim.Replay(read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Clock().Set(s.Clock().Now())
+		want, got := decoded(t, s.Export()), decoded(t, again.Export())
+		delete(want, "clock")
+		delete(got, "clock")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the replayed cloud differs (-want +got):\n%.4000s", diff)
+		}
+		first := s.Requests(0)[0].Seq
+		if diff := cmp.Diff(s.Requests(first), again.Requests(first)); diff != "" {
+			t.Errorf("the replayed answers differ (-want +got):\n%.4000s", diff)
+		}
+		if struck := fmt.Sprint(s.Faults()); len(s.Truth("droplet")) < 5 || struck != fmt.Sprint(again.Faults()) {
+			t.Errorf("too little happened to compare: %d droplets, faults %s", len(s.Truth("droplet")), struck)
+		}
+
+		read.Inputs = read.Inputs[1:]
+		other, err := dosim.Replay(read)
+		if fault.KindOf(err) != fault.Unprocessable && string(other.Export()) == string(again.Export()) {
+			t.Error("a recording that lacks its first input leads to the same cloud")
+		}
+	})
+}
+
+func TestStickyReplicas(t *testing.T) {
+	for sticky, most := range map[string]int{"0": 2, "1": 1} {
+		t.Run("replicas.sticky="+sticky, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := pipe(t, with(map[string]string{"replicas": "8", "lag.replica": "1h", "replicas.sticky": sticky}))
+				seen := map[int]bool{}
+				do(t, s, "POST", "/v2/droplets", object{"name": "a", "size": "s-1vcpu-1gb", "image": "debian-12-x64"})
+				time.Sleep(20 * time.Minute)
+				for range 40 {
+					seen[len(list(do(t, s, "GET", "/v2/droplets", nil), "droplets"))] = true
+				}
+				if len(seen) != most {
+					t.Errorf("one client saw %v droplets, want %d different answers", seen, most)
+				}
+			})
+		})
+	}
+}
+
+func TestAProjectShowsLate(t *testing.T) {
+	for lag, want := range map[string]int{"0s": 1, "9s": 0} {
+		t.Run("lag.project="+lag, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := pipe(t, with(map[string]string{"lag.project": lag}))
+				seeded(s)
+				members := func() (n int) {
+					for _, r := range list(do(t, s, "GET", "/v2/projects/default/resources", nil), "resources") {
+						if at(r, "urn") != nil {
+							n++
+						}
+					}
+					return n
+				}
+				if n := members(); n != want {
+					t.Errorf("the project shows %d things at once, want %d", n, want)
+				}
+				time.Sleep(9 * time.Second)
+				if n := members(); n != 1 {
+					t.Errorf("the project shows %d things after the lag, want the droplet", n)
+				}
+			})
+		})
+	}
+}
