@@ -24,9 +24,10 @@ func accountResource() resource {
 }
 
 func getAccount(c *call) answer {
-	name := c.account()
+	name, p := c.account(), c.sim.params
 	return showing("account", accountWire{
-		DropletLimit: 500, FloatingIPLimit: 50, ReservedIPLimit: 50, VolumeLimit: 500,
+		DropletLimit: p.number(paramDropletLimit), FloatingIPLimit: p.number(paramReservedIPLimit),
+		ReservedIPLimit: p.number(paramReservedIPLimit), VolumeLimit: p.number(paramVolumeLimit),
 		Email: name + "@example.com", Name: name, UUID: uuid(c.sim.seed, "account", name), EmailVerified: true,
 		Status: "active", Team: teamWire{uuid(c.sim.seed, "team", name), name},
 	})

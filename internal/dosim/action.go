@@ -29,6 +29,7 @@ type action struct {
 	ShowsAt       time.Time `json:"shows_at,omitzero"` // when the thing itself shows it
 	Result        string    `json:"result"`
 	NoCompletedAt bool      `json:"no_completed_at,omitempty"`
+	OfProject     string    `json:"of_project,omitempty"` // the project of a reserved IP, which its actions tell
 }
 
 func (a *action) ended(at time.Time) bool { return !a.EndsAt.IsZero() && !at.Before(a.EndsAt) }
@@ -46,6 +47,7 @@ type actionWire struct {
 	ResourceType string      `json:"resource_type"`
 	Region       *regionWire `json:"region"`
 	RegionSlug   *string     `json:"region_slug"`
+	ProjectID    string      `json:"project_id,omitempty"`
 }
 
 const inProgress = "in-progress"
@@ -55,6 +57,7 @@ const inProgress = "in-progress"
 func wireAction(c *call, a *action) actionWire {
 	w := actionWire{
 		ID: number(a.ID), Status: inProgress, Type: a.Type, StartedAt: wireTime(a.CreatedAt), ResourceType: a.ResourceType,
+		ProjectID: a.OfProject,
 	}
 	if a.ResourceID != 0 {
 		w.ResourceID = &a.ResourceID

@@ -2,17 +2,27 @@ package dosim
 
 // computeTables are of droplets and what belongs to them.
 type computeTables struct {
-	droplets  *table[*droplet]
-	snapshots *table[*snapshot]
-	sshKeys   *table[*sshKey]
+	droplets        *table[*droplet]
+	snapshots       *table[*snapshot]
+	images          *table[*ownImage]
+	volumes         *table[*volume]
+	volumeSnapshots *table[*volumeSnapshot]
+	reservedIPs     *table[*reservedIP]
+	sshKeys         *table[*sshKey]
 }
 
 func computeResources() []resource {
 	return []resource{
 		sshKeyResource(),
 		imageResource(),
+		imageActionResource(),
 		dropletResource(),
 		dropletActionResource(),
+		backupResource(),
 		snapshotResource(),
+		volumeResource(),
+		volumeActionResource(),
+		volumeSnapshotResource(),
+		reservedIPResource(),
 	}
 }

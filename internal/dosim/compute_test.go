@@ -10,6 +10,12 @@ func computeStories() []story {
 	return []story{
 		{"SSH keys", tellSSHKeys},
 		{"droplets", tellDroplets},
+		{"actions on droplets", tellDropletActions},
+		{"backups", tellBackups},
+		{"volumes", tellVolumes},
+		{"images", tellImages},
+		{"reserved IPs", func(d driver) { tellReservedIPs(d, "reserved_ip") }},
+		{"floating IPs", func(d driver) { tellReservedIPs(d, "floating_ip") }},
 	}
 }
 
@@ -29,6 +35,13 @@ func tellDroplets(d driver) {
 	d.get("/v2/droplets")
 	d.get("/v2/droplets?type=gpus")
 	d.get("/v2/droplets?tag_name=web")
+	d.get(droplet + "/kernels")
+	d.get(droplet + "/neighbors")
+	d.get("/v2/reports/droplet_neighbors_ids")
+	several := d.want(202, "POST", "/v2/droplets", object{"names": []string{"one", "two"}, "size": "s-1vcpu-1gb", "image": "debian-12-x64", "region": "nyc3"})
+	if n := len(list(several, "droplets")); n != 2 || len(at(several.Body, "links", "actions").([]any)) != 2 {
+		d.Errorf("two names made %d droplets: %v", n, several.Body)
+	}
 	shot := d.want(201, "POST", droplet+"/actions", object{"type": "snapshot", "name": "one"})
 	action := idOf(shot, "action", "id")
 	d.get(droplet + "/actions")

@@ -257,6 +257,10 @@ var exampleDefects = map[string][]string{
 		".firewalls[].outbound_rules[].destinations.droplet_ids", ".firewalls[].outbound_rules[].destinations.load_balancer_uids",
 		".firewalls[].outbound_rules[].destinations.tags",
 	},
+	// The example's own droplets.
+	"GET /v2/droplets/backups/policies": {".policies.436444618", ".policies.444909314", ".policies.444909706"},
+	// There is no example, and not every droplet has a GPU.
+	"GET /v2/droplets/{droplet_id}/neighbors": {".droplets[].gpu_info", ".droplets[].size.gpu_info"},
 }
 
 // A shape is the keys that an example shows. Its fields are those of an object;

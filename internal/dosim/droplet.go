@@ -1,10 +1,9 @@
 package dosim
 
 import (
-	"encoding/json"
-	"errors"
+	"cmp"
 	"fmt"
-	"net/http"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +21,10 @@ type droplet struct {
 	Size     string   `json:"size"`
 	Image    string   `json:"image"`
 	Features []string `json:"features"`
+
+	Disk        int        `json:"disk,omitempty"` // gigabytes, where a resize left it; 0: what its size has
+	PrivateOnly bool       `json:"private_only,omitempty"`
+	Backups     *backupsOn `json:"backups,omitempty"`
 }
 
 func dropletURN(id string) string { return urn(kindDroplet, id) }
@@ -36,7 +39,7 @@ func (d *droplet) status(c *call) string {
 			continue
 		}
 		switch a.Type {
-		case "create", "power_on":
+		case "create", "power_on", "reboot", "power_cycle", "rebuild", "restore":
 			status = "active"
 		case "power_off", "shutdown":
 			status = "off"
@@ -44,6 +47,14 @@ func (d *droplet) status(c *call) string {
 	}
 	return status
 }
+
+// diskSize is in gigabytes.
+func (d *droplet) diskSize(w *world) int {
+	size, _ := w.catalog.size(d.Size)
+	return cmp.Or(d.Disk, size.Disk)
+}
+
+const paramDropletLimit = "limit.droplets"
 
 func dropletResource() resource {
 	return resource{
@@ -62,7 +73,11 @@ func dropletResource() resource {
 			op("DELETE /v2/droplets", deleteDropletsByTag, "droplet:delete"),
 			op("GET /v2/droplets/{droplet}", getDroplet, "droplet:read"),
 			op("DELETE /v2/droplets/{droplet}", deleteDroplet, "droplet:delete"),
+			op("GET /v2/droplets/{droplet}/kernels", listKernels, "droplet:read"),
+			op("GET /v2/droplets/{droplet}/neighbors", listNeighbors, "droplet:read"),
+			op("GET /v2/reports/droplet_neighbors_ids", reportNeighbors, "droplet:read"),
 		},
+		params: []Param{{paramDropletLimit, "100000", 1, 1_000_000, "how many droplets an account may have"}},
 	}
 }
 
@@ -74,6 +89,11 @@ func checkDroplet(w *world, d *droplet) error {
 	}
 	if _, ok := w.vpcs.get(d.Account, d.VPC); !ok {
 		return fmt.Errorf("droplet %s is in the unknown VPC %q", d.ID, d.VPC)
+	}
+	if d.Backups != nil {
+		if _, err := backupPolicyFor(&d.Backups.backupPolicy, w.seed); err != nil || d.Backups.Hour == nil {
+			return fmt.Errorf("droplet %s has a backup policy that cannot be", d.ID)
+		}
 	}
 	return nil
 }
@@ -133,35 +153,6 @@ func deleteDropletsByTag(c *call) answer {
 	return noContent()
 }
 
-type createDropletBody struct {
-	Name       *string         `json:"name"`
-	Region     string          `json:"region"`
-	Size       string          `json:"size"`
-	Image      json.RawMessage `json:"image"`
-	Tags       []string        `json:"tags"`
-	Backups    bool            `json:"backups"`
-	IPv6       bool            `json:"ipv6"`
-	Monitoring bool            `json:"monitoring"`
-	VPCUUID    string          `json:"vpc_uuid"`
-}
-
-func createDroplet(c *call) answer {
-	var body createDropletBody
-	if !c.decode(&body) {
-		return invalidJSON()
-	}
-	d, err := body.droplet(c)
-	if err != nil {
-		return unprocessable(err.Error())
-	}
-	d = c.sim.world.droplets.create(c, d)
-	a := c.act(d.action("create"), c.sim.params.duration(paramDropletCreate), "", nil)
-	return answer{http.StatusAccepted, map[string]any{
-		"droplet": d.wire(c),
-		"links":   map[string]any{"actions": []actionLink{c.link(a)}},
-	}}
-}
-
 // action is the beginning of an action on the droplet.
 func (d *droplet) action(kind string) action {
 	return action{Of: d.urn(), Type: kind, ResourceType: kindDroplet, ResourceID: number(d.ID), Region: d.Region}
@@ -178,66 +169,41 @@ type actionLink struct {
 	Href string `json:"href"`
 }
 
-// isHostname is DigitalOcean's pattern for a droplet's name,
-// ^[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]$, and at most 255 long.
-func isHostname(s string) bool {
-	return s != "" && len(s) <= 255 && onlyAlnumAnd(s, ".-") && onlyAlnumAnd(s[len(s)-1:], "")
+// listKernels is empty: droplets have booted their own kernels since 2017.
+func listKernels(c *call) answer {
+	if _, ok := c.droplet(); !ok {
+		return notFound()
+	}
+	return listPage(c, "kernels", []struct{}{}, asIs)
 }
 
-func onlyAlnumAnd(s, others string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		return !letter && (r < '0' || r > '9') && !strings.ContainsRune(others, r)
-	})
+// host names the machine that the droplet is on. There are a few in each region.
+func (d *droplet) host(seed uint64) string {
+	return d.Region + "/" + strconv.FormatUint(hash(seed, "host", d.ID)%24, 10)
 }
 
-// droplet is the droplet that the body describes, or DigitalOcean's objection.
-func (b createDropletBody) droplet(c *call) (*droplet, error) {
-	var d *droplet
-	if b.Name == nil || !isHostname(*b.Name) {
-		return d, errors.New("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)")
-	}
-	catalog := c.sim.world.catalog
-	size, ok := catalog.size(b.Size)
+func listNeighbors(c *call) answer {
+	d, ok := c.droplet()
 	if !ok {
-		return d, errors.New("You specified an invalid size for Droplet creation.")
+		return notFound()
 	}
-	region, ok := find(catalog.regions, func(r regionWire) bool {
-		return strings.HasPrefix(r.Slug, b.Region) && slices.Contains(r.Sizes, size.Slug)
-	})
-	if !ok {
-		if _, known := catalog.region(b.Region); known {
-			return d, errors.New("Size is not available in this region.")
-		}
-		return d, errors.New("You specified an invalid region for Droplet creation.")
+	droplets := c.sim.world.droplets
+	return droplets.page(c, "droplets", only(droplets.listed(c), func(o *droplet) bool {
+		return o.ID != d.ID && o.host(c.sim.seed) == d.host(c.sim.seed)
+	}))
+}
+
+func reportNeighbors(c *call) answer {
+	together := map[string][]int64{}
+	for _, d := range c.sim.world.droplets.listed(c) {
+		host := d.host(c.sim.seed)
+		together[host] = append(together[host], number(d.ID))
 	}
-	image, ok := c.imageNamed(strings.Trim(string(b.Image), `"`))
-	if !ok {
-		return d, errors.New("You specified an invalid image for Droplet creation.")
-	}
-	if image.MinDiskSize > size.Disk {
-		return d, errors.New("This size can not be used with this image: its disk is too small.")
-	}
-	for _, t := range b.Tags {
-		if !isTag(t) {
-			return d, fmt.Errorf("%q is not a valid tag name.", t)
+	sets := [][]int64{}
+	for _, host := range slices.Sorted(maps.Keys(together)) {
+		if len(together[host]) > 1 {
+			sets = append(sets, together[host])
 		}
 	}
-	features := []string{}
-	for _, f := range []struct {
-		name string
-		on   bool
-	}{{"backups", b.Backups}, {"monitoring", b.Monitoring}, {"droplet_agent", true}, {"ipv6", b.IPv6}, {"private_networking", true}} {
-		if f.on {
-			features = append(features, f.name)
-		}
-	}
-	network, err := c.networkIn(region.Slug, b.VPCUUID)
-	if err != nil {
-		return d, err
-	}
-	return &droplet{
-		Name: *b.Name, Region: region.Slug, Size: size.Slug, Image: strconv.FormatInt(image.ID, 10), Features: features,
-		tagged: tagged{Tags: append([]string{}, b.Tags...)}, networked: network,
-	}, nil
+	return showing("neighbor_ids", sets)
 }

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"time"
 )
 
 type dropletWire struct {
@@ -64,26 +63,43 @@ func (d *droplet) wire(c *call) dropletWire {
 	size, _ := cloud.catalog.size(d.Size)
 	region, _ := cloud.catalog.region(d.Region)
 	image, _ := cloud.image(d.Account, d.Image)
+	disk := d.diskSize(cloud)
 	w := dropletWire{
-		ID: number(d.ID), Name: d.Name, Memory: size.Memory, VCPUs: size.VCPUs, Disk: size.Disk, DiskInfo: size.DiskInfo,
+		ID: number(d.ID), Name: d.Name, Memory: size.Memory, VCPUs: size.VCPUs, Disk: disk, DiskInfo: slices.Clone(size.DiskInfo),
 		Locked: c.pending(d.urn()), Status: d.status(c), CreatedAt: wireTime(d.CreatedAt), Features: append([]string{}, d.Features...),
-		BackupIDs: []int64{}, SnapshotIDs: []int64{}, Image: image, VolumeIDs: []string{}, Size: size, SizeSlug: size.Slug,
+		BackupIDs: c.snapshotIDs(kindOfBackup, d), NextBackupWindow: d.nextBackup(c), SnapshotIDs: c.snapshotIDs(kindOfSnapshot, d),
+		Image: image, VolumeIDs: idsOf(cloud.volumes.under(c, "of:"+d.urn())), Size: size, SizeSlug: size.Slug,
 		Networks: networksWire{[]networkV4Wire{}, []networkV6Wire{}}, Region: region, Tags: append([]string{}, d.Tags...),
 		VPCUUID: d.VPC, GPUInfo: size.GPUInfo,
 	}
-	for _, s := range cloud.snapshots.under(c, "of:"+d.urn()) {
-		if !c.at.Before(s.List) {
-			w.SnapshotIDs = append(w.SnapshotIDs, number(s.ID))
-		}
-	}
-	if slices.Contains(d.Features, "backups") {
-		start := c.at.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
-		w.NextBackupWindow = &windowWire{wireTime(start), wireTime(start.Add(23 * time.Hour))}
+	if len(w.DiskInfo) > 0 {
+		w.DiskInfo[0].Size.Amount = disk
 	}
 	if w.Status != "new" {
 		w.Networks = d.networks(cloud)
 	}
 	return w
+}
+
+// snapshotIDs are those of the droplet's snapshots, or of its backups, that
+// lists show.
+func (c *call) snapshotIDs(kind string, d *droplet) []int64 {
+	ids := []int64{}
+	for _, s := range c.sim.world.snapshots.under(c, kind+":"+d.ID) {
+		if !c.at.Before(s.List) {
+			ids = append(ids, number(s.ID))
+		}
+	}
+	return ids
+}
+
+// idsOf returns the ids of things, [] when there are none.
+func idsOf[E entity](all []E) []string {
+	ids := []string{}
+	for _, e := range all {
+		ids = append(ids, e.self().ID)
+	}
+	return ids
 }
 
 // networks are the droplet's addresses: from the range for benchmarks (RFC 2544)
@@ -95,13 +111,11 @@ func (d *droplet) networks(cloud *world) networksWire {
 	private, netmask := v.privateAddress(uint64(number(d.ID))) //nolint:gosec // not below 0
 	gateway := public.As4()
 	gateway[3] = 1
-	w := networksWire{
-		V4: []networkV4Wire{
-			{private, netmask, "nil", "private"},
-			{public.String(), "255.255.255.0", netip.AddrFrom4(gateway).String(), "public"},
-		},
-		V6: []networkV6Wire{},
+	w := networksWire{V4: []networkV4Wire{{private, netmask, "nil", "private"}}, V6: []networkV6Wire{}}
+	if d.PrivateOnly {
+		return w
 	}
+	w.V4 = append(w.V4, networkV4Wire{public.String(), "255.255.255.0", netip.AddrFrom4(gateway).String(), "public"})
 	if slices.Contains(d.Features, "ipv6") {
 		subnet := fmt.Sprintf("2001:db8:%x:%x", n>>16&0xffff, n>>32&0xffff)
 		w.V6 = append(w.V6, networkV6Wire{subnet + "::" + strconv.FormatUint(0x1001+n%0xe000, 16), 64, subnet + "::1", "public"})

@@ -162,6 +162,9 @@ func glob(pattern string) *regexp.Regexp {
 }
 
 func (f *armedFault) matches(c *call) bool {
+	if c.r == nil {
+		return false // nobody sent it
+	}
 	m := f.Match
 	return (m.Method == "" || strings.EqualFold(m.Method, c.r.Method)) &&
 		f.path.MatchString(c.r.URL.Path) && f.token.MatchString(c.bearer) &&

@@ -1,20 +1,48 @@
 package dosim
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 const kindSnapshot = "snapshot"
 
-// A snapshot of a droplet. It outlives the droplet. It was created when its
-// action started, not when it was there.
+// What an image that was made of a droplet is. A backup may become a snapshot.
+const (
+	kindOfSnapshot = "snapshot"
+	kindOfBackup   = "backup"
+)
+
+// A snapshot of a droplet, which outlives it, or a backup, which does not. It
+// was created when its action started, not when it was there.
 type snapshot struct {
 	thing
 	tagged
-	Droplet       string  `json:"droplet"`
-	Name          string  `json:"name"`
-	Region        string  `json:"region"`
-	MinDiskSize   int     `json:"min_disk_size"`
-	SizeGigabytes float64 `json:"size_gigabytes"`
-	Image         string  `json:"image"` // what the droplet was made of
+	Kind          string   `json:"kind"`
+	Droplet       string   `json:"droplet"`
+	Name          string   `json:"name"`
+	Regions       []string `json:"regions"`
+	MinDiskSize   int      `json:"min_disk_size"`
+	SizeGigabytes float64  `json:"size_gigabytes"`
+	Image         string   `json:"image"` // what the droplet was made of
+}
+
+func (s *snapshot) urn() string { return urn(kindSnapshot, s.ID) }
+
+// snapshot settles that a will leave s behind, of which the caller says what it
+// is and its name: a picture of d.
+func (c *call) snapshot(d *droplet, a *action, s *snapshot) *snapshot {
+	if !a.succeeds() {
+		return s
+	}
+	disk := d.diskSize(c.sim.world)
+	full := 0.05 + float64(hash(c.sim.seed, "used", d.ID)%400)/1000 // of the disk
+	s.life = life{From: a.EndsAt, Get: a.EndsAt, List: a.EndsAt.Add(c.sim.params.duration(paramSnapshotVisible)), Tagged: a.EndsAt}
+	s.CreatedAt = a.CreatedAt
+	s.Droplet, s.Regions, s.MinDiskSize, s.Image = d.ID, []string{d.Region}, disk, d.Image
+	s.SizeGigabytes = float64(int(full*float64(disk)*100)) / 100
+	return c.sim.world.snapshots.create(c, s)
 }
 
 type snapshotWire struct {
@@ -42,7 +70,7 @@ type dropletSnapshotWire struct {
 
 func (s *snapshot) wire() snapshotWire {
 	return snapshotWire{
-		ID: s.ID, Name: s.Name, CreatedAt: wireTime(s.CreatedAt), Regions: []string{s.Region},
+		ID: s.ID, Name: s.Name, CreatedAt: wireTime(s.CreatedAt), Regions: s.Regions,
 		ResourceID: s.Droplet, ResourceType: "droplet",
 		MinDiskSize: s.MinDiskSize, SizeGigabytes: s.SizeGigabytes, Tags: append([]string{}, s.Tags...),
 	}
@@ -50,7 +78,7 @@ func (s *snapshot) wire() snapshotWire {
 
 func (s *snapshot) dropletWire() dropletSnapshotWire {
 	w := s.wire()
-	return dropletSnapshotWire{number(s.ID), w.Name, w.CreatedAt, w.Regions, w.MinDiskSize, w.SizeGigabytes, "snapshot"}
+	return dropletSnapshotWire{number(s.ID), w.Name, w.CreatedAt, w.Regions, w.MinDiskSize, w.SizeGigabytes, s.Kind}
 }
 
 // image is the snapshot as /v2/images shows it, under the same id.
@@ -60,8 +88,8 @@ func (s *snapshot) image(w *world) imageWire {
 		distribution = base.Distribution
 	}
 	return imageWire{
-		ID: number(s.ID), Name: s.Name, Type: "snapshot", Distribution: distribution, Regions: []string{s.Region},
-		CreatedAt: wireTime(s.CreatedAt), MinDiskSize: s.MinDiskSize, SizeGigabytes: s.SizeGigabytes, Tags: append([]string{}, s.Tags...), Status: "available",
+		ID: number(s.ID), Name: s.Name, Type: s.Kind, Distribution: distribution, Regions: s.Regions,
+		CreatedAt: wireTime(s.CreatedAt), MinDiskSize: s.MinDiskSize, SizeGigabytes: s.SizeGigabytes, Tags: append([]string{}, s.Tags...), Status: imageAvailable,
 	}
 }
 
@@ -72,7 +100,7 @@ func snapshotResource() resource {
 				name: kindSnapshot, numbers: 150_000_000, wire: func(_ *call, s *snapshot) any { return s.wire() },
 				title: func(s *snapshot) string { return s.Name },
 				check: checkSnapshot,
-				keys:  func(s *snapshot) []string { return []string{"of:" + dropletURN(s.Droplet)} },
+				keys:  func(s *snapshot) []string { return []string{s.Kind, s.Kind + ":" + s.Droplet} },
 				path:  "/v2/images/", tag: &tagKind{resourceType: "image", group: "images"},
 			})
 			return w.snapshots
@@ -87,11 +115,18 @@ func snapshotResource() resource {
 }
 
 func checkSnapshot(w *world, s *snapshot) error {
-	_, hasRegion := w.catalog.region(s.Region)
+	hasRegion := len(s.Regions) > 0
+	for _, r := range s.Regions {
+		_, known := w.catalog.region(r)
+		hasRegion = hasRegion && known
+	}
 	_, hasDroplet := w.droplets.get(s.Account, s.Droplet)
 	_, hasImage := w.image(s.Account, s.Image)
 	if _, public := w.catalog.image(s.Image); !public && number(s.Image) >= number(s.ID) {
 		hasImage = false
+	}
+	if s.Kind != kindOfSnapshot && s.Kind != kindOfBackup {
+		return fmt.Errorf("snapshot %s is neither a snapshot nor a backup", s.ID)
 	}
 	if !hasRegion || !hasDroplet || !hasImage {
 		return fmt.Errorf("snapshot %s is of an unknown droplet, region or image", s.ID)
@@ -99,13 +134,27 @@ func checkSnapshot(w *world, s *snapshot) error {
 	return nil
 }
 
+// listSnapshots shows the snapshots of droplets and of volumes, in the order of
+// their making.
 func listSnapshots(c *call) answer {
-	snapshots := c.sim.world.snapshots
-	listed := snapshots.listed(c)
-	if kind := c.r.URL.Query().Get("resource_type"); kind != "" && kind != kindDroplet {
-		listed = nil
+	w, kind := c.sim.world, c.r.URL.Query().Get("resource_type")
+	type one struct {
+		seq  int64
+		wire func() any
 	}
-	return snapshots.page(c, "snapshots", listed)
+	var all []one
+	if kind == "" || kind == kindDroplet {
+		for _, s := range w.snapshots.listedUnder(c, kindOfSnapshot) {
+			all = append(all, one{s.Seq, func() any { return w.snapshots.render(c, s) }})
+		}
+	}
+	if kind == "" || kind == kindVolume {
+		for _, s := range w.volumeSnapshots.listed(c) {
+			all = append(all, one{s.Seq, func() any { return w.volumeSnapshots.render(c, s) }})
+		}
+	}
+	slices.SortFunc(all, func(a, b one) int { return cmp.Compare(a.seq, b.seq) })
+	return listPage(c, "snapshots", all, func(o one) any { return o.wire() })
 }
 
 // listDropletSnapshots answers 404 once the droplet is gone, while listSnapshots
@@ -115,23 +164,13 @@ func listDropletSnapshots(c *call) answer {
 	if !ok {
 		return notFound()
 	}
-	return listPage(c, "snapshots", c.sim.world.snapshots.listedUnder(c, "of:"+d.urn()), (*snapshot).dropletWire)
-}
-
-// snapshotInPath finds the snapshot, or the answer that says why not.
-func (c *call) snapshotInPath() (*snapshot, answer) {
-	id := c.values["snapshot"]
-	if _, public := c.sim.world.catalog.image(id); public {
-		return nil, badRequest("the resource is not a snapshot")
-	}
-	s, ok := c.sim.world.snapshots.find(c, id)
-	if !ok {
-		return nil, notFound()
-	}
-	return s, answer{}
+	return listPage(c, "snapshots", c.sim.world.snapshots.listedUnder(c, kindOfSnapshot+":"+d.ID), (*snapshot).dropletWire)
 }
 
 func getSnapshot(c *call) answer {
+	if v, ok := c.volumeSnapshot(); ok {
+		return showing("snapshot", c.sim.world.volumeSnapshots.render(c, v))
+	}
 	s, no := c.snapshotInPath()
 	if s == nil {
 		return no
@@ -140,10 +179,31 @@ func getSnapshot(c *call) answer {
 }
 
 func deleteSnapshot(c *call) answer {
+	if v, ok := c.volumeSnapshot(); ok {
+		c.sim.world.volumeSnapshots.remove(c, v)
+		return noContent()
+	}
 	s, no := c.snapshotInPath()
 	if s == nil {
 		return no
 	}
+	if c.pending(s.urn()) {
+		return pendingImage()
+	}
 	c.sim.world.snapshots.remove(c, s)
 	return noContent()
+}
+
+// snapshotInPath finds the droplet's snapshot, or the answer that says why not:
+// public and custom images and backups are none.
+func (c *call) snapshotInPath() (*snapshot, answer) {
+	id := c.values["snapshot"]
+	s, ok := c.sim.world.snapshots.find(c, id)
+	if ok && s.Kind == kindOfSnapshot {
+		return s, answer{}
+	}
+	if _, image := c.imageNamed(id); image && number(id) > 0 {
+		return nil, badRequest("the resource is not a snapshot")
+	}
+	return nil, notFound()
 }

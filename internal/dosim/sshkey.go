@@ -76,10 +76,12 @@ func sshKeyTypes() []string {
 	}
 }
 
-// sshKey finds the key in the path, by its id or its fingerprint.
-func (c *call) sshKey() (*sshKey, bool) {
+// sshKey finds the key in the path.
+func (c *call) sshKey() (*sshKey, bool) { return c.sshKeyNamed(c.values["ssh_key"]) }
+
+// sshKeyNamed finds a key by its id or its fingerprint.
+func (c *call) sshKeyNamed(id string) (*sshKey, bool) {
 	keys := c.sim.world.sshKeys
-	id := c.values["ssh_key"]
 	if same := keys.under(c, "fingerprint:"+id); strings.Contains(id, ":") && len(same) > 0 {
 		id = same[0].ID
 	}

@@ -127,6 +127,12 @@ func (t *table[E]) under(c *call, key string) []E {
 	return only(s.rows, func(e E) bool { return e.self().exists(c.at) })
 }
 
+// reaches reports whether the account has n things or more.
+func (t *table[E]) reaches(c *call, n int) bool {
+	s := t.shelves[tableKey{c.account(), wholeAccount}]
+	return s != nil && len(s.rows) >= n && len(t.under(c, wholeAccount)) >= n
+}
+
 // only returns those of all that are so.
 func only[E any](all []E, is func(E) bool) []E {
 	var some []E
