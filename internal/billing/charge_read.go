@@ -1,6 +1,8 @@
 package billing
 
 import (
+	"slices"
+
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/manifest"
 	"github.com/arcadia-cloud/arcadia/internal/rating"
@@ -89,13 +91,9 @@ func (ch *Charge) readPrice(v manifest.Value) {
 		return
 	}
 	for _, field := range []string{"price", "package_size", "tiers", "per_event", "markup"} {
-		wanted := false
-		for _, f := range own {
-			wanted = wanted || f == field
-		}
-		value := v.Field(field)
+		wanted, value := slices.Contains(own, field), v.Field(field)
 		switch {
-		case value.IsSet() && !wanted:
+		case value.IsSet() && !wanted && !isNeutral(field, value):
 			value.Fail("The model %s has no %s.", ch.Model, field)
 		case !value.IsSet() && wanted && field != "per_event" && field != "markup":
 			value.Fail("The model %s needs %s.", ch.Model, field)
@@ -126,6 +124,17 @@ func (ch *Charge) readPrice(v manifest.Value) {
 	ch.FreeAtZero = v.Field("zero_usage").OneOf("first_flat", "none") == "none"
 }
 
+// isNeutral reports whether a field says what holds without it.
+func isNeutral(field string, v manifest.Value) bool {
+	switch field {
+	case "tiers":
+		return v.IsList() && v.Len() == 0
+	case "markup":
+		return v.Decimal().Equal(exact.Whole(1))
+	}
+	return v.Decimal().IsZero()
+}
+
 func (ch *Charge) readTiers(v manifest.Value) {
 	var below exact.Number
 	open := false
@@ -152,7 +161,7 @@ func (ch *Charge) readTiers(v manifest.Value) {
 		}
 		ch.Tiers = append(ch.Tiers, t)
 	})
-	if v.IsSet() && len(ch.Tiers) == 0 {
+	if len(ch.Tiers) == 0 && slices.Contains(modelFields[ch.Model], "tiers") {
 		v.Fail("It needs at least one tier.")
 	}
 }

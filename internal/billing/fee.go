@@ -15,13 +15,7 @@ func (b *biller) newFees(k *known, t time.Time) ([]*draft, error) {
 		if p.due.After(t) {
 			continue
 		}
-		var have period.Spans
-		for _, f := range b.fees {
-			if f.key == p.key {
-				have = have.Or(f.left)
-			}
-		}
-		for _, span := range (period.Spans{p.span}).Minus(p.blocked).Minus(have) {
+		for _, span := range (period.Spans{p.span}).Minus(p.blocked).Minus(b.have[p.key]) {
 			d, err := b.fee(p, span, t)
 			if err != nil {
 				return nil, err
@@ -74,6 +68,7 @@ func (b *biller) fee(p *part, span period.Span, t time.Time) (*draft, error) {
 	f := &billed{part: p, span: span, times: times, left: period.Spans{span}, whole: whole, amount: amount, rest: amount,
 		taxes: b.taxesOf(p.charge, times, t), off: make(map[string]int64)}
 	b.fees = append(b.fees, f)
+	b.have[f.key] = b.have[f.key].Or(f.left)
 	if p.charge.Model == rating.Flat {
 		units = exact.Whole(1)
 	}
@@ -204,6 +199,7 @@ func (b *biller) reverse(f *billed, span period.Span, k *known, cause string) (r
 	}
 	f.rest -= amount
 	f.left = f.left.Minus(period.Spans{span})
+	b.have[f.key] = b.have[f.key].Minus(period.Spans{span})
 	times := b.times(f.part, span)
 	if end, ok := b.endBefore(f, span, k); ok {
 		times.From = later(times.From, end) // within the day of the change

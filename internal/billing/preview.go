@@ -57,11 +57,13 @@ type biller struct {
 	lifetimes []metering.Lifetime
 	readings  map[string][]rating.Reading // by meter, in the order of time
 	knowledge []*known                    // by when it was known
+	recorded  map[string][]rating.Reading // by meter, in the order in which they became known
 	fees      []*billed
-	usage     map[string]*rated // by key of the metered and charge
-	order     []string          // the keys of usage, as they were first billed
-	truedUp   map[string]int64  // by key of the metered
-	spent     map[string]int64  // by key of the metered: what was billed for its period, one-off fees apart
+	have      map[string]period.Spans // by key of the parts: what was billed and not taken back
+	usage     map[string]*rated       // by key of the metered and charge
+	order     []string                // the keys of usage, as they were first billed
+	truedUp   map[string]int64        // by key of the metered
+	spent     map[string]int64        // by key of the metered: what was billed for its period, one-off fees apart
 	coupons   map[string]*redeemed
 	credit    int64
 	out       *Outcome
@@ -82,15 +84,18 @@ type billed struct {
 
 func newBiller(c *Catalog, s *Subscription, f Facts) *biller {
 	b := &biller{
-		catalog: c, sub: s, lifetimes: f.Lifetimes, readings: make(map[string][]rating.Reading), usage: make(map[string]*rated),
+		catalog: c, sub: s, lifetimes: f.Lifetimes, readings: make(map[string][]rating.Reading),
+		recorded: make(map[string][]rating.Reading), have: make(map[string]period.Spans), usage: make(map[string]*rated),
 		truedUp: make(map[string]int64), spent: make(map[string]int64), coupons: make(map[string]*redeemed), credit: s.Credit.Minor,
 		out: &Outcome{Invoices: []Invoice{}, CreditNotes: []Invoice{}, Rejected: append([]metering.Rejected{}, f.Rejected...)},
 	}
 	for i := range f.Events {
 		b.read(&f.Events[i])
 	}
-	for _, readings := range b.readings {
+	for id, readings := range b.readings {
 		rating.Sort(readings)
+		b.recorded[id] = slices.Clone(readings)
+		slices.SortStableFunc(b.recorded[id], func(x, y rating.Reading) int { return x.Event.RecordedAt.Compare(y.Event.RecordedAt) })
 	}
 	return b
 }

@@ -3,6 +3,7 @@ package billing
 import (
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -15,9 +16,9 @@ import (
 type rated struct {
 	metered *metered
 	charge  *Charge
-	by      *known // what was known then
-	windows int    // that were due
-	events  int    // that were recorded
+	by      *known    // what was known then
+	windows int       // that were due
+	at      time.Time // up to when what became known is in it
 	lines   []*ratedLine
 }
 
@@ -57,15 +58,18 @@ func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 			if n == 0 && before == nil {
 				continue
 			}
-			events := b.recorded(ch.Meter, t)
-			if before != nil && (before.windows >= n && !open || before.by == k && before.windows == n && before.events == events) {
+			if before != nil && before.windows >= n && !open {
+				continue
+			}
+			if before != nil && before.by == k && before.windows == n && !b.news(m, ch, before.at, t) {
+				before.at = t
 				continue
 			}
 			now, err := b.rate(m, ch, t)
 			if err != nil {
 				return nil, err
 			}
-			now.by, now.windows, now.events = k, n, events
+			now.by, now.windows, now.at = k, n, t
 			drafts := b.difference(before, now)
 			if b.usage[id] = now; before == nil {
 				b.order = append(b.order, id)
@@ -78,7 +82,7 @@ func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 	if open {
 		for _, id := range b.order {
 			if before := b.usage[id]; !wanted[id] && len(before.lines) > 0 { // a change took all of its service away
-				now := &rated{metered: before.metered, charge: before.charge, by: k}
+				now := &rated{metered: before.metered, charge: before.charge, by: k, at: t}
 				again = append(again, b.difference(before, now)...)
 				b.usage[id] = now
 			}
@@ -87,17 +91,39 @@ func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 	return append(first, again...), nil
 }
 
-// recorded counts the readings of a meter that are known at an instant.
-func (b *biller) recorded(m *rating.Meter, t time.Time) (n int) {
-	if m == nil {
-		return 0
+// news reports whether a reading became known, after one instant and up to another,
+// that counts for the windows of what was rated.
+func (b *biller) news(m *metered, ch *Charge, after, upTo time.Time) bool {
+	if ch.Meter == nil || ch.Type != Usage {
+		return false
 	}
-	for _, r := range b.readings[m.ID] {
-		if !r.Event.RecordedAt.After(t) {
-			n++
+	all := b.recorded[ch.Meter.ID]
+	first := sort.Search(len(all), func(i int) bool { return all[i].Event.RecordedAt.After(after) })
+	for _, r := range all[first:] {
+		if r.Event.RecordedAt.After(upTo) {
+			break
+		}
+		for _, w := range m.windows {
+			for _, p := range w.times {
+				if r.At.Before(p.To) && (ch.Meter.Aggregate == rating.TimeWeighted || !r.At.Before(p.From)) {
+					return true
+				}
+			}
 		}
 	}
-	return n
+	return false
+}
+
+// relevant is the readings, sorted, that windows can be about.
+func relevant(m *rating.Meter, readings []rating.Reading, windows []period.Period) []rating.Reading {
+	if len(windows) == 0 {
+		return nil
+	}
+	from, to := 0, sort.Search(len(readings), func(i int) bool { return !readings[i].At.Before(windows[len(windows)-1].To) })
+	if m.Aggregate != rating.TimeWeighted {
+		from = sort.Search(to, func(i int) bool { return !readings[i].At.Before(windows[0].From) })
+	}
+	return readings[from:to]
 }
 
 // rate prices the usage of one charge in the windows that are due.
@@ -199,27 +225,17 @@ func (b *biller) measure(m *metered, ch *Charge, windows []period.Period, whole 
 	if ch.Type == Resource {
 		return b.measureResources(ch, windows, whole)
 	}
-	var readings []rating.Reading
-	for _, r := range b.readings[ch.Meter.ID] {
-		if !r.Event.RecordedAt.After(t) {
-			readings = append(readings, r)
-		}
-	}
 	var all []measure
-	for _, group := range ch.Meter.Groups(readings, windows) {
-		mine := readings
-		if len(ch.Meter.GroupBy) > 0 {
-			mine = slices.DeleteFunc(slices.Clone(readings), func(r rating.Reading) bool { return !slices.Equal(r.Group, group) })
-		}
-		q, why := ch.Meter.Measure(mine, windows, whole)
+	for _, group := range ch.Meter.Groups(relevant(ch.Meter, b.readings[ch.Meter.ID], windows), windows, t) {
+		q, why := ch.Meter.Measure(group.Readings, windows, whole)
 		if ch.Prorated {
 			b.rest(m, q.Changes)
 		}
-		one := measure{id: strings.Join(group, "\x00"), quantity: q, why: why}
-		if group != nil {
+		one := measure{id: strings.Join(group.Values, "\x00"), quantity: q, why: why}
+		if group.Values != nil {
 			one.group = make(map[string]string)
 			for i, name := range ch.Meter.GroupBy {
-				one.group[name] = group[i]
+				one.group[name] = group.Values[i]
 			}
 		}
 		all = append(all, one)

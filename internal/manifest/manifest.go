@@ -150,6 +150,9 @@ func (v Value) Each(see func(Value)) {
 	}
 }
 
+// Len is how many items a list has.
+func (v Value) Len() int { return len(v.n.items) }
+
 // IsList reports whether the value is a list.
 func (v Value) IsList() bool { return v.n.kind == list }
 

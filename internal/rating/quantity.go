@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
@@ -216,26 +217,47 @@ func (m *Meter) timeWeighted(readings []Reading, windows []period.Period, whole 
 	return q
 }
 
-// Groups are the groups that the readings of windows fall in, in order; for a
-// time-weighted meter also those of all readings before their end. A meter without
-// groups has one, and so has one without readings.
-func (m *Meter) Groups(readings []Reading, windows []period.Period) [][]string {
-	if len(m.GroupBy) == 0 {
-		return [][]string{nil}
-	}
-	var groups [][]string
+// A Group is the readings that agree on what a meter groups by.
+type Group struct {
+	Values   []string // of the meter's GroupBy; nil where it has none
+	Readings []Reading
+}
+
+// Groups are the groups of the readings, sorted, that were recorded by an instant,
+// in order: those with a reading within the windows, and for a time-weighted meter
+// those with one before their end. A meter without groups has one, and so has one
+// without readings.
+func (m *Meter) Groups(readings []Reading, windows []period.Period, recorded time.Time) []Group {
+	var (
+		groups []Group
+		counts []bool
+		index  = make(map[string]int)
+	)
 	for _, r := range readings {
-		counts := within(windows, r.At)
-		if m.Aggregate == TimeWeighted {
-			counts = slices.ContainsFunc(windows, func(w period.Period) bool { return r.At.Before(w.To) })
+		if r.Event.RecordedAt.After(recorded) {
+			continue
 		}
-		if counts && !slices.ContainsFunc(groups, func(g []string) bool { return slices.Equal(g, r.Group) }) {
-			groups = append(groups, r.Group)
+		id := strings.Join(r.Group, "\x00")
+		i, ok := index[id]
+		if !ok {
+			i = len(groups)
+			index[id] = i
+			groups, counts = append(groups, Group{Values: r.Group}), append(counts, len(m.GroupBy) == 0)
+		}
+		groups[i].Readings = append(groups[i].Readings, r)
+		counts[i] = counts[i] || slices.ContainsFunc(windows, func(w period.Period) bool {
+			return r.At.Before(w.To) && (m.Aggregate == TimeWeighted || !r.At.Before(w.From))
+		})
+	}
+	var counted []Group
+	for i, g := range groups {
+		if counts[i] {
+			counted = append(counted, g)
 		}
 	}
-	slices.SortFunc(groups, slices.Compare)
-	if len(groups) == 0 {
-		return [][]string{nil}
+	slices.SortFunc(counted, func(a, b Group) int { return slices.Compare(a.Values, b.Values) })
+	if len(counted) == 0 {
+		return []Group{{}}
 	}
-	return groups
+	return counted
 }
