@@ -39,6 +39,7 @@ func TestShares(t *testing.T) {
 		{"a whole period", day, 1, "2026-01-01T00:00", "2026-02-01T00:00", "1", 31, 31},
 		{"leading days", day, 1, "2026-01-10T00:00", "2026-02-01T00:00", "0.709677419", 22, 31},
 		{"trailing days", day, 1, "2026-01-01T00:00", "2026-01-10T00:00", "0.290322581", 9, 31},
+		{"trailing, by the cycle that begins there", day, 1, "2026-03-01T00:00", "2026-03-15T00:00", "0.451612903", 14, 31},
 		{"both, by the cycle up to the end", day, 1, "2026-03-05T00:00", "2026-03-15T00:00", "0.357142857", 10, 28},
 		{"leading, before a clipped boundary", day, 31, "2026-02-10T00:00", "2026-02-28T00:00", "0.580645161", 18, 31},
 		{"trailing, from a clipped boundary", day, 31, "2026-02-28T00:00", "2026-03-10T00:00", "0.357142857", 10, 28},
