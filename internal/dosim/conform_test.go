@@ -211,9 +211,10 @@ func (c *checkingTransport) count(route *routers.Route) {
 	c.checked[route.Method+" "+route.Path]++
 }
 
-// allowKnownDefects is the body with the one defect of the description that
-// concerns us mended: next_backup_window is null there in its own examples,
-// though its schema does not allow that.
+// allowKnownDefects is the body with those defects of the description mended that
+// concern us: next_backup_window is null in its own examples, though its schema
+// does not allow that, and a project's environment is empty where none was chosen:
+// the Terraform provider's plan would not be empty if it became another.
 func allowKnownDefects(body []byte) []byte {
 	var v any
 	if json.Unmarshal(body, &v) != nil {
@@ -226,6 +227,9 @@ func allowKnownDefects(body []byte) []byte {
 		case map[string]any:
 			if w, ok := v["next_backup_window"]; ok && w == nil {
 				v["next_backup_window"], found = map[string]any{}, true
+			}
+			if e, ok := v["environment"]; ok && e == "" {
+				v["environment"], found = "Development", true
 			}
 			for _, child := range v {
 				walk(child)

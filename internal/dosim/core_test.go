@@ -59,6 +59,7 @@ func tellProjects(d driver) {
 		}
 	}
 	d.want(404, "GET", "/v2/projects/"+id+"0", nil)
+	tellProjectChanges(d, fmt.Sprintf("do:droplet:%d", droplet), id)
 }
 
 // droplets lists the names of the account's droplets with a tag.

@@ -350,15 +350,15 @@ func (c *call) membersOf(id string) []vpcMemberWire {
 	return all
 }
 
-// listVPCMembers shows the members of one type alone when the query names it.
+// listVPCMembers shows the members that the token may see, of one type alone when
+// the query names it.
 func listVPCMembers(c *call) answer {
 	v, ok := c.vpc()
 	if !ok {
 		return notFound()
 	}
-	members, of := c.membersOf(v.ID), c.r.URL.Query().Get("resource_type")
-	if of != "" {
-		members = only(members, func(m vpcMemberWire) bool { return m.kind == of })
-	}
-	return listPage(c, "members", members, asIs)
+	of := c.r.URL.Query().Get("resource_type")
+	return listPage(c, "members", only(c.membersOf(v.ID), func(m vpcMemberWire) bool {
+		return (of == "" || m.kind == of) && c.maySee(m.kind)
+	}), asIs)
 }
