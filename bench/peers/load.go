@@ -16,6 +16,8 @@ type sagaFunc func(ctx context.Context) error
 type sample struct {
 	perSecond float64
 	latencies []time.Duration // sorted
+	begun     int64           // sagas in all, those of the warm-up too
+	cpu       time.Duration   // client and server together, for each saga
 }
 
 // closedLoop keeps inFlight sagas going: each client starts its next saga when
@@ -26,6 +28,7 @@ func closedLoop(ctx context.Context, run sagaFunc, inFlight int, warmUp, measure
 	var (
 		clients sync.WaitGroup
 		failed  atomic.Pointer[error]
+		begun   atomic.Int64
 		begin   = time.Now().Add(warmUp)
 		end     = begin.Add(measure)
 		mine    = make([][]time.Duration, inFlight)
@@ -37,6 +40,7 @@ func closedLoop(ctx context.Context, run sagaFunc, inFlight int, warmUp, measure
 				if sent.After(end) {
 					return
 				}
+				begun.Add(1)
 				if err := run(ctx); err != nil {
 					failed.CompareAndSwap(nil, &err)
 					stop()
@@ -57,7 +61,7 @@ func closedLoop(ctx context.Context, run sagaFunc, inFlight int, warmUp, measure
 		return sample{}, errors.New("no saga ended within the round")
 	}
 	slices.Sort(all)
-	return sample{float64(len(all)) / measure.Seconds(), all}, nil
+	return sample{perSecond: float64(len(all)) / measure.Seconds(), latencies: all, begun: begun.Load()}, nil
 }
 
 // quantile returns the q-th quantile, 0 ≤ q ≤ 1, of a sorted slice that is not empty.

@@ -13,6 +13,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -38,13 +41,29 @@ var (
 	inFlights = []int{16, 100}
 )
 
+// options say what to measure; flags set them.
+type options struct {
+	rounds   int
+	round    time.Duration
+	store    string // empty: both
+	inFlight int    // 0: 16 and 100
+	engine   string // empty: all
+	binary   string // empty: no `serve`
+	profile  string // empty: none
+}
+
 func main() {
-	rounds := flag.Int("rounds", 3, "how often everything is measured")
-	round := flag.Duration("round", 4*time.Second, "how long each engine is measured in a round")
-	binary := flag.String("arcadia", "", "path of the arcadia binary, to measure `serve` and snapshots with")
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 3, "how often everything is measured")
+	flag.DurationVar(&o.round, "round", 4*time.Second, "how long each engine is measured in a round")
+	flag.StringVar(&o.store, "store", "", "measure on this database alone: postgres or sqlite")
+	flag.IntVar(&o.inFlight, "in-flight", 0, "measure with so many sagas in flight alone")
+	flag.StringVar(&o.engine, "engine", "", "measure this engine alone: arcadia, dbos or river")
+	flag.StringVar(&o.binary, "arcadia", "", "path of the arcadia binary, to measure `serve` and snapshots with")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write this process's CPU profile to the file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := bench(ctx, *rounds, *round, *binary)
+	err := bench(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -52,7 +71,21 @@ func main() {
 	}
 }
 
-func bench(ctx context.Context, rounds int, round time.Duration, binary string) error {
+// narrow leaves out what was not asked for.
+func (o options) narrow() {
+	begins := func(name, with string) bool { return strings.HasPrefix(strings.ToLower(name), strings.ToLower(with)) }
+	stores = slices.DeleteFunc(stores, func(s store) bool { return !begins(string(s), o.store) })
+	engines = slices.DeleteFunc(engines, func(e engine) bool { return !begins(e.name, o.engine) })
+	if o.inFlight != 0 {
+		inFlights = []int{o.inFlight}
+	}
+}
+
+func bench(ctx context.Context, o options) error {
+	o.narrow()
+	if len(stores) == 0 || len(engines) == 0 {
+		return fmt.Errorf("there is no database %q or no engine %q", o.store, o.engine)
+	}
 	dir, err := os.MkdirTemp("", "arcadia-bench")
 	if err != nil {
 		return err
@@ -65,10 +98,21 @@ func bench(ctx context.Context, rounds int, round time.Duration, binary string) 
 	if err := l.durable(ctx); err != nil {
 		return err
 	}
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 
 	r := newReport()
-	for n := range rounds {
-		fmt.Fprintf(os.Stderr, "bench: round %d of %d\n", n+1, rounds)
+	for n := range o.rounds {
+		fmt.Fprintf(os.Stderr, "bench: round %d of %d\n", n+1, o.rounds)
 		for _, f := range floors {
 			perSecond, err := measureFloor(ctx, l, f, time.Second)
 			if err != nil {
@@ -80,7 +124,7 @@ func bench(ctx context.Context, rounds int, round time.Duration, binary string) 
 			for _, inFlight := range inFlights {
 				for i := range engines {
 					e := engines[(n+i)%len(engines)] // nobody is always first
-					got, err := measure(ctx, l, e, s, inFlight, round)
+					got, err := measure(ctx, l, e, s, inFlight, o.round)
 					if err != nil {
 						return fmt.Errorf("%s on %s with %d in flight: %w", e.name, s, inFlight, err)
 					}
@@ -90,10 +134,10 @@ func bench(ctx context.Context, rounds int, round time.Duration, binary string) 
 		}
 	}
 	r.print(os.Stdout)
-	if binary == "" {
+	if o.binary == "" {
 		return nil
 	}
-	return measureServe(ctx, binary, dir, rounds, os.Stdout)
+	return measureServe(ctx, o.binary, dir, o.rounds, os.Stdout)
 }
 
 func measure(ctx context.Context, l *lab, e engine, s store, inFlight int, round time.Duration) (sample, error) {
@@ -107,5 +151,10 @@ func measure(ctx context.Context, l *lab, e engine, s store, inFlight int, round
 		return sample{}, err
 	}
 	defer done()
-	return closedLoop(ctx, run, inFlight, round/8, round)
+	before := l.cpu()
+	got, err := closedLoop(ctx, run, inFlight, round/8, round)
+	if err == nil {
+		got.cpu = (l.cpu() - before) / time.Duration(got.begun)
+	}
+	return got, err
 }

@@ -26,6 +26,7 @@ const (
 type lab struct {
 	dir      string // holds the SQLite files
 	server   string // URL of a PostgreSQL that may be written to at will
+	serverID int    // its process, where it is one of this machine
 	database atomic.Int64
 }
 
@@ -78,6 +79,11 @@ func (l *lab) durable(ctx context.Context) error {
 			return fmt.Errorf("%s is %s on this server: its figures would compare nothing", setting, value)
 		}
 	}
+	var backend int
+	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
+		return err
+	}
+	l.serverID = parentOf(backend)
 	return nil
 }
 
