@@ -40,8 +40,8 @@ type Options struct {
 	ReadConns int
 	// WriteConns bounds the write pool on PostgreSQL; 0 is 16. SQLite has one writer.
 	WriteConns int
-	// Committers is how many group commits of [DB.WriteFenced] run side by side
-	// on PostgreSQL; 0 is 4. Fewer make bigger batches. SQLite has one.
+	// Committers is how many commits of [DB.WriteFenced] run side by side on
+	// PostgreSQL, beside the one of the Groups; 0 is 4. SQLite has one for all.
 	Committers int
 	// IdleInTx is how long PostgreSQL lets a transaction of ours stand idle
 	// before it ends it, so that a frozen process does not keep its row locks;
@@ -62,9 +62,11 @@ type Queryer interface {
 type DB struct {
 	engine      Engine
 	write, read *sql.DB
+	keyed       *sql.DB // for fenced writes
 	log         *slog.Logger
-	gate        gate // open until Close
-	fenced      committer
+	gate        gate       // open until Close
+	fenced      *committer // of WriteFenced
+	grouped     *committer // of Groups
 	writers     goroutines // those inside a Write or a batch of WriteFenced
 	hooks       hooks      // what AfterCommit was given, by transaction
 
@@ -120,7 +122,7 @@ func (d *DB) Close() error {
 	d.gate.shutAndWait()
 	d.close()
 	d.listeners.Wait()
-	return errors.Join(d.read.Close(), d.write.Close())
+	return errors.Join(d.read.Close(), d.keyed.Close(), d.write.Close())
 }
 
 // Engine says which of the two engines this is.

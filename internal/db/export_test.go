@@ -1,10 +1,18 @@
 package db
 
-// Queued is how many calls of WriteFenced wait for a lane.
+// Queued is how many writes wait for a lane.
 func (d *DB) Queued() int {
-	d.fenced.mu.Lock()
-	defer d.fenced.mu.Unlock()
-	return len(d.fenced.queue)
+	n := d.fenced.queued()
+	if d.grouped != d.fenced {
+		n += d.grouped.queued()
+	}
+	return n
+}
+
+func (c *committer) queued() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue)
 }
 
 // IsContended is what Write and WriteFenced retry on.

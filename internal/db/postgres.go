@@ -25,7 +25,10 @@ func (d *DB) openPostgres(ctx context.Context, url string, o Options) error {
 	}
 	d.engine = Postgres
 	d.pgConfig = config
-	d.fenced.lanes = o.Committers
+	// Groups have a lane of their own: one, for the bigger their batches the fewer
+	// the statements, and their own, so that a write which waits for another node's
+	// lock does not keep them.
+	d.fenced, d.grouped = &committer{lanes: o.Committers}, &committer{lanes: 1}
 
 	writes := config.Copy()
 	writes.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(o.IdleInTx.Milliseconds(), 10)
@@ -34,6 +37,15 @@ func (d *DB) openPostgres(ctx context.Context, url string, o Options) error {
 		d.write.Close()
 		return d.explain(err)
 	}
+	keyed := writes.Copy()
+	// Fenced writes look their rows up by key, a few of many. A plan that is made
+	// while a table is new and small would read all of it, and would be kept for as
+	// long as nobody has analysed the table, however large it grows.
+	for _, way := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		keyed.RuntimeParams[way] = "off"
+	}
+	keyed.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	d.keyed = openPool(keyed, o.Committers+1)
 	reads := config.Copy()
 	reads.RuntimeParams["default_transaction_read_only"] = "on"
 	d.read = openPool(reads, o.ReadConns)
@@ -41,7 +53,7 @@ func (d *DB) openPostgres(ctx context.Context, url string, o Options) error {
 }
 
 func openPool(config *pgx.ConnConfig, conns int) *sql.DB {
-	pool := stdlib.OpenDB(*config)
+	pool := sql.OpenDB(pgConnector{stdlib.GetConnector(*config)})
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	return pool

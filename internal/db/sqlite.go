@@ -38,7 +38,8 @@ func (d *DB) openSQLite(ctx context.Context, path string, o Options) error {
 		return err
 	}
 	d.engine = SQLite
-	d.fenced.lanes = 1
+	d.fenced = &committer{lanes: 1}
+	d.grouped = d.fenced
 
 	d.write = sql.OpenDB(&sqliteConnector{drv, sqliteDSN(path, url.Values{"_txlock": {"immediate"}})})
 	d.write.SetMaxOpenConns(1)
@@ -46,6 +47,7 @@ func (d *DB) openSQLite(ctx context.Context, path string, o Options) error {
 		d.write.Close()
 		return d.explain(err)
 	}
+	d.keyed = d.write
 	d.read = sql.OpenDB(&sqliteConnector{drv, sqliteDSN(path, url.Values{"_query_only": {"1"}})})
 	d.read.SetMaxOpenConns(o.ReadConns)
 	d.read.SetMaxIdleConns(o.ReadConns)

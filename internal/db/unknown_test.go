@@ -3,6 +3,7 @@ package db_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -60,6 +61,12 @@ func newCutter(t *testing.T, databaseURL string) (*cutter, string) {
 	return c, u.String()
 }
 
+// preparedCommit is how pgx calls COMMIT once it has prepared it.
+var preparedCommit = func() []byte {
+	digest := sha256.Sum256([]byte("COMMIT"))
+	return fmt.Appendf(nil, "\x00stmtcache_%x\x00", digest[:24])
+}()
+
 // next has the next COMMIT cut.
 func (c *cutter) next(how cut) {
 	c.mu.Lock()
@@ -71,7 +78,7 @@ func (c *cutter) next(how cut) {
 func (c *cutter) take(message []byte) (how cut) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if bytes.Contains(bytes.ToLower(message), []byte("commit\x00")) { // a simple query
+	if bytes.Contains(message, []byte("COMMIT\x00")) || bytes.Contains(message, preparedCommit) {
 		how, c.cut = c.cut, cutNothing
 	}
 	return how

@@ -44,7 +44,7 @@ func (d *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 		}
 		defer d.gate.leave()
 		return retry(ctx, func() (err error) {
-			hooks, err = d.transact(ctx, sql.LevelSerializable, fn)
+			hooks, err = d.transact(ctx, d.write, sql.LevelSerializable, fn)
 			return err
 		})
 	}()
@@ -59,8 +59,8 @@ func (d *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 
 // transact runs fns in one transaction and commits it. It returns what they gave
 // to AfterCommit, which the caller runs once it no longer counts as a writer.
-func (d *DB) transact(ctx context.Context, level sql.IsolationLevel, fn func(tx *sql.Tx) error) (after []func(), err error) {
-	conn, err := d.write.Conn(ctx)
+func (d *DB) transact(ctx context.Context, pool *sql.DB, level sql.IsolationLevel, fn func(tx *sql.Tx) error) (after []func(), err error) {
+	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -316,8 +316,9 @@ func TestAReadOnlyDatabaseSaysWhatToDo(t *testing.T) {
 		writer, _ := d.SQLDB()
 		writer.SetMaxOpenConns(1)
 		setting := "PRAGMA query_only = 1"
-		if d.Engine() == db.Postgres {
-			setting = "SET default_transaction_read_only = on"
+		if d.Engine() == db.Postgres { // for this connection, and those that are made later
+			setting = `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database());
+				SET default_transaction_read_only = on; END $$`
 		}
 		if _, err := writer.ExecContext(t.Context(), setting); err != nil {
 			t.Fatal(err)

@@ -121,8 +121,7 @@ func (e *Engine) strand(ctx context.Context, r record) error {
 		c.rec.Error = errorOf(fault.New(fault.Conflict, "No running node knows every step of saga kind %s. Start one that does, then retry the saga.", r.Kind))
 		c.rest(Stuck, time.Time{}, "")
 		c.event("stuck", "", c.rec.Error)
-		_, err := e.writeChange(ctx, tx, c, rowWrite{prev: r, guard: dueMay})
-		return err
+		return e.writeOne(ctx, tx, &write{prev: r, change: c, guard: dueMay})
 	})
 }
 
@@ -234,13 +233,14 @@ func (e *Engine) SweepDone(ctx context.Context, w Sweep, removed []string) error
 		if _, err := tx.ExecContext(ctx, `UPDATE saga_sweeps SET done_at = `+db.Now+` WHERE saga_id = $1 AND turn = $2`, w.Saga.ID, w.Turn); err != nil {
 			return err
 		}
-		if err := numberEvent(ctx, tx, w.Saga.ID); err != nil {
+		seq, err := numberEvent(ctx, tx, w.Saga.ID)
+		if err != nil {
 			return err
 		}
 		detail, err := json.Marshal(map[string]any{"turn": w.Turn, "removed": removed})
 		if err != nil {
 			return err
 		}
-		return run(ctx, tx, eventsStatement(record{Saga: w.Saga}, []Event{{Type: "swept", At: e.now(), Detail: detail}}))
+		return e.addEvent(ctx, tx, record{Saga: w.Saga}, seq, Event{Type: "swept", At: e.now(), Detail: detail})
 	})
 }

@@ -82,6 +82,8 @@ type Engine struct {
 	owners   sync.Map // ID -> *owner, the sagas that this engine drives
 	changed  *topic   // told after every commit of this engine
 	rests    rests    // told of the sagas that this engine brings to rest
+	starts   *db.Group[record]
+	writes   *db.Group[*write]
 	stats    stats
 }
 
@@ -97,6 +99,8 @@ func New(d *db.DB, o Options, kinds ...Registrable) (*Engine, error) {
 		hints: make(chan record, 4*o.Workers), wake: make(chan struct{}, 1), slots: make(chan struct{}, o.Workers),
 		changed: newTopic(), rests: rests{waiting: map[ID][]chan Saga{}},
 	}
+	e.starts = db.NewGroup(d, e.recordAll)
+	e.writes = db.NewGroup(d, e.writeAll)
 	for _, k := range kinds {
 		def, err := k.define()
 		if err != nil {
@@ -155,13 +159,10 @@ func (e *Engine) Serve(ctx context.Context) error {
 		return errors.New("saga: this engine is being served already")
 	}
 	defer e.serving.Store(false)
-	if err := e.syncNow(ctx); err != nil {
+	if err := e.ready(ctx); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return err
-	}
-	if e.o.Sole {
-		if err := e.endOldLeases(ctx); err != nil {
-			return err
-		}
 	}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -204,6 +205,14 @@ func (e *Engine) Serve(ctx context.Context) error {
 	cancel()
 	duties.Wait()
 	return nil
+}
+
+// ready learns what must be known before anything is claimed.
+func (e *Engine) ready(ctx context.Context) error {
+	if err := e.syncNow(ctx); err != nil || !e.o.Sole {
+		return err
+	}
+	return e.endOldLeases(ctx)
 }
 
 // dispatch drives a saga in a worker, once one is free. r is its record when
@@ -249,15 +258,22 @@ func (e *Engine) sweepDue(ctx, work context.Context, running *sync.WaitGroup) (m
 		return false, err
 	}
 	for _, id := range due {
-		if _, mine := e.owners.Load(id); mine {
-			continue
-		}
-		if _, comes := e.hinted.Load(id); comes {
+		if e.drives(id) {
 			continue
 		}
 		e.dispatch(ctx, work, running, id, nil)
 	}
 	return len(due) == batch, ctx.Err()
+}
+
+// drives reports whether this engine owns the saga, or is about to claim it. What
+// it then brings to rest is told after that has changed.
+func (e *Engine) drives(id ID) bool {
+	if _, comes := e.hinted.Load(id); comes { // until it is among the owners
+		return true
+	}
+	_, mine := e.owners.Load(id)
+	return mine
 }
 
 func (e *Engine) due(ctx context.Context, limit int) ([]ID, error) {

@@ -29,12 +29,43 @@ func (e *Engine) WriteKnowing(ctx context.Context, id ID, staying bool, tell fun
 		k := Knowledge{r.Epoch, r.Rev, r.Want, r.leaseOwner}
 		tell(&k)
 		r.Epoch, r.Rev, r.Want = k.Epoch, k.Rev, k.Want
-		_, err = e.writeChange(ctx, tx, &change{rec: r.clone(), now: e.now(), owned: true},
-			rowWrite{prev: r, guard: ownerMay, owner: k.Owner, lease: e.o.Lease, keep: staying})
-		return err
+		return e.writeOne(ctx, tx, &write{
+			prev: r, change: &change{rec: r.clone(), now: e.now(), owned: true},
+			guard: ownerMay, owner: k.Owner, lease: e.o.Lease, keep: staying,
+		})
 	})
 	if errors.Is(err, errStale) {
 		return true, nil
 	}
 	return false, err
+}
+
+// WriteTogether writes the ledgers of sagas that nobody owns in one go, each with an
+// event and its first step skipped; of those in mistaken the writer knows an older
+// rev. It reports which were written.
+func (e *Engine) WriteTogether(ctx context.Context, mistaken map[ID]bool, ids ...ID) (written map[ID]bool, err error) {
+	written = map[ID]bool{}
+	return written, e.db.WriteFenced(ctx, "", func(tx *sql.Tx) error {
+		var writes []*write
+		for _, id := range ids {
+			r, err := find(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			c := &change{rec: r.clone(), now: e.now()}
+			c.step().State = StepSkipped
+			c.event("told", "", nil)
+			if mistaken[id] {
+				r.Rev--
+			}
+			writes = append(writes, &write{prev: r, change: c, guard: idleMay})
+		}
+		if err := e.writeAll(ctx, tx, writes); err != nil {
+			return err
+		}
+		for _, w := range writes {
+			written[w.prev.ID] = w.written
+		}
+		return nil
+	})
 }

@@ -75,3 +75,40 @@ func TestTheFenceComparesEverything(t *testing.T) {
 		}
 	})
 }
+
+// Where one of several that are written together is refused, nothing of it is
+// written, neither steps nor events, and all of the others.
+func TestOneRefusedOfManyWritesNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		e := newEngine(t, d, quick(), saga.Kind[count]{Name: "many", Steps: []saga.Step[count]{{
+			Name: "a", NothingToUndo: "it does nothing", Do: func(context.Context, *count) error { return nil },
+		}}})
+		var ids []saga.ID
+		for range 5 {
+			s, _, err := e.Create(t.Context(), saga.Request{Kind: "many", Input: count{}, RequestedBy: "cli:test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, s.ID)
+		}
+		mistaken := map[saga.ID]bool{ids[1]: true, ids[4]: true}
+		written, err := e.WriteTogether(t.Context(), mistaken, ids...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range ids {
+			s, err := e.Saga(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, err := e.Events(t.Context(), id, 0, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok := !mistaken[id]; written[id] != ok || (s.Rev == 1) != ok || (s.Steps[0].State == saga.StepSkipped) != ok || (len(events) == 1) != ok {
+				t.Errorf("saga %d: written %t, rev %d, step %s, %d events; want all or nothing, and all: %t",
+					i, written[id], s.Rev, s.Steps[0].State, len(events), ok)
+			}
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -34,7 +35,13 @@ func (e *Engine) run(ctx context.Context, r record) (claimed bool, err error) {
 	if _, loaded := e.owners.LoadOrStore(r.ID, o); loaded {
 		return false, nil
 	}
-	defer e.owners.Delete(r.ID)
+	e.hinted.Delete(r.ID)
+	defer func() {
+		e.owners.Delete(r.ID)
+		if claimed && o.rec.State.rests() {
+			e.rests.tell(o.rec)
+		}
+	}()
 	o.ctx, o.cancel = context.WithCancelCause(ctx)
 	defer o.cancel(nil)
 
@@ -49,7 +56,7 @@ func (e *Engine) run(ctx context.Context, r record) (claimed bool, err error) {
 		if !ok {
 			return true, nil // no longer ours: whoever is next recovers it
 		}
-		if c, err = o.commit(out); err != nil || c == nil {
+		if c, err = o.commit(c, out); err != nil || c == nil {
 			return true, err
 		}
 	}
@@ -172,13 +179,12 @@ func (o *owner) enter(c *change) (out outcome, ok bool) {
 // claim makes o the owner of its record. It answers nil when the saga is not
 // due, or another was first.
 func (o *owner) claim() (*change, error) {
-	take := o.rec.StartedAt.IsZero() && len(o.rec.Subjects) > 0
-	return o.write(dueMay, func(ctx context.Context, tx *sql.Tx, c *change) error {
+	return o.write(dueMay, o.rec.StartedAt.IsZero() && len(o.rec.Subjects) > 0, func(ctx context.Context, tx *sql.Tx, c *change) error {
 		if c.rec.State == Created && c.rec.Want != WantCancel || c.rec.State.Ended() {
 			return errStale
 		}
 		var blockedBy ID
-		if take && c.rec.Want != WantCancel {
+		if tx != nil && c.rec.Want != WantCancel {
 			// The row's lock orders this claim and the end of the saga that
 			// holds the subject.
 			if err := hold(ctx, tx, c.rec); err != nil {
@@ -197,14 +203,18 @@ func (o *owner) claim() (*change, error) {
 
 // commit records the outcome of the step that was entered, and the intent of
 // the next. It answers nil when the saga is another's.
-func (o *owner) commit(out outcome) (*change, error) {
-	return o.write(ownerMay, func(ctx context.Context, tx *sql.Tx, c *change) error {
+func (o *owner) commit(entered *change, out outcome) (*change, error) {
+	var local func(context.Context, *sql.Tx, json.RawMessage) (json.RawMessage, error)
+	if !entered.undoing() && out.err == nil {
+		local = entered.define(entered.rec.position).local
+	}
+	return o.write(ownerMay, local != nil, func(ctx context.Context, tx *sql.Tx, c *change) error {
 		out := out
-		if def := c.define(c.rec.position); def.local != nil && !c.undoing() && out.err == nil {
+		if local != nil {
 			if err := hold(ctx, tx, c.rec); err != nil {
 				return err
 			}
-			if out.data, out.err = def.local(ctx, tx, c.rec.Data); out.err != nil {
+			if out.data, out.err = local(ctx, tx, c.rec.Data); out.err != nil {
 				return &localFailed{outcome{err: out.err, data: c.rec.Data}}
 			}
 		}
@@ -219,10 +229,37 @@ type localFailed struct{ outcome }
 
 func (l *localFailed) Error() string { return "a local step failed: " + l.err.Error() }
 
-// write makes one fenced commit of what decide makes of the record. What the
-// operator wants is part of the comparison: when it has changed, decide is asked
-// again. It answers nil, and nothing was written, when the row is another's.
-func (o *owner) write(guard string, decide func(context.Context, *sql.Tx, *change) error) (*change, error) {
+// A decision is what is to become of a record. One that reads or writes other
+// rows does so in tx; tx is nil for the others.
+type decision func(ctx context.Context, tx *sql.Tx, c *change) error
+
+// commitOnce makes one fenced commit of what decide makes of the record.
+func (o *owner) commitOnce(ctx context.Context, guard guard, inTx bool, decide decision) (w *write, err error) {
+	e := o.engine
+	if !inTx {
+		w, err = o.decide(guard, func(c *change) error { return decide(ctx, nil, c) })
+		if err != nil {
+			return nil, err
+		}
+		if err = e.writes.Write(ctx, string(o.rec.ID), w); err == nil && !w.written {
+			err = errStale
+		}
+		return w, err
+	}
+	err = e.db.WriteFenced(ctx, string(o.rec.ID), func(tx *sql.Tx) (err error) {
+		w, err = o.decide(guard, func(c *change) error { return decide(ctx, tx, c) })
+		if err != nil {
+			return err
+		}
+		return e.writeOne(ctx, tx, w)
+	})
+	return w, err
+}
+
+// write makes commits of what decide makes of the record until one stands. What
+// the operator wants is part of the comparison: when it has changed, decide is
+// asked again. It answers nil, and nothing was written, when the row is another's.
+func (o *owner) write(guard guard, inTx bool, decide decision) (*change, error) {
 	e := o.engine
 	claiming := guard == dueMay
 	for attempt := 1; ; attempt++ {
@@ -232,17 +269,10 @@ func (o *owner) write(guard string, decide func(context.Context, *sql.Tx, *chang
 		if e.probe(Point{Saga: o.rec.ID, At: Committing, Commit: o.rec.Rev}) != nil {
 			return nil, nil
 		}
-		var (
-			c     *change
-			dbNow time.Time
-			sent  = time.Now()
-		)
+		sent := time.Now()
 		// What is begun is finished: only the lease's end stops a commit.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), e.o.Lease)
-		err := e.db.WriteFenced(ctx, string(o.rec.ID), func(tx *sql.Tx) (err error) {
-			c, dbNow, err = o.attempt(ctx, tx, guard, decide)
-			return err
-		})
+		w, err := o.commitOnce(ctx, guard, inTx, decide)
 		cancel()
 		if err == nil {
 			err = e.probe(Point{Saga: o.rec.ID, At: Committed, Commit: o.rec.Rev})
@@ -253,12 +283,11 @@ func (o *owner) write(guard string, decide func(context.Context, *sql.Tx, *chang
 		var local *localFailed
 		switch {
 		case err == nil:
-			e.sync(dbNow, sent)
-			o.adopt(c, sent)
-			return c, nil
+			e.sync(w.at, sent)
+			o.adopt(w.change, sent)
+			return w.change, nil
 		case errors.As(err, &local):
-			out := local.outcome
-			decide = func(_ context.Context, _ *sql.Tx, c *change) error { c.after(out); return nil }
+			inTx, decide = false, func(_ context.Context, _ *sql.Tx, c *change) error { c.after(local.outcome); return nil }
 			continue
 		}
 		// Refused, or nobody knows: what does the row say?
@@ -273,9 +302,10 @@ func (o *owner) write(guard string, decide func(context.Context, *sql.Tx, *chang
 			return nil, readErr
 		case readErr != nil:
 			o.pauseBriefly(attempt)
-		case c != nil && row.Epoch == c.rec.Epoch && row.Rev == o.rec.Rev+1 && o.ours(row, c):
-			o.adopt(c, sent) // it was committed, only the answer was lost
-			return c, nil
+		case w != nil && row.Epoch == w.change.rec.Epoch && row.Rev == o.rec.Rev+1 && o.ours(row, w.change):
+			w.change.rec.Rev = row.Rev
+			o.adopt(w.change, sent) // it was committed, only the answer was lost
+			return w.change, nil
 		case row.Epoch != o.rec.Epoch || row.Rev != o.rec.Rev || !claiming && row.leaseOwner != o.name:
 			return nil, nil
 		case row.Want != o.rec.Want:
@@ -313,55 +343,19 @@ func (o *owner) ours(row record, c *change) bool {
 	return row.leaseOwner == ""
 }
 
-// attempt is one transaction of write: compare-and-swap first, then the rest.
-func (o *owner) attempt(ctx context.Context, tx *sql.Tx, guard string, decide func(context.Context, *sql.Tx, *change) error) (*change, time.Time, error) {
+// decide asks what is to be written of the record.
+func (o *owner) decide(guard guard, decide func(*change) error) (*write, error) {
 	e := o.engine
 	c := &change{def: o.def, rec: o.rec.clone(), now: e.now(), limits: limits{e.o.Retry, e.o.UndoRetry, e.stopping.Load()}}
-	if err := decide(ctx, tx, c); err != nil {
-		return nil, time.Time{}, err
+	if err := decide(c); err != nil {
+		return nil, err
 	}
-	w := rowWrite{prev: o.rec, guard: guard, owner: o.name, keep: guard == ownerMay && c.owned && o.fresh()}
+	w := &write{prev: o.rec, change: c, guard: guard, owner: o.name, keep: guard == ownerMay && c.owned && o.fresh()}
 	if c.owned {
 		w.lease = e.o.Lease
 	}
-	now, err := e.writeChange(ctx, tx, c, w)
 	c.renewed = !w.keep
-	return c, now, err
-}
-
-// writeChange writes a change, its row by w, and answers the database's time.
-// errStale means that the row was not as the writer knew it.
-func (e *Engine) writeChange(ctx context.Context, tx *sql.Tx, c *change, w rowWrite) (now time.Time, err error) {
-	w.next, w.events = c.rec, len(c.events)
-	c.rec.Rev++
-	var micros int64
-	statements := []db.Statement{w.statement(&micros)}
-	if len(c.touched) > 0 {
-		steps := make([]StepRow, len(c.touched))
-		for i, p := range c.touched {
-			steps[i] = c.rec.Steps[p]
-		}
-		statements = append(statements, stepsStatement(c.rec.ID, steps))
-	}
-	if len(c.events) > 0 {
-		statements = append(statements, eventsStatement(c.rec, c.events))
-	}
-	if err := e.db.Pipeline(ctx, tx, statements...); errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, errStale
-	} else if err != nil {
-		return time.Time{}, err
-	}
-	if c.ended && len(c.rec.Subjects) > 0 {
-		if err := unlock(ctx, tx, c.rec.ID); err != nil {
-			return time.Time{}, err
-		}
-	}
-	if c.rec.everUnknown && (c.ended || c.rec.State == Stuck) {
-		if err := scheduleSweeps(ctx, tx, c.rec.ID, e.o.Sweeps); err != nil {
-			return time.Time{}, err
-		}
-	}
-	return db.Time(micros), nil
+	return w, nil
 }
 
 // adopt makes a committed change the record, and tells whom it concerns.
@@ -375,9 +369,6 @@ func (o *owner) adopt(c *change, sent time.Time) {
 	}
 	o.engine.stats.boundaries.Add(1)
 	o.engine.changed.tell()
-	if c.rec.State.rests() {
-		o.engine.rests.tell(c.rec)
-	}
 	if c.ended && len(c.rec.Subjects) > 0 {
 		o.engine.Wake()
 	}

@@ -286,11 +286,13 @@ func (e *Engine) Wait(ctx context.Context, id ID) (Saga, error) {
 	defer forget()
 	tick := time.NewTicker(e.o.Poll)
 	defer tick.Stop()
-	for {
-		var state State
-		err := e.db.Read().QueryRowContext(ctx, `SELECT state FROM sagas WHERE id = $1`, id).Scan(&state)
-		if err != nil || state.rests() {
-			return e.Saga(ctx, id)
+	for drives := e.drives(id); ; drives = false {
+		if !drives { // else we shall hear of it
+			var state State
+			err := e.db.Read().QueryRowContext(ctx, `SELECT state FROM sagas WHERE id = $1`, id).Scan(&state)
+			if err != nil || state.rests() {
+				return e.Saga(ctx, id)
+			}
 		}
 		select {
 		case s := <-rested:

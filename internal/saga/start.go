@@ -58,6 +58,13 @@ func (e *Engine) begin(ctx context.Context, r Request, state State) (s Saga, rep
 	if err != nil {
 		return Saga{}, false, err
 	}
+	if p.alone() {
+		if err := e.starts.Write(ctx, string(p.rec.ID), p.rec); err != nil {
+			return Saga{}, false, err
+		}
+		e.hint(p.rec)
+		return p.rec.clone().Saga, false, nil
+	}
 	// Where the answer depends on which other sagas are open, only a
 	// serializable transaction sees them all.
 	write := func(fn func(*sql.Tx) error) error { return e.db.WriteFenced(ctx, string(p.rec.ID), fn) }
@@ -74,6 +81,22 @@ func (e *Engine) begin(ctx context.Context, r Request, state State) (s Saga, rep
 		}
 	}
 	return s, replayed, err
+}
+
+// alone reports whether nothing that is recorded already can answer p.
+func (p prepared) alone() bool {
+	return p.key == "" && (p.def.policy == Queue || len(p.rec.Subjects) == 0)
+}
+
+// recordAll writes sagas that are alone.
+func (e *Engine) recordAll(ctx context.Context, tx *sql.Tx, records []record) error {
+	if err := insert(ctx, e.db, tx, records...); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(records, func(r record) bool { return r.State == Ready }) {
+		return e.notify(ctx, tx)
+	}
+	return nil
 }
 
 // prepared is a request that has been checked and may be recorded.
@@ -165,7 +188,7 @@ func (e *Engine) record(ctx context.Context, tx *sql.Tx, p prepared) (Saga, bool
 				other.ID, other.Kind, other.State)
 		}
 	}
-	if err := insert(ctx, tx, p.rec); err != nil {
+	if err := insert(ctx, e.db, tx, p.rec); err != nil {
 		return Saga{}, false, err
 	}
 	if p.key != "" {
@@ -193,28 +216,42 @@ func openOn(ctx context.Context, tx *sql.Tx, subjects []string) (open ID, err er
 	return open, err
 }
 
-// announce wakes whoever can claim a saga that this transaction made due: our
-// own dispatcher after the commit, and other nodes when we are not serving or
-// have no worker free. r is its record, when it is fresh.
+// announce wakes whoever can claim a saga that this transaction made due. r is its
+// record, when it is fresh.
 func (e *Engine) announce(ctx context.Context, tx *sql.Tx, r *record) error {
-	busy := !e.serving.Load() || len(e.slots) == cap(e.slots)
 	e.db.AfterCommit(tx, func() {
-		e.changed.tell()
 		if r != nil {
-			e.hinted.Store(r.ID, true)
-			select {
-			case e.hints <- *r:
-				return
-			default: // the next look at what is due finds it
-				e.hinted.Delete(r.ID)
-			}
+			e.hint(*r)
+			return
 		}
+		e.changed.tell()
 		e.Wake()
 	})
-	if busy {
-		return e.db.Notify(ctx, tx, wakeChannel)
+	return e.notify(ctx, tx)
+}
+
+// notify wakes other nodes, with the commit, when we are not serving or have no
+// worker free.
+func (e *Engine) notify(ctx context.Context, tx *sql.Tx) error {
+	if e.serving.Load() && len(e.slots) < cap(e.slots) {
+		return nil
 	}
-	return nil
+	return e.db.Notify(ctx, tx, wakeChannel)
+}
+
+// hint gives a fresh saga to our own dispatcher.
+func (e *Engine) hint(r record) {
+	e.changed.tell()
+	if r.State != Ready {
+		return
+	}
+	e.hinted.Store(r.ID, true)
+	select {
+	case e.hints <- r:
+	default: // the next look at what is due finds it
+		e.hinted.Delete(r.ID)
+		e.Wake()
+	}
 }
 
 // Start makes a created saga ready to run. Conflict when it is not `created`.

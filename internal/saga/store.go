@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -85,9 +85,6 @@ func nullTime(t time.Time) any {
 	return db.Micros(t)
 }
 
-const stepColumns = `saga_id, stage, "index", name, state, next_entry, attempts, undo_attempts, unknown_since,
-	started_at, finished_at, output, error`
-
 func findSteps(ctx context.Context, q db.Queryer, id ID) ([]StepRow, error) {
 	rows, err := q.QueryContext(ctx, `SELECT "index", name, state, next_entry, attempts, undo_attempts, unknown_since,
 		started_at, finished_at, output, error FROM saga_steps WHERE saga_id = $1 ORDER BY stage, "index"`, id)
@@ -145,126 +142,114 @@ func texts(ctx context.Context, q db.Queryer, query string, args ...any) ([]stri
 	return list, rows.Err()
 }
 
-// insert records a new saga with its steps and subjects.
-func insert(ctx context.Context, tx *sql.Tx, r record) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO sagas (id, kind, state, direction, want, epoch, rev, wake_at, stage, position,
-			data, tenant_id, requested_by, ever_unknown, last_seq, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $3 = 'ready' THEN `+db.Now+` END, 0, 0, $8, $9, $10, $11, 0, $12)`,
-		r.ID, r.Kind, r.State, r.Direction, r.Want, r.Epoch, r.Rev, string(r.Data), nullText(r.Tenant),
-		r.RequestedBy, false, db.Micros(r.CreatedAt))
-	if err != nil {
-		return err
-	}
-	if err := run(ctx, tx, stepsStatement(r.ID, r.Steps)); err != nil {
-		return err
-	}
-	for _, subject := range r.Subjects {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO saga_subjects (saga_id, subject) VALUES ($1, $2)`, r.ID, subject); err != nil {
-			return err
+// insert records new sagas with their steps and subjects.
+func insert(ctx context.Context, d *db.DB, tx *sql.Tx, records ...record) error {
+	var sagas, steps, subjects [][]any
+	for _, r := range records {
+		sagas = append(sagas, []any{string(r.ID), r.Kind, string(r.State), string(r.Data), nullText(r.Tenant), r.RequestedBy, db.Micros(r.CreatedAt)})
+		for _, s := range r.Steps {
+			steps = append(steps, stepRow(r.ID, s))
+		}
+		for _, subject := range r.Subjects {
+			subjects = append(subjects, []any{string(r.ID), subject})
 		}
 	}
-	return nil
+	return d.Pipeline(ctx, tx,
+		db.Statement{Bulk: insertSagas, Rows: sagas},
+		db.Statement{Bulk: insertSteps, Rows: steps},
+		db.Statement{Bulk: insertSubjects, Rows: subjects})
 }
 
-// stepsStatement writes steps as they are now.
-func stepsStatement(id ID, steps []StepRow) db.Statement {
-	args := make([]any, 0, stepParams*len(steps))
-	for _, s := range steps {
-		args = append(args, string(id), s.Position, s.Name, string(s.State), string(s.next), s.Attempts, s.UndoAttempts,
-			nullTime(s.UnknownSince), nullTime(s.StartedAt), nullTime(s.FinishedAt), nullRaw(s.Output), nullJSON(s.Error))
-	}
-	return db.Statement{SQL: stepsSQL(len(steps)), Args: args}
+var insertSagas = db.NewBulk(`INSERT INTO sagas (id, kind, state, direction, want, epoch, rev, wake_at, stage, position,
+		data, tenant_id, requested_by, ever_unknown, last_seq, created_at)
+	SELECT id, kind, state, 'forward', 'run', 0, 0, CASE WHEN state = 'ready' THEN `+db.Now+` END, 0, 0,
+		data, tenant_id, requested_by, FALSE, 0, created_at FROM given`,
+	db.Column{Name: "id"}, db.Column{Name: "kind"}, db.Column{Name: "state"}, db.Column{Name: "data", Type: db.Object},
+	db.Column{Name: "tenant_id"}, db.Column{Name: "requested_by"}, db.Column{Name: "created_at", Type: db.Integer})
+
+var insertSubjects = db.NewBulk(`INSERT INTO saga_subjects (saga_id, subject) SELECT saga_id, subject FROM given`,
+	db.Column{Name: "saga_id"}, db.Column{Name: "subject"})
+
+// A step's columns that change, as they are written.
+var stepColumns = []db.Column{
+	{Name: "saga_id"}, {Name: "stage", Type: db.Integer}, {Name: "index", Type: db.Integer}, {Name: "name"}, {Name: "state"}, {Name: "next_entry"},
+	{Name: "attempts", Type: db.Integer}, {Name: "undo_attempts", Type: db.Integer}, {Name: "unknown_since", Type: db.Integer},
+	{Name: "started_at", Type: db.Integer}, {Name: "finished_at", Type: db.Integer},
+	{Name: "output", Type: db.Object}, {Name: "error", Type: db.Object},
 }
 
-const stepParams = 12
-
-var stepsSQL = perRows(func(rows int) string {
-	return `INSERT INTO saga_steps (` + stepColumns + `) VALUES ` + values(rows, stepParams, func(first int) string {
-		return fmt.Sprintf("($%d, 0, %s)", first, marks(first+1, stepParams-1))
-	}) + `
-		ON CONFLICT (saga_id, stage, "index") DO UPDATE SET state = excluded.state, next_entry = excluded.next_entry,
-			attempts = excluded.attempts, undo_attempts = excluded.undo_attempts, unknown_since = excluded.unknown_since,
-			started_at = excluded.started_at, finished_at = excluded.finished_at, output = excluded.output, error = excluded.error`
-})
-
-// eventsStatement appends events to the saga's history. It follows, in the same
-// transaction, a statement that raised last_seq by their number.
-func eventsStatement(r record, events []Event) db.Statement {
-	args := make([]any, 0, eventParams*len(events))
-	for i, e := range events {
-		args = append(args, string(r.ID), len(events)-1-i, r.Rev, db.Micros(e.At), e.Type, nullText(e.Step), r.Epoch,
-			nullText(e.Actor), nullRaw(e.Detail))
-	}
-	return db.Statement{SQL: eventsSQL(len(events)), Args: args}
-}
-
-const eventParams = 9
-
-var eventsSQL = perRows(func(rows int) string {
-	return `INSERT INTO saga_events (saga_id, seq, rev, at, type, step, epoch, actor, detail) VALUES ` +
-		values(rows, eventParams, func(first int) string {
-			return fmt.Sprintf("($%d, (SELECT last_seq FROM sagas WHERE id = $%[1]d) - $%d, %s)", first, first+1, marks(first+2, eventParams-2))
-		})
-})
-
-// perRows keeps the text that sql makes for each number of rows.
-func perRows(sql func(rows int) string) func(rows int) string {
-	var texts sync.Map
-	return func(rows int) string {
-		if text, ok := texts.Load(rows); ok {
-			return text.(string)
-		}
-		text := sql(rows)
-		texts.Store(rows, text)
-		return text
+func stepRow(id ID, s StepRow) []any {
+	return []any{
+		string(id), int64(0), int64(s.Position), s.Name, string(s.State), string(s.next), int64(s.Attempts), int64(s.UndoAttempts),
+		nullTime(s.UnknownSince), nullTime(s.StartedAt), nullTime(s.FinishedAt), nullRaw(s.Output), nullJSON(s.Error),
 	}
 }
 
-// values joins a row's text, made with its first parameter, for each row.
-func values(rows, params int, row func(first int) string) string {
-	parts := make([]string, rows)
-	for i := range parts {
-		parts[i] = row(i*params + 1)
-	}
-	return strings.Join(parts, ", ")
+var (
+	insertSteps = db.NewBulk(`INSERT INTO saga_steps (saga_id, stage, "index", name, state, next_entry, attempts, undo_attempts,
+			unknown_since, started_at, finished_at, output, error)
+		SELECT saga_id, stage, "index", name, state, next_entry, attempts, undo_attempts,
+			unknown_since, started_at, finished_at, output, error FROM given`, stepColumns...)
+
+	updateSteps = db.NewBulk(`UPDATE saga_steps SET state = given.state, next_entry = given.next_entry,
+			attempts = given.attempts, undo_attempts = given.undo_attempts, unknown_since = given.unknown_since,
+			started_at = given.started_at, finished_at = given.finished_at, output = given.output, error = given.error
+		FROM given WHERE saga_steps.saga_id = given.saga_id AND saga_steps.stage = given.stage AND saga_steps."index" = given."index"`, stepColumns...)
+)
+
+// eventRow is an event that is the saga's seq-th, with r as it left it.
+func eventRow(r record, seq int64, e Event) []any {
+	return []any{string(r.ID), seq, r.Rev, db.Micros(e.At), e.Type, nullText(e.Step), r.Epoch, nullText(e.Actor), nullRaw(e.Detail)}
 }
 
-// marks is "$from, $from+1, …", n of them.
-func marks(from, n int) string {
-	parts := make([]string, n)
-	for i := range parts {
-		parts[i] = fmt.Sprintf("$%d", from+i)
-	}
-	return strings.Join(parts, ", ")
-}
+var insertEvents = db.NewBulk(`INSERT INTO saga_events (saga_id, seq, rev, at, type, step, epoch, actor, detail)
+	SELECT saga_id, seq, rev, at, type, step, epoch, actor, detail FROM given`,
+	db.Column{Name: "saga_id"}, db.Column{Name: "seq", Type: db.Integer}, db.Column{Name: "rev", Type: db.Integer},
+	db.Column{Name: "at", Type: db.Integer}, db.Column{Name: "type"}, db.Column{Name: "step"}, db.Column{Name: "epoch", Type: db.Integer},
+	db.Column{Name: "actor"}, db.Column{Name: "detail", Type: db.Object})
 
-// guards of a write of the ledger's row: who may make it.
+// A guard says who may write a saga's row.
+type guard string
+
 const (
-	ownerMay = `lease_owner = $5 AND lease_until > ` + db.Now
-	dueMay   = dueAt + ` <= ` + db.Now + ` AND CAST($5 AS TEXT) IS NOT NULL`
-	idleMay  = `(lease_owner IS NULL OR lease_until <= ` + db.Now + `) AND CAST($5 AS TEXT) IS NOT NULL`
+	ownerMay guard = "owner" // while the lease is his
+	dueMay   guard = "due"   // anybody, once the saga is due
+	idleMay  guard = "idle"  // anybody, while nobody has a lease on it
 )
 
 // errStale means that the row is not as the writer knew it: nothing was written.
 var errStale = errors.New("the saga was changed by another")
 
-// A rowWrite makes next the saga's row if the row is still as prev says and guard
-// holds.
-type rowWrite struct {
-	prev, next record
-	guard      string
-	owner      string        // who asks; the lease is his afterwards, unless it is given back
-	lease      time.Duration // 0 gives the lease back
-	keep       bool          // the owner's lease is fresh: it stays as it is
-	events     int
+// A write makes change.rec the saga's record if its row is still as prev says and
+// guard holds.
+type write struct {
+	prev   record
+	change *change
+	guard  guard
+	owner  string        // who asks; the lease is his afterwards, unless it is given back
+	lease  time.Duration // 0 gives the lease back
+	keep   bool          // the owner's lease is fresh: it stays as it is
+
+	written bool      // false after the commit: the row was not as the writer knew it
+	at      time.Time // the database's time
+	lastSeq int64     // of the saga's events
 }
 
-// statement is the compare-and-swap. It answers with the database's time.
-func (w rowWrite) statement(now *int64) db.Statement {
-	prev, next := w.prev, w.next
-	args := []any{string(prev.ID), prev.Epoch, prev.Rev, string(prev.Want), w.owner, next.position, string(next.Data), next.everUnknown, w.events}
-	if w.keep && prev.State == next.State && prev.Direction == next.Direction {
-		return db.Statement{SQL: stayingSQL, Args: args, Row: []any{now}}
+// stays reports whether w is a boundary between two steps that an owner runs one
+// after the other: it touches no column that an index is over.
+func (w *write) stays() bool {
+	return w.keep && w.prev.State == w.change.rec.State && w.prev.Direction == w.change.rec.Direction
+}
+
+// row is w as compareAndStay reads it, or compareAndMove.
+func (w *write) row() []any {
+	prev, next := w.prev, w.change.rec
+	row := []any{
+		string(prev.ID), prev.Epoch, prev.Rev, string(prev.Want), w.owner,
+		int64(next.position), string(next.Data), next.everUnknown, int64(len(w.change.events)),
+	}
+	if w.stays() {
+		return row
 	}
 	var holder, reason any
 	if w.lease > 0 {
@@ -273,37 +258,111 @@ func (w rowWrite) statement(now *int64) db.Statement {
 	if next.Wait != nil {
 		reason = next.Wait.Reason
 	}
-	return db.Statement{SQL: movingSQL[w.guard], Row: []any{now}, Args: append(args, next.Epoch, string(next.State), string(next.Direction),
-		nullJSON(next.Error), reason, nullJSON(next.watch), nullTime(next.wakeAt), nullTime(next.StartedAt), nullTime(next.FinishedAt),
-		holder, w.lease.Microseconds())}
+	return append(row, string(w.guard), next.Epoch, string(next.State), string(next.Direction), nullJSON(next.Error), reason,
+		nullJSON(next.watch), nullTime(next.wakeAt), nullTime(next.StartedAt), nullTime(next.FinishedAt), holder, w.lease.Microseconds())
 }
 
-const (
-	compared = `id = $1 AND epoch = $2 AND rev = $3 AND want = $4 AND `
-	answered = ` RETURNING ` + db.Now
+// The comparison and the swap of a saga's row. A row that is not as its writer
+// knew it stays, and is not among the answers.
+var (
+	stayColumns = []db.Column{
+		{Name: "id"}, {Name: "epoch", Type: db.Integer}, {Name: "rev", Type: db.Integer}, {Name: "want"}, {Name: "owner"},
+		{Name: "position", Type: db.Integer}, {Name: "data", Type: db.Object}, {Name: "ever_unknown", Type: db.Boolean},
+		{Name: "events", Type: db.Integer},
+	}
+	moveColumns = slices.Concat(stayColumns, []db.Column{
+		{Name: "guard"}, {Name: "new_epoch", Type: db.Integer}, {Name: "state"}, {Name: "direction"}, {Name: "error", Type: db.Object},
+		{Name: "wait_reason"}, {Name: "watch", Type: db.Object}, {Name: "wake_at", Type: db.Integer},
+		{Name: "started_at", Type: db.Integer}, {Name: "finished_at", Type: db.Integer}, {Name: "holder"}, {Name: "lease", Type: db.Integer},
+	})
 
-	// stayingSQL is for the boundary between two steps that an owner runs one
-	// after the other: it touches no column that an index is over.
-	stayingSQL = `UPDATE sagas SET rev = rev + 1, position = $6, data = $7, ever_unknown = $8, last_seq = last_seq + $9
-		WHERE ` + compared + ownerMay + answered
+	compareAndStay = db.NewBulk(`UPDATE sagas SET `+stay+compared+` AND lease_owner = given.owner AND lease_until > `+db.Now+answered, stayColumns...)
+
+	compareAndMove = db.NewBulk(`UPDATE sagas SET `+stay+`, epoch = given.new_epoch, state = given.state, direction = given.direction,
+			error = given.error, wait_reason = given.wait_reason, watch = given.watch, wake_at = given.wake_at,
+			started_at = given.started_at, finished_at = given.finished_at, lease_owner = given.holder,
+			lease_until = CASE WHEN given.holder IS NULL THEN sagas.lease_until ELSE `+db.Now+` + given.lease END`+compared+` AND CASE given.guard
+			WHEN 'owner' THEN sagas.lease_owner = given.owner AND sagas.lease_until > `+db.Now+`
+			WHEN 'due' THEN (CASE WHEN sagas.lease_owner IS NULL THEN sagas.wake_at ELSE sagas.lease_until END) <= `+db.Now+`
+			WHEN 'idle' THEN sagas.lease_owner IS NULL OR sagas.lease_until <= `+db.Now+` END`+answered, moveColumns...)
 )
 
-// movingSQL is for every other change, by guard.
-var movingSQL = func() map[string]string {
-	texts := map[string]string{}
-	for _, guard := range []string{ownerMay, dueMay, idleMay} {
-		texts[guard] = `UPDATE sagas SET rev = rev + 1, position = $6, data = $7, ever_unknown = $8, last_seq = last_seq + $9,
-			epoch = $10, state = $11, direction = $12, error = $13, wait_reason = $14, watch = $15, wake_at = $16,
-			started_at = $17, finished_at = $18, lease_owner = $19,
-			lease_until = CASE WHEN CAST($19 AS TEXT) IS NULL THEN lease_until ELSE ` + db.Now + ` + $20 END
-		WHERE ` + compared + guard + answered
-	}
-	return texts
-}()
+const (
+	stay = `rev = sagas.rev + 1, position = given.position, data = given.data, ever_unknown = given.ever_unknown,
+			last_seq = sagas.last_seq + given.events`
+	compared = ` FROM given WHERE sagas.id = given.id AND sagas.epoch = given.epoch AND sagas.rev = given.rev AND sagas.want = given.want`
+	answered = ` RETURNING sagas.id, sagas.last_seq, ` + db.Now
+)
 
-func run(ctx context.Context, tx *sql.Tx, s db.Statement) error {
-	_, err := tx.ExecContext(ctx, s.SQL, s.Args...)
-	return err
+// writeAll makes writes of different sagas, and notes in each whether it was made.
+func (e *Engine) writeAll(ctx context.Context, tx *sql.Tx, writes []*write) error {
+	of := make(map[ID]*write, len(writes))
+	var stays, moves, steps, events [][]any
+	for _, w := range writes {
+		of[w.prev.ID], w.written = w, false
+		if row := w.row(); w.stays() {
+			stays = append(stays, row)
+		} else {
+			moves = append(moves, row)
+		}
+	}
+	answer := func(scan func(...any) error) error {
+		var id ID
+		var lastSeq, now int64
+		err := scan(&id, &lastSeq, &now)
+		if w := of[id]; err == nil {
+			w.written, w.lastSeq, w.at = true, lastSeq, db.Time(now)
+		}
+		return err
+	}
+	if err := e.db.Pipeline(ctx, tx,
+		db.Statement{Bulk: compareAndStay, Rows: stays, Answer: answer},
+		db.Statement{Bulk: compareAndMove, Rows: moves, Answer: answer}); err != nil {
+		return err
+	}
+	for _, w := range writes {
+		if !w.written {
+			continue
+		}
+		r := &w.change.rec
+		r.Rev = w.prev.Rev + 1
+		for _, position := range w.change.touched {
+			steps = append(steps, stepRow(r.ID, r.Steps[position]))
+		}
+		for i, event := range w.change.events {
+			events = append(events, eventRow(*r, w.lastSeq-int64(len(w.change.events)-1-i), event))
+		}
+	}
+	if err := e.db.Pipeline(ctx, tx,
+		db.Statement{Bulk: updateSteps, Rows: steps},
+		db.Statement{Bulk: insertEvents, Rows: events}); err != nil {
+		return err
+	}
+	for _, w := range writes {
+		r := w.change.rec
+		if !w.written {
+			continue
+		}
+		if w.change.ended && len(r.Subjects) > 0 {
+			if err := unlock(ctx, tx, r.ID); err != nil {
+				return err
+			}
+		}
+		if r.everUnknown && (w.change.ended || r.State == Stuck) {
+			if err := scheduleSweeps(ctx, tx, r.ID, e.o.Sweeps); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeOne is writeAll for one write. errStale means that it was not made.
+func (e *Engine) writeOne(ctx context.Context, tx *sql.Tx, w *write) error {
+	if err := e.writeAll(ctx, tx, []*write{w}); err != nil || w.written {
+		return err
+	}
+	return errStale
 }
 
 // hold takes the row's lock before the comparison that write makes, for a commit
@@ -354,11 +413,11 @@ func lock(ctx context.Context, tx *sql.Tx, r record) (blockedBy ID, err error) {
 
 // list is "$from, $from+1, …" and its arguments.
 func list(from int, items []string) (string, []any) {
-	args := make([]any, len(items))
+	marks, args := make([]string, len(items)), make([]any, len(items))
 	for i, item := range items {
-		args[i] = item
+		marks[i], args[i] = fmt.Sprintf("$%d", from+i), item
 	}
-	return marks(from, len(items)), args
+	return strings.Join(marks, ", "), args
 }
 
 // unlock frees the saga's subjects and wakes the head of each one's queue, also

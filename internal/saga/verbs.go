@@ -34,7 +34,8 @@ func (e *Engine) act(ctx context.Context, sagaID ID, name string, by Actor, do v
 	}
 	var s Saga
 	err = e.db.WriteFenced(ctx, string(sagaID), func(tx *sql.Tx) error {
-		if err := numberEvent(ctx, tx, sagaID); err != nil {
+		seq, err := numberEvent(ctx, tx, sagaID)
+		if err != nil {
 			return err
 		}
 		r, err := find(ctx, tx, sagaID)
@@ -45,7 +46,7 @@ func (e *Engine) act(ctx context.Context, sagaID ID, name string, by Actor, do v
 		if r.position >= 0 && r.position < len(r.Steps) {
 			event.Step = r.Steps[r.position].Name
 		}
-		if err := run(ctx, tx, eventsStatement(r, []Event{event})); err != nil {
+		if err := e.addEvent(ctx, tx, r, seq, event); err != nil {
 			return err
 		}
 		if err := do(ctx, tx, &r); err != nil {
@@ -60,16 +61,18 @@ func (e *Engine) act(ctx context.Context, sagaID ID, name string, by Actor, do v
 	return s, err
 }
 
-// numberEvent makes room for one event more. It takes the row's lock.
-func numberEvent(ctx context.Context, tx *sql.Tx, id ID) error {
-	res, err := tx.ExecContext(ctx, `UPDATE sagas SET last_seq = last_seq + 1 WHERE id = $1`, id)
-	if err != nil {
-		return err
+// numberEvent makes room for one event more and returns its number. It takes the
+// row's lock.
+func numberEvent(ctx context.Context, tx *sql.Tx, id ID) (seq int64, err error) {
+	err = tx.QueryRowContext(ctx, `UPDATE sagas SET last_seq = last_seq + 1 WHERE id = $1 RETURNING last_seq`, id).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = notFound(id)
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, notFound(id))
-	}
-	return nil
+	return seq, err
+}
+
+func (e *Engine) addEvent(ctx context.Context, tx *sql.Tx, r record, seq int64, event Event) error {
+	return e.db.Pipeline(ctx, tx, db.Statement{Bulk: insertEvents, Rows: [][]any{eventRow(r, seq, event)}})
 }
 
 func refused(verb string, s Saga, why string) error {
@@ -263,7 +266,7 @@ func (e *Engine) take(ctx context.Context, tx *sql.Tx, r record, do func(*change
 	if err := do(c); err != nil {
 		return err
 	}
-	_, err := e.writeChange(ctx, tx, c, rowWrite{prev: r, guard: idleMay})
+	err := e.writeOne(ctx, tx, &write{prev: r, change: c, guard: idleMay})
 	if errors.Is(err, errStale) {
 		return fault.New(fault.Conflict, "Saga %s has an owner at this moment. Pause it, or wait until it rests.", r.ID)
 	}
