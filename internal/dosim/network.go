@@ -6,6 +6,8 @@ type networkTables struct {
 	firewalls     *table[*firewall]
 	domains       *table[*domain]
 	domainRecords *table[*domainRecord]
+	certificates  *table[*certificate]
+	loadBalancers *table[*loadBalancer]
 }
 
 func networkResources() []resource {
@@ -14,5 +16,7 @@ func networkResources() []resource {
 		firewallResource(),
 		domainResource(),
 		domainRecordResource(),
+		certificateResource(),
+		loadBalancerResource(),
 	}
 }

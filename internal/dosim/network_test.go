@@ -5,5 +5,7 @@ func networkStories() []story {
 		{"VPCs", tellVPCs},
 		{"firewalls", tellFirewalls},
 		{"domains", tellDomains},
+		{"certificates", tellCertificates},
+		{"load balancers", tellLoadBalancers},
 	}
 }
