@@ -32,7 +32,7 @@ test: ## run every test on SQLite and PostgreSQL, installing what is missing
 screenshots: build ## write a picture of every page into screenshots/, light and dark, for a desk and a phone
 	@scripts/setup
 	rm -rf screenshots
-	ARCADIA_BINARY=$(CURDIR)/bin/arcadia node tools/browser/screenshots.mjs screenshots
+	FONTCONFIG_FILE=$(CURDIR)/tools/browser/fonts.conf ARCADIA_BINARY=$(CURDIR)/bin/arcadia node tools/browser/screenshots.mjs screenshots
 
 .PHONY: check
 check: ## format, vet, lint, modules, generated files, known vulnerabilities
@@ -60,3 +60,6 @@ bench: build ## measure beside other engines and print ratios
 	echo
 	echo "The demonstration, from the command to its first page, the best of three"
 	$(GO) test -count=1 -run='^TestDemoColdStart$$' -v ./cmd/arcadia | sed -n 's/^ *demo_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
+	echo
+	echo "Pages, by this machine"
+	$(GO) test -count=1 -run='^(TestSagaPageAmongMany|TestManyFollowOnePage|TestPageWeight)$$' -v ./internal/web | sed -n 's/^ *[a-z]*_test.go:[0-9]*: /  /p; /FAIL/p'

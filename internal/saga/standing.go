@@ -23,7 +23,7 @@ type Standing struct {
 type Line struct {
 	Subject string
 	Holder  ID     // empty: nobody has it
-	Waiting []Saga // open sagas that name it and do not hold it, in the order of their turns, without steps
+	Waiting []Saga // open sagas that name it and do not hold it, in the order of their turns, at most fifty, without steps
 }
 
 // Standing tells how a saga stands. It is a hint, as each reading is: a verb looks
@@ -74,12 +74,15 @@ func (e *Engine) legal(r record) []string {
 	return verbs
 }
 
+// mostInLine is how many of a line are named.
+const mostInLine = 50
+
 // lines reads who has each subject and who waits for it.
 func (e *Engine) lines(ctx context.Context, subjects []string) ([]Line, error) {
 	lines := make([]Line, len(subjects))
 	for i, subject := range subjects {
 		lines[i].Subject = subject
-		open, _, err := e.Sagas(ctx, Filter{Subject: subject, States: Open(), Ascending: true, Limit: 200})
+		open, _, err := e.Sagas(ctx, Filter{Subject: subject, States: Open(), Ascending: true, Limit: mostInLine})
 		if err != nil {
 			return nil, err
 		}

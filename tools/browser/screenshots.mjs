@@ -8,7 +8,7 @@ const out = process.argv[2];
 if (!out) throw new Error("usage: node screenshots.mjs DIRECTORY");
 await mkdir(out, { recursive: true });
 
-const tenants = ["acme", "globex", "initech", "umbrella", "hooli", "stark"];
+const tenants = ["atlas-freight", "bluefin-foods", "dune-travel", "kestrel-media", "lumen-labs", "old-shop"];
 const droplets = [];
 for (const [i, tenant] of tenants.entries()) {
   for (const role of ["web", "db", "worker"]) {
@@ -42,26 +42,26 @@ async function story(w) {
   const list = await w.ask("GET", w.url + "/droplets.json");
   const id = (name) => list.items.find((d) => d.name === name).id;
   const ended = (s) => w.until(() => w.saga(s.id), (x) => ["completed", "rolled_back", "stuck"].includes(x.state), "a saga ends");
-  const smoke = await w.ask("POST", `${w.url}/v1/droplets/${id("acme-web-1")}/smoke`, {});
-  const done = await w.snapshot(id("globex-db-1"));
+  const smoke = await w.ask("POST", `${w.url}/v1/droplets/${id("atlas-freight-web-1")}/smoke`, {});
+  const done = await w.snapshot(id("bluefin-foods-db-1"));
   await Promise.all([smoke, done].map(ended));
   await w.fault({ match: { method: "POST", path: "/v2/droplets/*/actions" }, kind: "5xx_after_commit", times: 1 });
-  const lost = await w.snapshot(id("initech-web-1"));
+  const lost = await w.snapshot(id("dune-travel-web-1"));
   await ended(lost);
   await w.set({ "action.snapshot": "1h" });
-  const waiting = await w.snapshot(id("umbrella-db-1"));
-  const queued = await w.snapshot(id("umbrella-db-1"));
-  const paused = await w.snapshot(id("hooli-web-1"));
+  const waiting = await w.snapshot(id("kestrel-media-db-1"));
+  const queued = await w.snapshot(id("kestrel-media-db-1"));
+  const paused = await w.snapshot(id("lumen-labs-web-1"));
   await w.until(() => w.saga(paused.id), (s) => s.state === "waiting", "it waits");
   await w.ask("POST", `${w.url}/v1/sagas/${paused.id}/pause`, { reason: "disk check at 10:00" });
   await w.until(() => w.saga(paused.id), (s) => s.state === "paused", "it is paused");
   const confirm = async (page) => page.locator("[data-ask]", { hasText: "Cancel and undo" }).first().click().then(() => page.locator("dialog[open]").waitFor());
   return [
-    ["overview", "/"], ["droplets", "/droplets"], ["droplets-filtered", "/droplets?region=fra1&sort=-size"], ["droplet", `/droplets/${id("umbrella-db-1")}`],
+    ["overview", "/"], ["droplets", "/droplets"], ["droplets-filtered", "/droplets?region=fra1&sort=-size"], ["droplet", `/droplets/${id("kestrel-media-db-1")}`],
     ["sagas", "/sagas"], ["sagas-empty", "/sagas?state=stuck"],
     ["saga-waiting", `/sagas/${waiting.id}`], ["saga-queued", `/sagas/${queued.id}`], ["saga-paused", `/sagas/${paused.id}`],
     ["saga-completed", `/sagas/${done.id}`], ["saga-rolled-back", `/sagas/${smoke.id}`], ["saga-lost-answer", `/sagas/${lost.id}`],
-    ["confirm", `/sagas/${waiting.id}/cancel`], ["confirm-dialog", `/sagas/${waiting.id}`, confirm], ["snapshot", `/droplets/${id("acme-db-1")}/snapshot`], ["smoke", "/smoke"],
+    ["confirm", `/sagas/${waiting.id}/cancel`], ["confirm-dialog", `/sagas/${waiting.id}`, confirm], ["snapshot", `/droplets/${id("atlas-freight-db-1")}/snapshot`], ["smoke", "/smoke"],
     ["not-found", "/nowhere"],
   ];
 }

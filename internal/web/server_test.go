@@ -1,0 +1,335 @@
+package web_test
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+	"github.com/arcadia-cloud/arcadia/internal/web"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+// A server is the pages over a database and a simulated cloud. Nobody drives its sagas.
+type server struct {
+	*httptest.Server
+	cloud  *dosimtest.Server
+	engine *saga.Engine
+	drop   string // a droplet's id
+}
+
+func serve(t testing.TB, d *db.DB) *server {
+	t.Helper()
+	cloud := dosimtest.Start(t)
+	s := &server{cloud: cloud, drop: strconv.FormatInt(cloud.SeedDroplet(dosim.SeedDroplet{Name: "web-1", Tags: []string{"tenant:acme"}}), 10)}
+	do, err := digitalocean.New(digitalocean.Options{
+		BaseURL: cloud.URL, Account: "default", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := provisioning.NewSteps(func(context.Context, string) (*digitalocean.Client, error) { return do, nil }, provisioning.Settings{}, nil)
+	if s.engine, err = saga.New(d, saga.Options{}, steps.Kinds()...); err != nil {
+		t.Fatal(err)
+	}
+	follow := feed.New(s.engine, discard)
+	pages, err := web.New(web.Options{
+		Engine: s.engine, Feed: follow, Provisioning: provisioning.New(d, s.engine, steps), Account: "default", Logger: discard,
+		Checks:  func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
+		Budgets: func() map[digitalocean.Purpose]digitalocean.Use { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Server = httptest.NewServer(pages.Handler())
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { follow.Run(ctx) })
+	running.Go(func() { pages.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+		s.Close()
+	})
+	return s
+}
+
+// create records a saga that nobody runs.
+func (s *server) create(t testing.TB) saga.Saga { t.Helper(); return s.createOn(t, 1) }
+
+func (s *server) createOn(t testing.TB, droplet int64) saga.Saga {
+	t.Helper()
+	made, _, err := s.engine.Create(context.Background(), saga.Request{
+		Kind: provisioning.SnapshotDropletKind, RequestedBy: "cli:tester",
+		Input: provisioning.Snapshot{Account: "default", DropletID: droplet, DropletName: `web<b>"1"`},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// An answer is what came of a request, redirects not followed.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (s *server) do(t testing.TB, method, path string, form url.Values, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), method, s.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
+		req.Header.Set(header[i], header[i+1])
+	}
+	c := *s.Client()
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+func (s *server) get(t testing.TB, path string, header ...string) answer {
+	t.Helper()
+	return s.do(t, http.MethodGet, path, nil, header...)
+}
+
+// Every page is whole, has its twin, names no other host, and holds no inline style
+// or script; what a stranger wrote is text in it.
+func TestPagesAreWhole(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	made := s.create(t)
+	inline := regexp.MustCompile(`(?i)<style|<script>|\sstyle=|\son[a-z]+=|javascript:|https?://(?:[^l1]|l[^o])`)
+	for path, twin := range map[string]string{
+		"/": "/overview.json", "/droplets": "/droplets.json", "/droplets/" + s.drop: "/droplets/" + s.drop + ".json",
+		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
+		"/sagas/" + string(made.ID) + "/cancel": "", "/droplets/" + s.drop + "/snapshot": "", "/smoke": "",
+	} {
+		a := s.get(t, path)
+		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s: %d %s", path, a.status, a.header.Get("Content-Type"))
+		}
+		if found := inline.FindString(a.body); found != "" {
+			t.Errorf("%s holds %q", path, found)
+		}
+		if strings.Contains(a.body, "web<b>") {
+			t.Errorf("%s takes a name for markup", path)
+		}
+		for _, part := range []string{`<html lang="en"`, `<main id="main"`, "<h1"} {
+			if strings.Count(a.body, part) != 1 {
+				t.Errorf("%s has %d × %s", path, strings.Count(a.body, part), part)
+			}
+		}
+		if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: its policy is %q", path, csp)
+		}
+		if twin == "" {
+			continue
+		}
+		if !strings.Contains(a.body, `href="`+twin+`"`) {
+			t.Errorf("%s does not name its twin %s", path, twin)
+		}
+		if a := s.get(t, twin); a.status != http.StatusOK || !json.Valid([]byte(a.body)) {
+			t.Errorf("%s: %d %.100s", twin, a.status, a.body)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	made := s.create(t)
+	page := "/sagas/" + string(made.ID)
+	for _, tt := range []struct {
+		name, method, path string
+		form               url.Values
+		header             []string
+		status             int
+		says               string
+	}{
+		{"another name for this machine", "GET", "/", nil, []string{"Host", "evil.example"}, 403, "loopback"},
+		{"a form of another page", "POST", page + "/cancel", url.Values{"reason": {"x"}}, []string{"Sec-Fetch-Site", "cross-site"}, 403, "another origin"},
+		{"a form of another port", "POST", page + "/cancel", url.Values{"reason": {"x"}}, []string{"Origin", "http://127.0.0.1:1"}, 403, "another origin"},
+		{"no such page", "GET", "/nowhere", nil, nil, 404, "no page"},
+		{"no such saga", "GET", "/sagas/saga_00000000000000000000000000000000", nil, nil, 404, "no saga"},
+		{"no id at all", "GET", "/sagas/x", nil, nil, 404, "no saga id"},
+		{"no such verb", "GET", page + "/explode", nil, nil, 404, "no page"},
+		{"a verb that is not legal now", "GET", page + "/resume", nil, nil, 409, "not possible"},
+		{"an illegal verb, sent all the same", "POST", page + "/resume", url.Values{}, nil, 409, "nobody paused it"},
+		{"a cancel without a reason", "POST", page + "/cancel", url.Values{"reason": {"  "}}, nil, 400, "Say why"},
+		{"a snapshot without a key", "POST", "/droplets/" + s.drop + "/snapshot", url.Values{}, nil, 400, "not whole"},
+		{"no such droplet", "GET", "/droplets/12345", nil, nil, 404, "no droplet"},
+		{"a state that is none", "GET", "/sagas?state=happy", nil, nil, 400, "no saga state"},
+		{"a cursor that is none", "GET", "/droplets?cursor=%21", nil, nil, 400, "cursor"},
+		{"an order that is none", "GET", "/droplets?sort=colour", nil, nil, 400, "sorted"},
+		{"a problem for a program", "GET", "/sagas.json?state=happy", nil, nil, 400, `"code":"invalid"`},
+	} {
+		a := s.do(t, tt.method, tt.path, tt.form, tt.header...)
+		if a.status != tt.status || !strings.Contains(a.body, tt.says) {
+			t.Errorf("%s: %d, want %d and %q in\n%.600s", tt.name, a.status, tt.status, tt.says, a.body)
+		}
+	}
+	if after, err := s.engine.Saga(t.Context(), made.ID); err != nil || after.Want != saga.WantRun || after.State != saga.Created {
+		t.Errorf("after refusals the saga is %s and wants %s (%v)", after.State, after.Want, err)
+	}
+}
+
+// A form that is sent again does nothing again, and answers the same.
+func TestFormsAreSentOnce(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	key := regexp.MustCompile(`name="key" value="([^"]+)"`)
+	ask := s.get(t, "/droplets/"+s.drop+"/snapshot").body
+	form := url.Values{"key": {key.FindStringSubmatch(ask)[1]}}
+	var to string
+	for range 3 {
+		a := s.do(t, "POST", "/droplets/"+s.drop+"/snapshot", form)
+		if a.status != http.StatusSeeOther || to != "" && a.header.Get("Location") != to {
+			t.Fatalf("%d to %q, earlier to %q", a.status, a.header.Get("Location"), to)
+		}
+		to = a.header.Get("Location")
+	}
+	made := s.create(t)
+	page := "/sagas/" + string(made.ID)
+	form = url.Values{"key": {key.FindStringSubmatch(s.get(t, page+"/start").body)[1]}}
+	for range 3 {
+		if a := s.do(t, "POST", page+"/start", form); a.status != http.StatusSeeOther {
+			t.Fatalf("start: %d", a.status)
+		}
+	}
+	events, err := s.engine.Events(t.Context(), made.ID, 0, 10)
+	if err != nil || len(events) != 1 || events[0].Actor != "web:local" {
+		t.Errorf("three times the same form came to %+v, %v", events, err)
+	}
+	if n, err := s.engine.Count(t.Context(), saga.Filter{}); err != nil || n != 2 {
+		t.Errorf("%d sagas, %v; want 2", n, err)
+	}
+}
+
+// The CSV holds what the filter selects, all pages of it.
+func TestCSVIsTheFilter(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	for i := range 120 {
+		made := s.create(t)
+		if i%2 == 0 {
+			if _, err := s.engine.Start(t.Context(), made.ID, saga.Actor{Name: "cli:tester"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for query, want := range map[string]int{"": 120, "?state=ready": 60, "?state=open&sort=created": 120, "?kind=smoke": 0, "?subject=do:droplet:1": 120} {
+		a := s.get(t, "/sagas.csv"+query)
+		rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+		if err != nil || len(rows) != want+1 {
+			t.Errorf("%q: %d rows and %v, want %d", query, len(rows)-1, err, want)
+		}
+		var list struct{ Total int }
+		if err := json.Unmarshal([]byte(s.get(t, "/sagas.json"+query).body), &list); err != nil || list.Total != want {
+			t.Errorf("%q: the page counts %d, %v; want %d", query, list.Total, err, want)
+		}
+	}
+}
+
+// A page of droplets stays where it is when droplets come before it.
+func TestDropletPagesStay(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	for i := range 70 {
+		s.cloud.SeedDroplet(dosim.SeedDroplet{Name: "m-" + strconv.Itoa(100+i)})
+	}
+	type page struct {
+		Items []client.Droplet
+		Next  *string
+		Total int
+	}
+	read := func(path string) (p page) {
+		if err := json.Unmarshal([]byte(s.get(t, path).body), &p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for _, sort := range []string{"name", "-name", "created", "-size"} {
+		seen := map[string]bool{}
+		for path := "/droplets.json?sort=" + sort; path != ""; {
+			p := read(path)
+			for _, d := range p.Items {
+				if seen[d.ID] {
+					t.Errorf("by %s, %s is on two pages", sort, d.Name)
+				}
+				seen[d.ID] = true
+			}
+			path = ""
+			if p.Next != nil {
+				path = "/droplets.json?sort=" + sort + "&cursor=" + *p.Next
+			}
+		}
+		if len(seen) != 71 {
+			t.Errorf("by %s the pages hold %d droplets, want 71", sort, len(seen))
+		}
+	}
+	if p := read("/droplets.json?tag=tenant:acme"); p.Total != 1 {
+		t.Errorf("%d droplets have the tag, want 1", p.Total)
+	}
+}
+
+// Assets may be kept for ever, and a page with all of them is light.
+func TestPageWeight(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	path := "/sagas/" + string(s.create(t).ID)
+	weigh := func(path string) (int, answer) {
+		a := s.get(t, path, "Accept-Encoding", "gzip")
+		if a.header.Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s is not sent small", path)
+		}
+		return len(a.body), a
+	}
+	total, _ := weigh(path)
+	page := s.get(t, path).body
+	for _, asset := range regexp.MustCompile(`/assets/[\w.-]+\.(?:js|css)`).FindAllString(page, -1) {
+		n, a := weigh(asset)
+		total += n
+		if !strings.Contains(a.header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s may not be kept: %q", asset, a.header.Get("Cache-Control"))
+		}
+		if again := s.get(t, asset, "If-None-Match", a.header.Get("Etag")); again.status != http.StatusNotModified {
+			t.Errorf("%s is sent again: %d", asset, again.status)
+		}
+	}
+	if total > 120<<10 {
+		t.Errorf("the page and its assets weigh %d bytes, more than 120 KB", total)
+	}
+	t.Logf("the saga page with its assets: %.1f KB gz", float64(total)/1000)
+}
