@@ -115,7 +115,7 @@ func launch(t *testing.T, e *saga.Engine, kind string, input any) saga.Saga {
 
 func await(t *testing.T, e *saga.Engine, id saga.ID, want saga.State) saga.Saga {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // for a slow machine
 	defer cancel()
 	for {
 		told := e.Changed()

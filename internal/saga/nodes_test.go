@@ -2,8 +2,10 @@ package saga_test
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +38,44 @@ func TestKindThatOneOfTwoNodesDoesNotKnow(t *testing.T) {
 		if _, err := both.Retry(t.Context(), s.ID, operator); err != nil {
 			t.Fatal(err)
 		}
+		await(t, both, s.ID, saga.Completed)
+	})
+}
+
+// A node that knows a saga's kind and is too busy for it is asked before the saga
+// is given up.
+func TestKindThatABusyNodeKnows(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		inside, leave := make(chan struct{}), make(chan struct{})
+		slow := saga.Kind[count]{Name: "slow", Steps: []saga.Step[count]{{
+			Name: "work", NothingToUndo: "it does nothing",
+			Do: func(ctx context.Context, _ *count) error {
+				close(inside)
+				select {
+				case <-leave:
+				case <-ctx.Done(): // the test has failed
+				}
+				return nil
+			},
+		}}}
+		fresh := saga.Kind[count]{Name: "fresh", Steps: []saga.Step[count]{noted(new(journal), "b")}}
+		o := quick()
+		o.Lease, o.UnknownKind = time.Minute, 400*time.Millisecond
+		busy := o
+		busy.Workers = 1
+		both := newEngine(t, d, busy, slow, fresh)
+		serve(t, both)
+		launch(t, both, "slow", count{})
+		<-inside
+		s := launch(t, both, "fresh", count{})
+		old := newEngine(t, d, o, saga.Kind[count]{Name: "known", Steps: []saga.Step[count]{noted(new(journal), "a")}})
+		serve(t, old)
+		for began := time.Now(); time.Since(began) < 3*o.UnknownKind; time.Sleep(10 * time.Millisecond) {
+			if now, err := old.Saga(t.Context(), s.ID); err != nil || now.State == saga.Stuck {
+				t.Fatalf("the saga is %s, %v, while a live node knows its kind", now.State, err)
+			}
+		}
+		close(leave)
 		await(t, both, s.ID, saga.Completed)
 	})
 }
@@ -108,6 +148,7 @@ func TestTakeoverAfterADeadOwner(t *testing.T) {
 		}
 		a := newEngine(t, d, dying, kind)
 		stop := serve(t, a)
+		slow := slowness(t, d)
 		began := time.Now()
 		s := launch(t, a, "one", count{})
 		<-dead
@@ -115,13 +156,39 @@ func TestTakeoverAfterADeadOwner(t *testing.T) {
 		b := newEngine(t, d, quick(), kind)
 		serve(t, b)
 		s = await(t, b, s.ID, saga.Completed)
-		if took, lease := time.Since(began), quick().Lease; took < lease || took > lease+time.Second {
-			t.Errorf("taken over after %s, with a lease of %s", took, lease)
+		if took, lease := time.Since(began), quick().Lease; took < lease || took > lease+time.Second+slow() {
+			t.Errorf("taken over after %s, with a lease of %s, on a machine that was late by %s", took, lease, slow())
 		}
 		if entry != saga.Recovered || unknown.IsZero() || s.Epoch != 2 {
 			t.Errorf("entered as %q with unknown since %s in epoch %d; want recovered, with its outcome unknown, in epoch 2", entry, unknown, s.Epoch)
 		}
 	})
+}
+
+// slowness measures how late the machine and the database are from now on: what a
+// commit beside a short sleep takes longer than the sleep, added up. A bound on a
+// real clock is meant for a machine that is not late.
+func slowness(t *testing.T, d *db.DB) (sum func() time.Duration) {
+	var total atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	t.Cleanup(func() { cancel(); <-done })
+	go func() {
+		defer close(done)
+		const nap = 10 * time.Millisecond
+		for ctx.Err() == nil {
+			began := time.Now()
+			time.Sleep(nap)
+			_ = d.WriteFenced(ctx, "", func(tx *sql.Tx) error { // an error ends with the test
+				_, err := tx.ExecContext(ctx, `UPDATE saga_duties SET name = name`)
+				return err
+			})
+			if late := time.Since(began) - 2*nap; late > 0 {
+				total.Add(int64(late))
+			}
+		}
+	}()
+	return func() time.Duration { return time.Duration(total.Load()) }
 }
 
 // Wake-ups that are lost, doubled or early change nothing but when.

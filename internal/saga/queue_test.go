@@ -91,3 +91,39 @@ func TestQueuedBehindOneThatNeverBegins(t *testing.T) {
 		}
 	})
 }
+
+// A saga takes all of its subjects or none: one that waits for a subject keeps
+// nobody from the others, who came before it.
+func TestWhoWaitsHoldsNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		inside, leave := make(chan struct{}), make(chan struct{})
+		var j journal
+		hold := saga.Kind[count]{Name: "hold", Subjects: subjects, Steps: []saga.Step[count]{{
+			Name: "hold", NothingToUndo: "it does nothing",
+			Do: func(ctx context.Context, _ *count) error {
+				close(inside)
+				select {
+				case <-leave:
+				case <-ctx.Done(): // the test has failed
+				}
+				return nil
+			},
+		}}}
+		o := quick()
+		o.Lease = time.Minute
+		e := newEngine(t, d, o, hold, saga.Kind[count]{Name: "one", Subjects: subjects, Steps: []saga.Step[count]{noted(&j, "a")}})
+		early, _, err := e.Create(t.Context(), saga.Request{Kind: "one", Input: count{Subjects: []string{"w"}}, RequestedBy: "cli:test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve(t, e)
+		launch(t, e, "hold", count{Subjects: []string{"x"}})
+		<-inside
+		defer close(leave)
+		await(t, e, launch(t, e, "one", count{Subjects: []string{"w", "x"}}).ID, saga.Waiting)
+		if _, err := e.Start(t.Context(), early.ID, operator); err != nil {
+			t.Fatal(err)
+		}
+		await(t, e, early.ID, saga.Completed)
+	})
+}
