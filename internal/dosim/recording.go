@@ -183,7 +183,7 @@ func (s *Sim) change(e entry) error {
 				return fault.Wrap(fault.Unprocessable, err, "Event %d cannot be read: %v.", ev.Seq, err)
 			}
 		}
-		if err := ev.Change.check(s.world); err != nil || ev.Seq != int64(len(s.events))+1 {
+		if err := ev.Change.check(s.world); err != nil || ev.Seq != int64(len(s.events))+1 || !inTime(ev.At) {
 			return fault.New(fault.Unprocessable, "Event %d cannot follow here.", ev.Seq)
 		}
 		s.record(ev.At, ev.Change)

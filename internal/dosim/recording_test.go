@@ -3,6 +3,7 @@ package dosim_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +99,32 @@ func TestARecordingLeadsToTheSameCloud(t *testing.T) {
 			t.Error("a recording that lacks its first input leads to the same cloud")
 		}
 	})
+}
+
+func TestRecordingsThatCannotBeAreRefused(t *testing.T) {
+	const instant = `"at":"2026-01-01T00:00:00Z"`
+	late := strings.ReplaceAll(`{"seq":1,"at":"X","type":"tag_created","data":{"from":"X","get":"X","list":"X","id":"a","account":"first","created_at":"X"}}`,
+		"X", "9999-12-31T23:00:00Z")
+	for name, inputs := range map[string]string{
+		"nothing that goes on": `{` + instant + `,"seq":1,"resumed":true}`,
+		"another request":      `{` + instant + `,"seq":2,"method":"GET","target":"/v2/account"}`,
+		"no target":            `{` + instant + `,"seq":1,"method":"GET","target":"account"}`,
+		"back in time":         `{"at":"2025-01-01T00:00:00Z","seq":1,"method":"GET","target":"/v2/account"}`,
+		"unknown parameter":    `{` + instant + `,"change":{"params":{"lag.nothing":"1s"}}}`,
+		"unknown event":        `{` + instant + `,"change":{"events":[{"seq":1,` + instant + `,"type":"unicorn_created","data":{}}]}}`,
+		"beyond time":          `{` + instant + `,"change":{"events":[` + late + `]}}`,
+		"a mark beyond":        `{` + instant + `,"change":{"marks":[1]}}`,
+		"a scope that is none": `{` + instant + `,"change":{"tokens":[{"token":"dop_v1_x","account":"a","scopes":["droplet:fly"]}]}}`,
+	} {
+		body := `{"state":{"version":2,"clock":{"mode":"real","now":"2026-01-01T00:00:00Z"}},"inputs":[` + inputs + `]}`
+		var r dosim.Recording
+		if err := json.Unmarshal([]byte(body), &r); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := dosim.Replay(r); fault.KindOf(err) != fault.Unprocessable {
+			t.Errorf("%s: %v, want it refused", name, err)
+		}
+	}
 }
 
 func TestStickyReplicas(t *testing.T) {
