@@ -104,7 +104,9 @@ func TestQuirk16LoadBalancerIsLockedWhileItChanges(t *testing.T) {
 		lb := "/v2/load_balancers/" + text(at(made.Body, "load_balancer", "id"))
 		time.Sleep(time.Minute)
 		wantStatus(t, "PUT", do(t, s, "PUT", lb, body), 200)
-		again := func() exchange { return do(t, s, "POST", lb+"/forwarding_rules", object{"forwarding_rules": []object{passthrough()}}) }
+		again := func() exchange {
+			return do(t, s, "POST", lb+"/forwarding_rules", object{"forwarding_rules": []object{passthrough()}})
+		}
 		if !on {
 			wantStatus(t, "another change at once", again(), 204)
 			return
@@ -166,7 +168,9 @@ func pair(t testing.TB) (leaf, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encode := func(kind string, b []byte) string { return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b})) }
+	encode := func(kind string, b []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
+	}
 	return encode("CERTIFICATE", der), encode("PRIVATE KEY", pkcs8)
 }
 
