@@ -8,6 +8,7 @@ type computeTables struct {
 	volumes         *table[*volume]
 	volumeSnapshots *table[*volumeSnapshot]
 	reservedIPs     *table[*reservedIP]
+	destroys        *table[*destroy]
 	sshKeys         *table[*sshKey]
 }
 
@@ -24,5 +25,6 @@ func computeResources() []resource {
 		volumeActionResource(),
 		volumeSnapshotResource(),
 		reservedIPResource(),
+		destroyResource(),
 	}
 }

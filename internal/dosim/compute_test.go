@@ -12,6 +12,7 @@ func computeStories() []story {
 		{"droplets", tellDroplets},
 		{"actions on droplets", tellDropletActions},
 		{"backups", tellBackups},
+		{"destruction with associated resources", tellDestroys},
 		{"volumes", tellVolumes},
 		{"images", tellImages},
 		{"reserved IPs", func(d driver) { tellReservedIPs(d, "reserved_ip") }},

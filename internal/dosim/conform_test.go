@@ -262,6 +262,11 @@ var exampleDefects = map[string][]string{
 		".firewalls[].outbound_rules[].destinations.droplet_ids", ".firewalls[].outbound_rules[].destinations.load_balancer_uids",
 		".firewalls[].outbound_rules[].destinations.tags",
 	},
+	// The example is of one that ended well. What is not destroyed has no instant, and null is none.
+	"GET /v2/droplets/{droplet_id}/destroy_with_associated_resources/status": {
+		".completed_at", ".droplet.destroyed_at", ".resources.snapshots[].destroyed_at", ".resources.reserved_ips[].destroyed_at",
+		".resources.floating_ips[].destroyed_at", ".resources.volume_snapshots[].destroyed_at",
+	},
 	// The example's own droplets.
 	"GET /v2/droplets/backups/policies": {".policies.436444618", ".policies.444909314", ".policies.444909706"},
 	// There is no example, and not every droplet has a GPU.
