@@ -2,9 +2,12 @@ package provisioning_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -308,6 +311,113 @@ func TestDropletThatGoesAway(t *testing.T) {
 			t.Errorf("a snapshot of a droplet that is gone: %v, want not found", err)
 		}
 	})
+}
+
+// What a lost request began and is still under way is awaited: no second request
+// is sent, not even one that a busy droplet would refuse.
+func TestUnfinishedActionIsAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		if err := w.cloud.SetParams(map[string]string{"action.snapshot": "20m"}); err != nil {
+			t.Fatal(err)
+		}
+		w.cloud.AddFault(post(dosim.ResetAfter))
+		e := w.engine(w.options)
+		s, _, err := w.serve(e).SnapshotDroplet(t.Context(), w.request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = await(t, e, s.ID, saga.Completed)
+		if got := w.leaks(); len(got) != 1 || state(t, s).Requests != 1 || w.sent() != 1 {
+			t.Errorf("%d requests were sent and left %q, want one and its snapshot", w.sent(), got)
+		}
+	})
+}
+
+// A snapshot that shows between the first look and the look at the actions is
+// found by the look after those: without it, a second one would be asked for.
+func TestTheLastLookComesAfterTheActions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// A replica that learns of the snapshot while the actions are read.
+		var shown atomic.Bool
+		late := func(next http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				switch resource := path.Base(r.URL.Path); {
+				case r.Method == http.MethodGet && resource == "actions":
+					shown.Store(true)
+				case resource == "snapshots" && !shown.Load():
+					return &http.Response{
+						StatusCode: http.StatusOK, Request: r, Header: http.Header{"Content-Type": {"application/json"}},
+						Body: io.NopCloser(strings.NewReader(`{"snapshots":[],"links":{},"meta":{"total":0}}`)),
+					}, nil
+				}
+				return next.RoundTrip(r)
+			})
+		}
+		pace := bubblePace
+		pace.settings.Settle = 300 * time.Second // by then the action has ended for longer than the horizon
+		w := newWorld(t, dbtest.New(t), dosimtest.Pipe(t), pace, late)
+		if err := w.cloud.SetParams(map[string]string{"action.snapshot": "1s"}); err != nil {
+			t.Fatal(err)
+		}
+		w.cloud.AddFault(post(dosim.ResetAfter))
+		e := w.engine(w.options)
+		s, _, err := w.serve(e).SnapshotDroplet(t.Context(), w.request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, e, s.ID, saga.Completed)
+		if got := w.leaks(); len(got) != 1 || w.sent() != 1 {
+			t.Errorf("%d requests were sent and left %q, want one and its snapshot", w.sent(), got)
+		}
+	})
+}
+
+// A snapshot outlives its droplet: an undo that knows no id looks through the
+// whole account.
+func TestUndoOfALostAnswerAfterTheDropletIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		w.cloud.AddFault(post(dosim.ResetAfter))
+		e := w.engine(w.options)
+		s, _, err := w.serve(e).SnapshotDroplet(t.Context(), w.request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s.Steps[0].State != saga.StepUnknown {
+			time.Sleep(time.Second)
+			if s, err = e.Saga(t.Context(), s.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := e.Pause(t.Context(), s.ID, saga.Actor{Name: "cli:test"}); err != nil {
+			t.Fatal(err)
+		}
+		await(t, e, s.ID, saga.Paused)
+		w.destroyDroplet()
+		if _, err := e.Cancel(t.Context(), s.ID, saga.Actor{Name: "cli:test"}); err != nil {
+			t.Fatal(err)
+		}
+		await(t, e, s.ID, saga.RolledBack)
+		if got := w.leaks(); len(got) != 0 {
+			t.Errorf("left %q", got)
+		}
+	})
+}
+
+// roundTrip is a function as a transport.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// sent counts the requests for a snapshot that arrived, refused ones too.
+func (w *world) sent() (n int) {
+	for _, r := range w.cloud.Requests(0) {
+		if r.Method == http.MethodPost {
+			n++
+		}
+	}
+	return n
 }
 
 // A request that was frozen on its way is carried out after its saga has ended.
