@@ -52,6 +52,7 @@ func (s *Sim) addFault(f Fault) (id string, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.now() // what fell due before is not this fault's to strike
 	kept := s.keepFault(armed)
 	return kept.ID, s.save(entry{Faults: []faultState{kept}})
 }
@@ -79,6 +80,7 @@ func (s *Sim) Faults() []Fault {
 func (s *Sim) DeleteFault(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.now() // what fell due before, this fault may strike
 	i := slices.IndexFunc(s.faults, func(f *armedFault) bool { return f.ID == id })
 	if i < 0 {
 		return fault.New(fault.NotFound, "There is no fault %q.", id)
@@ -179,6 +181,7 @@ func (s *Sim) CreateToken(spec TokenSpec) string {
 func (s *Sim) createToken(spec TokenSpec) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.now()
 	n := strconv.Itoa(len(s.tokens))
 	text := tokenPrefix + strings.ReplaceAll(uuid(s.seed, "token", n)+uuid(s.seed, "secret", n), "-", "")
 	spec.Account = cmp.Or(spec.Account, FirstAccount)
@@ -199,6 +202,7 @@ func (s *Sim) keepToken(text string, spec TokenSpec) error {
 func (s *Sim) RevokeToken(text string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.now() // what fell due before still had the token
 	t, known := s.tokens[text]
 	if !known {
 		return fault.New(fault.NotFound, "There is no token %q that was made here.", text)
