@@ -29,6 +29,14 @@ func getAccount(c *call) answer {
 		DropletLimit: p.number(paramDropletLimit), FloatingIPLimit: p.number(paramReservedIPLimit),
 		ReservedIPLimit: p.number(paramReservedIPLimit), VolumeLimit: p.number(paramVolumeLimit),
 		Email: name + "@example.com", Name: name, UUID: uuid(c.sim.seed, "account", name), EmailVerified: true,
-		Status: "active", Team: teamWire{uuid(c.sim.seed, "team", name), name},
+		Status: "active", Team: teamWire{c.teamUUID(), name},
 	})
 }
+
+func (c *call) teamUUID() string { return uuid(c.sim.seed, "team", c.account()) }
+
+// teamURN is how billing calls the account.
+func (c *call) teamURN() string { return "do:team:" + c.teamUUID() }
+
+// ownerID is the number of the account, within those of older days.
+func (c *call) ownerID() int64 { return int64(hash(c.sim.seed, "owner", c.account()) % 10_000_000) }

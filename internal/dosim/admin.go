@@ -58,6 +58,11 @@ func (s *Sim) adminRoutes() []adminRoute {
 		{"POST /replay", maxState, s.adminReplay},
 		plain("GET /tokens", func() any { return items(s.Tokens()) }),
 		{"POST /tokens", maxBody, s.adminCreateToken},
+		{"POST /billing/credits", maxBody, s.adminGrant},
+		{"POST /billing/transfers", maxBody, s.adminTransfer},
+		plain("GET /billing/prices", func() any { return items(s.Prices()) }),
+		{"POST /billing/prices", maxBody, s.adminSetPrice},
+		{"GET /billing/unpriced", maxBody, s.adminUnpriced},
 		{"DELETE /tokens/{token}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.RevokeToken(r.PathValue("token")) }},
 	}
 }

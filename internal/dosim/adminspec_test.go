@@ -117,11 +117,15 @@ func TestAdminAnswersAsDescribed(t *testing.T) {
 	ok(t, s, "PUT", "/preset", `{"name":"calm"}`)
 	ok(t, s, "PUT", "/params", `{"action.snapshot":"90s"}`)
 	ok(t, s, "POST", "/marks", nil)
+	ok(t, s, "POST", "/billing/credits", `{"amount":"25","description":"Sorry"}`)
+	ok(t, s, "POST", "/billing/transfers", `{"gib":1000}`)
+	ok(t, s, "POST", "/billing/prices", `{"sku":"s-1vcpu-1gb","monthly":"7"}`)
 	id := ok(t, s, "POST", "/faults", `{"kind":"409","times":1,"match":{"method":"PUT","purpose":"*"}}`)["id"].(string)
 	do(t, s, "GET", d, nil)
 	snapshotAction(t, s, d)
 	for _, path := range []string{
 		"/healthz", "/openapi.json", "/clock", "/params", "/presets", "/preset", "/faults", "/requests", "/leaks?mark=0", "/truth", "/state", "/tokens",
+		"/billing/prices", "/billing/unpriced",
 	} {
 		ok(t, s, "GET", path, nil)
 	}

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 )
@@ -32,11 +33,11 @@ func ask(h http.Handler, method, target string, body []byte) (w *httptest.Respon
 	return w
 }
 
-// wellFormed fails the test when an answer is neither empty nor JSON, or is an
-// error of ours.
+// wellFormed fails the test when an answer is neither empty nor JSON nor a file,
+// or is an error of ours.
 func wellFormed(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()
-	if body := w.Body.Bytes(); w.Code >= 500 || len(body) > 0 && !json.Valid(body) {
+	if body := w.Body.Bytes(); w.Code >= 500 || len(body) > 0 && isJSON(w.Header()) && !json.Valid(body) {
 		t.Errorf("answer %d: %q", w.Code, body)
 	}
 }
@@ -58,6 +59,17 @@ func pathOf(s *dosim.Sim, op dosim.Operation) string {
 		}
 		return "1"
 	})
+}
+
+// teamOf is the UUID of the fuzzed account's team.
+func teamOf(s *dosim.Sim) string {
+	var account struct {
+		Account struct {
+			Team struct{ UUID string }
+		}
+	}
+	_ = json.Unmarshal(ask(s.API(), "GET", "/v2/account", nil).Body.Bytes(), &account)
+	return account.Account.Team.UUID
 }
 
 func FuzzBodies(f *testing.F) {
@@ -104,7 +116,17 @@ func FuzzQueries(f *testing.F) {
 			}
 		}
 		wellFormed(t, ask(s.API(), "GET", "/v2/droplets/"+query, nil))
-		for _, path := range []string{"/requests", "/leaks", "/truth"} {
+		s.Clock().Advance(40 * 24 * time.Hour)
+		team := "/v2/billing/do:team:" + teamOf(s) + "/insights/"
+		for _, path := range []string{"preview", "preview/summary", "preview/csv", "preview/pdf", query} {
+			wellFormed(t, ask(s.API(), "GET", "/v2/customers/my/invoices/"+path+"?"+query, nil))
+		}
+		for _, path := range []string{team + query + "/2026-01-01", team + "2026-01-01/" + query, "/v2/billing/" + query + "/insights/2026-01-01/2026-01-02"} {
+			wellFormed(t, ask(s.API(), "GET", path, nil))
+		}
+		today := s.Clock().Now().Format(time.DateOnly)
+		wellFormed(t, ask(s.API(), "GET", team+today+"/"+today+"?"+query, nil))
+		for _, path := range []string{"/requests", "/leaks", "/truth", "/billing/unpriced"} {
 			wellFormed(t, ask(s.Admin(), "GET", path+"?"+query, nil))
 		}
 	})
@@ -115,7 +137,8 @@ func FuzzAdminBodies(f *testing.F) {
 		`{"mode":"scaled","speed":20}`, `{"mode":"scaled","speed":1e308}`, `{"seconds":60}`, `{"seconds":1e300}`, `{"action.snapshot":"60s"}`,
 		`{"replicas":"16","lag.replica":"8760h"}`, `{"match":{"method":"POST","path":"**","token":"*","nth":2,"probability":0.5},"kind":"html_504","times":1}`,
 		`{"kind":"reset_commit_late","delay":"1s"}`, `{"account":"other","scopes":["droplet:read"],"expires_at":"2030-01-01T00:00:00Z"}`,
-		`{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}}`,
+		`{"amount":"25.00","description":"Sorry"}`, `{"sku":"s-1vcpu-1gb","monthly":"7.5","since":"2030-01-01T00:00:00Z"}`, `{"gib":5000}`,
+		`{"billing.tax":"625","billing.issue":"8000h","billing.outbound_gib":"5000"}`, `{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}}`,
 		`{"state":{"version":2,"clock":{"mode":"stepped","now":"2026-01-01T00:00:00Z"}},"inputs":[{"at":"2026-01-01T00:00:00Z","seq":1,"method":"GET","target":"/v2/account"}]}`,
 		`{"state":{"version":2,"clock":{"now":"2026-01-01T00:00:00Z"}},"inputs":[{"at":"2026-01-01T00:00:00Z","change":{"marks":[0],"disarmed":["x"]}}]}`, `null`, `[]`, `{`, ``,
 	} {
@@ -123,7 +146,10 @@ func FuzzAdminBodies(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, d := fuzzed()
-		for _, to := range []string{"PUT /clock", "POST /clock/advance", "PUT /params", "POST /faults", "POST /tokens", "PUT /state", "POST /replay"} {
+		for _, to := range []string{
+			"PUT /clock", "POST /clock/advance", "PUT /params", "POST /faults", "POST /tokens", "PUT /state", "POST /replay",
+			"POST /billing/credits", "POST /billing/prices", "POST /billing/transfers",
+		} {
 			method, path, _ := strings.Cut(to, " ")
 			wellFormed(t, ask(s.Admin(), method, path, body))
 		}
@@ -134,6 +160,7 @@ func FuzzAdminBodies(f *testing.F) {
 		}
 		ask(s.API(), "POST", d+"/actions", []byte(`{"type":"snapshot"}`))
 		ask(s.API(), "GET", "/v2/droplets", nil)
+		ask(s.API(), "GET", "/v2/customers/my/balance", nil)
 		wellFormed(t, ask(s.Admin(), "GET", "/truth", nil))
 		wellFormed(t, ask(s.Admin(), "GET", "/state", nil))
 	})
@@ -163,7 +190,7 @@ func FuzzStates(f *testing.F) {
 		for _, fault := range s.Faults() {
 			_ = s.DeleteFault(fault.ID)
 		}
-		for _, path := range []string{"/v2/droplets", "/v2/droplets?type=gpus", "/v2/images", "/v2/snapshots", "/v2/actions"} {
+		for _, path := range []string{"/v2/droplets", "/v2/droplets?type=gpus", "/v2/images", "/v2/snapshots", "/v2/actions", "/v2/customers/my/invoices", "/v2/customers/my/invoices/preview"} {
 			if w := ask(s.API(), "GET", path, nil); w.Code != 200 && w.Code != 401 && w.Code != 403 && w.Code != 429 {
 				t.Errorf("GET %s: %d %s", path, w.Code, w.Body)
 			}

@@ -140,12 +140,13 @@ func (s *Sim) SetPreset(name string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now()
+	at := s.now()
 	next, err := newParams().with(all[i].Params)
 	if err != nil {
 		return err
 	}
 	s.params, s.preset = next, name
+	s.renewTerms(at)
 	e := entry{Params: next.text, Preset: &name}
 	s.faults = slices.DeleteFunc(s.faults, func(f *armedFault) bool {
 		if f.Preset != "" {

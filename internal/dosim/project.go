@@ -77,7 +77,7 @@ func projectResource() resource {
 func wireProject(c *call, p *project) projectWire {
 	at := cmp.Or(p.changedAt, p.CreatedAt)
 	return projectWire{
-		ID: p.ID, OwnerUUID: uuid(c.sim.seed, "account", p.Account), OwnerID: int64(hash(c.sim.seed, "owner", p.Account) % 10_000_000),
+		ID: p.ID, OwnerUUID: uuid(c.sim.seed, "account", p.Account), OwnerID: c.ownerID(),
 		Name: p.Name, Description: p.Description, Purpose: p.Purpose, Environment: p.Environment, IsDefault: p.Default,
 		CreatedAt: wireTime(p.CreatedAt), UpdatedAt: wireTime(at),
 	}

@@ -149,13 +149,14 @@ func (s *Sim) again(in Input, waiting map[int64]*call) error {
 func (s *Sim) change(e entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now()
+	at := s.now()
 	if e.Params != nil {
 		next, err := newParams().with(e.Params)
 		if err != nil {
 			return err
 		}
 		s.params = next
+		s.renewTerms(at)
 	}
 	if e.Preset != nil {
 		s.preset = *e.Preset

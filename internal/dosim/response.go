@@ -47,8 +47,13 @@ func (c *call) render(a answer) response {
 	if c.quota.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(c.quota.RetryAfter.Seconds()))))
 	}
-	if a.body == nil {
+	switch body := a.body.(type) {
+	case nil:
 		return response{status: a.status, header: h}
+	case file:
+		h.Set("Content-Type", body.contentType)
+		h.Set("Content-Disposition", `attachment; filename="`+body.name+`"`)
+		return response{status: a.status, header: h, body: body.data}
 	}
 	body, err := json.Marshal(a.body)
 	if err != nil {

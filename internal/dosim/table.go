@@ -16,7 +16,7 @@ import (
 type kind[E entity] struct {
 	name    string                 // "ssh_key": in events, URNs, /truth and lag.….ssh_key
 	numbers int64                  // ids are numbers from about here; 0: they are UUIDs, or given by the family
-	title   func(E) string         // its name in /truth
+	title   func(E) string         // its name in /truth; nil: the cloud keeps books in it, and /truth has none of it
 	wire    func(c *call, e E) any // as the API shows it, without the key around it
 	check   func(*world, E) error  // why one from outside cannot be; nil: it always can
 	keys    func(E) []string       // what it is found under, see [table.under]; nil: nothing
@@ -426,6 +426,9 @@ func (s *shelf[E]) settle(t *thing) {
 }
 
 func (t *table[E]) truth(c *call, items []Item) []Item {
+	if t.title == nil {
+		return items
+	}
 	for _, e := range t.all {
 		th := e.self()
 		if !th.exists(c.at) {

@@ -18,12 +18,13 @@ import (
 func (s *Sim) SetParams(set map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now()
+	at := s.now()
 	next, err := s.params.with(set)
 	if err != nil {
 		return err
 	}
 	s.params = next
+	s.renewTerms(at)
 	return s.save(entry{Params: next.text})
 }
 

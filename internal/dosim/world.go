@@ -26,6 +26,7 @@ type world struct {
 	computeTables
 	networkTables
 	listedTables //nolint:unused // see there
+	billingTables
 }
 
 // coreTables are of what other families build on.

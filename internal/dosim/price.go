@@ -1,0 +1,64 @@
+package dosim
+
+import (
+	"math/big"
+	"slices"
+	"time"
+)
+
+// priceList has DigitalOcean's prices of what is not in GET /v2/sizes: dollars
+// for a unit and 672 hours, or for a GiB of transfer. What is in neither has no
+// price, and a thing of that kind is not billed but told of by /billing/unpriced.
+//
+// Sources: the price pages of snapshots, Kubernetes and bandwidth; the prices of
+// volumes, load balancers and reserved IPs are general knowledge that nobody has
+// checked.
+func priceList() map[string]string {
+	return map[string]string{
+		"droplet_snapshot":     "0.06", // a GB
+		"volume_snapshot":      "0.06", // a GiB
+		"volume":               "0.10", // a GiB
+		"load_balancer":        "12",   // a node of a regional one
+		"load_balancer_global": "15",
+		"reserved_ip":          "5", // unassigned
+		"kubernetes_ha":        "40",
+		skuTransfer:            "0.01",
+	}
+}
+
+const skuTransfer = "transfer"
+
+// A pricing is a price and since when: zero for as long as anybody knows.
+type pricing struct {
+	since time.Time
+	price *big.Rat
+}
+
+// pricesOf are the prices of an SKU, the oldest first, none when nobody knows any.
+// Of two changes that count from the same instant, the one made later does.
+func (w *world) pricesOf(sku string) []pricing {
+	var all []pricing
+	if p, ok := new(big.Rat).SetString(priceList()[sku]); ok {
+		all = append(all, pricing{price: p})
+	} else if size, ok := w.catalog.size(sku); ok {
+		all = append(all, pricing{price: exactly(size.PriceMonthly)})
+	}
+	for _, e := range w.prices.existing("", wholeAccount, endOfTime) {
+		if p, _ := e.(*price); p.SKU == sku {
+			if exact, ok := new(big.Rat).SetString(p.Monthly); ok {
+				all = append(all, pricing{p.Since, exact})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pricing) int { return a.since.Compare(b.since) })
+	return all
+}
+
+// exactly is the decimal number that a float was written as: 0.1 is a tenth.
+func exactly(f float64) *big.Rat {
+	r, ok := new(big.Rat).SetString(decimal(f))
+	if !ok {
+		panic("dosim: a price is no number")
+	}
+	return r
+}
