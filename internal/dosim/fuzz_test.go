@@ -45,6 +45,19 @@ func wellFormed(t *testing.T, w *httptest.ResponseRecorder) {
 func fuzzed() (*dosim.Sim, string) {
 	s := dosim.New(dosim.Options{Seed: 3, Clock: dosim.NewClock(dosim.Stepped), Params: calm()})
 	id := s.SeedDroplet(dosim.SeedDroplet{Tags: []string{"web"}})
+	for _, r := range []string{
+		`/v2/domains {"name":"example.com"}`, `/v2/vpcs {"name":"b","region":"nyc3"}`, `/v2/projects {"name":"b","purpose":"c"}`,
+		`/v2/firewalls {"name":"b","outbound_rules":[{"protocol":"icmp","destinations":{"tags":["web"]}}],"tags":["web"]}`,
+		`/v2/load_balancers {"name":"b","region":"nyc3","forwarding_rules":[{"entry_protocol":"tcp","entry_port":1,"target_protocol":"tcp","target_port":1}]}`,
+	} {
+		path, body, _ := strings.Cut(r, " ")
+		ask(s.API(), "POST", path, []byte(body))
+	}
+	for _, kind := range []string{"registry", "database", "kubernetes_cluster", "agent"} {
+		if _, err := s.SeedThing(dosim.SeedThing{Kind: kind}); err != nil {
+			panic(err)
+		}
+	}
 	return s, fmt.Sprintf("/v2/droplets/%d", id)
 }
 
@@ -77,6 +90,11 @@ func FuzzBodies(f *testing.F) {
 		`{"name":"a","size":"s-1vcpu-1gb","image":"debian-12-x64","region":"nyc3","tags":["a","b"],"ipv6":true}`,
 		`{"name":"a","size":"s-1vcpu-1gb","image":192843022,"region":"nyc"}`, `{"image":{}}`, `{"image":"\""}`,
 		`{"name":"key","public_key":"` + publicKey + `"}`, `{"resources":[{"resource_id":1,"resource_type":"droplet"}]}`,
+		`{"name":"example.com","ip_address":"192.0.2.1"}`, `{"type":"SRV","name":"_a","data":"b.","priority":1,"weight":-1,"port":2}`,
+		`{"name":"a","region":"nyc3","ip_range":"10.0.0.0/28","default":true}`, `{"resources":["do:droplet:1","do:domain:"]}`,
+		`{"name":"a","inbound_rules":[{"protocol":"tcp","ports":"1-2","sources":{"addresses":["::/0"]}},{}],"droplet_ids":[-1],"tags":[""]}`,
+		`{"name":"a","region":"nyc3","forwarding_rules":[{"entry_protocol":"tcp","entry_port":1,"target_protocol":"tcp","target_port":1}],"firewall":null}`,
+		`{"name":"a","purpose":"b","environment":"c","is_default":true}`, `{"name":"a","type":"lets_encrypt","dns_names":["*.","a.b"]}`,
 		`{"type":"snapshot","name":"x"}`, `{"type":"power_off"}`, `{"type":1}`, `null`, `[]`, `{`, ``, "\x00", `{"name":"\ud800"}`,
 	} {
 		f.Add([]byte(seed))

@@ -49,6 +49,8 @@ type ScenarioToken struct {
 // nth request, beginning again after the last.
 type ScenarioStep struct {
 	Request string            `yaml:"request"` // "POST /v2/droplets"
+	Seed    string            `yaml:"seed"`    // or a kind that is only listed, "database": its body is SeedThing's Data, {id} its answer
+	Parent  string            `yaml:"parent"`  // of what is seeded
 	Body    map[string]any    `yaml:"body"`
 	Count   int               `yaml:"count"`   // 0: once
 	Account string            `yaml:"account"` // empty: FirstAccount
@@ -95,7 +97,9 @@ func ReadScenario(text []byte) (Scenario, error) {
 		method, path, _ := strings.Cut(st.Request, " ")
 		ago, err := time.ParseDuration(cmp.Or(st.Ago, "0s"))
 		switch {
-		case method == "" || !strings.HasPrefix(path, "/v2/"):
+		case st.Seed != "" && (st.Request != "" || !slices.Contains(listedNames(), st.Seed)):
+			return sc, fault.New(fault.Unprocessable, "Step %d seeds %q: that is none of %s, or it makes a request too.", i+1, st.Seed, strings.Join(listedNames(), ", "))
+		case st.Seed == "" && (method == "" || !strings.HasPrefix(path, "/v2/")):
 			return sc, fault.New(fault.Unprocessable, "The request of step %d is like \"POST /v2/droplets\", not %q.", i+1, st.Request)
 		case err != nil || ago < 0 || ago > 10*maxParam:
 			return sc, fault.New(fault.Unprocessable, "Step %d was made %q ago: that is no duration like \"720h\".", i+1, st.Ago)
@@ -167,7 +171,7 @@ func (s *Sim) begun(sc Scenario) (err error) {
 		s.settle(at)
 		for n := 1; n <= max(st.Count, 1); n++ {
 			if err := s.makeStep(st, n, at, saved); err != nil {
-				return fault.Wrap(fault.Unprocessable, err, "Step %d (%s), time %d: %v.", i+1, st.Request, n, err)
+				return fault.Wrap(fault.Unprocessable, err, "Step %d (%s), time %d: %v.", i+1, cmp.Or(st.Request, st.Seed), n, err)
 			}
 		}
 	}
@@ -187,13 +191,16 @@ func (s *Sim) makeStep(st ScenarioStep, n int, at time.Time, saved map[string][]
 	if err != nil {
 		return err
 	}
-	u, err := url.ParseRequestURI(target)
+	u, err := url.ParseRequestURI(cmp.Or(target, "/"))
 	if err != nil {
 		return fmt.Errorf("%q is no path", target)
 	}
 	c := s.callAs(cmp.Or(st.Account, FirstAccount), at)
 	if err := checkAccount(c.account()); err != nil {
 		return err
+	}
+	if st.Seed != "" {
+		return c.makeSeed(st, fill, filled, saved)
 	}
 	c.r = &http.Request{Method: method, URL: u, Header: http.Header{}, Host: "api.digitalocean.com"}
 	if c.body, err = json.Marshal(filled); err != nil {
@@ -224,6 +231,24 @@ func (s *Sim) makeStep(st ScenarioStep, n int, at time.Time, saved map[string][]
 		saved[name] = append(saved[name], v)
 	}
 	return nil
+}
+
+// makeSeed makes a step's thing that no request can make. Of its answer only the
+// id can be saved.
+func (c *call) makeSeed(st ScenarioStep, fill func(string) (any, error), body any, saved map[string][]any) error {
+	parent, err := fill(st.Parent)
+	if err != nil {
+		return err
+	}
+	data, _ := body.(map[string]any)
+	id, err := c.seedThing(SeedThing{Kind: st.Seed, Account: c.account(), Parent: fmt.Sprint(parent), Data: data})
+	for name, where := range st.Save {
+		if where != "id" {
+			return fmt.Errorf("its answer has no %s", where)
+		}
+		saved[name] = append(saved[name], id)
+	}
+	return err
 }
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)

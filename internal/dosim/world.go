@@ -25,7 +25,6 @@ type world struct {
 	coreTables
 	computeTables
 	networkTables
-	listedTables //nolint:unused // see there
 	billingTables
 }
 
