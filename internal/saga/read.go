@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -9,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
 )
 
 // Saga returns a saga with its steps. NotFound when there is none.
@@ -63,9 +66,60 @@ type Filter struct {
 	Subject   string
 	Since     time.Time // recorded at this time or later
 	UpTo      ID        // not recorded after this one
-	Ascending bool      // the oldest first
+	By        Order     // what they are sorted by, creation where it is empty
+	Ascending bool      // the oldest first, or the first by the alphabet
 	Limit     int       // default 50, at most 200
 	Cursor    string    // as an earlier page's next, of the same order
+}
+
+// An Order is what a list of sagas is sorted by. Those that are alike in it follow
+// each other as they were created.
+type Order string
+
+// The orders. Each has an index.
+const (
+	ByCreation Order = ""
+	ByState    Order = "state"
+	ByKind     Order = "kind"
+)
+
+// key is the column to sort by before the id, and a saga's value of it.
+func (o Order) key(s Saga) (column, value string) {
+	switch o {
+	case ByState:
+		return "state", string(s.State)
+	case ByKind:
+		return "kind", s.Kind
+	}
+	return "", ""
+}
+
+// cursor says where the page that ends with a saga ends: by its value as it was
+// shown, for the saga may change before the next page is read.
+func (o Order) cursor(s Saga) string {
+	if column, value := o.key(s); column != "" {
+		return value + "." + string(s.ID)
+	}
+	return string(s.ID)
+}
+
+// after is the condition for the rows beyond a cursor, with its arguments, the
+// first of which has the number n.
+func (f Filter) after(n int) (string, []any, error) {
+	beyond := "<"
+	if f.Ascending {
+		beyond = ">"
+	}
+	dot := strings.LastIndexByte(f.Cursor, '.')
+	value, last := f.Cursor[:max(dot, 0)], f.Cursor[dot+1:]
+	column, _ := f.By.key(Saga{})
+	if (column == "") != (dot < 0) || id.Check("saga", last) != nil || checkText("cursor", value) != nil {
+		return "", nil, fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
+	}
+	if column == "" {
+		return fmt.Sprintf(" AND id %s $%d", beyond, n), []any{last}, nil
+	}
+	return fmt.Sprintf(" AND (%s, id) %s ($%d, $%d)", column, beyond, n, n+1), []any{value, last}, nil
 }
 
 // condition is the filter as SQL, with its arguments.
@@ -85,6 +139,9 @@ func (f Filter) condition() (string, []any, error) {
 		in, states := list(len(args)+1, stringsOf(f.States))
 		where, args = append(where, "state IN ("+in+")"), append(args, states...)
 	}
+	if err := cmp.Or(checkText("kind", f.Kind), checkText("subject", f.Subject)); err != nil {
+		return "", nil, err
+	}
 	if f.Kind != "" {
 		and("kind = ?", f.Kind)
 	}
@@ -98,6 +155,14 @@ func (f Filter) condition() (string, []any, error) {
 		and("id <= ?", f.UpTo)
 	}
 	return strings.Join(where, " AND "), args, nil
+}
+
+// checkText refuses what no database can compare with a text of ours.
+func checkText(what, text string) error {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return fault.New(fault.Invalid, "The %s is not a text: it must be UTF-8 without NUL.", what)
+	}
+	return nil
 }
 
 // firstID is the smallest id that a saga recorded at a time can have: ids begin
@@ -127,17 +192,24 @@ func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string
 	if err != nil {
 		return nil, "", err
 	}
-	beyond, order := "<", "DESC"
-	if f.Ascending {
-		beyond, order = ">", "ASC"
-	}
 	if f.Cursor != "" {
-		args = append(args, f.Cursor)
-		where += fmt.Sprintf(" AND id %s $%d", beyond, len(args))
+		beyond, last, err := f.after(len(args) + 1)
+		if err != nil {
+			return nil, "", err
+		}
+		where, args = where+beyond, append(args, last...)
+	}
+	direction := " DESC"
+	if f.Ascending {
+		direction = " ASC"
+	}
+	order := "id" + direction
+	if column, _ := f.By.key(Saga{}); column != "" {
+		order = column + direction + ", " + order
 	}
 	args = append(args, f.Limit+1)
 	rows, err := e.db.Read().QueryContext(ctx, `SELECT `+recordColumns+` FROM sagas WHERE `+where+
-		fmt.Sprintf(" ORDER BY id %s LIMIT $%d", order, len(args)), args...)
+		fmt.Sprintf(" ORDER BY %s LIMIT $%d", order, len(args)), args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -154,7 +226,7 @@ func (e *Engine) Sagas(ctx context.Context, f Filter) (sagas []Saga, next string
 	}
 	if len(sagas) > f.Limit {
 		sagas = sagas[:f.Limit]
-		next = string(sagas[f.Limit-1].ID)
+		next = f.By.cursor(sagas[f.Limit-1])
 	}
 	return sagas, next, errors.Join(e.fillSubjects(ctx, sagas), e.fillKeys(ctx, sagas))
 }

@@ -152,25 +152,28 @@ func TestListsAgree(t *testing.T) {
 			s := launch(t, e, "moods", mood{Mood: []string{"completed", "rolled_back", "waiting"}[i%3]})
 			await(t, e, s.ID, []saga.State{saga.Completed, saga.RolledBack, saga.Waiting}[i%3])
 		}
-		for _, f := range []saga.Filter{{}, {Ascending: true}, {State: saga.Completed}, {States: saga.Open()}, {Kind: "moods", Since: time.Now().Add(-time.Hour)}, {Since: time.Now().Add(time.Hour)}} {
+		for _, f := range []saga.Filter{{}, {Ascending: true}, {By: saga.ByState}, {By: saga.ByState, Ascending: true}, {By: saga.ByKind}, {State: saga.Completed}, {States: saga.Open()}, {Kind: "moods", Since: time.Now().Add(-time.Hour)}, {Since: time.Now().Add(time.Hour)}} {
 			want, err := e.Count(ctx, f)
 			if err != nil {
 				t.Fatal(err)
 			}
 			f.Limit = 4
-			seen := map[saga.ID]bool{}
+			seen, states := map[saga.ID]bool{}, []string{}
 			for n := 0; ; n++ {
 				page, next, err := e.Sagas(ctx, f)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, s := range page {
+					if f.By == saga.ByState {
+						states = append(states, string(s.State))
+					}
 					if seen[s.ID] {
 						t.Errorf("%+v: %s is on two pages", f, s.ID)
 					}
 					seen[s.ID] = true
 				}
-				if n == 0 && !f.Ascending && f.UpTo == "" { // what comes meanwhile stands above the first page
+				if n == 0 && f.By == saga.ByCreation && !f.Ascending && f.UpTo == "" { // what comes meanwhile stands above the first page
 					late, _, err := e.Create(ctx, saga.Request{Kind: "moods", Input: mood{}, RequestedBy: "cli:test"})
 					if err != nil {
 						t.Fatal(err)
@@ -185,8 +188,22 @@ func TestListsAgree(t *testing.T) {
 					break
 				}
 			}
+			if !f.Ascending {
+				slices.Reverse(states)
+			}
+			if !slices.IsSorted(states) {
+				t.Errorf("%+v: the states come as %s", f, states)
+			}
 			if int64(len(seen)) != want {
 				t.Errorf("%+v: the pages hold %d sagas, the count is %d", f, len(seen), want)
+			}
+		}
+		some := "saga_00000000000000000000000000000000"
+		for _, f := range []saga.Filter{
+			{Kind: "\x00"}, {Subject: "\xff"}, {Cursor: "x"}, {Cursor: "a." + some}, {By: saga.ByState, Cursor: some}, {By: saga.ByKind, Cursor: "\x00." + some},
+		} {
+			if _, _, err := e.Sagas(ctx, f); fault.KindOf(err) != fault.Invalid {
+				t.Errorf("%+v: %v", f, err)
 			}
 		}
 		census, err := e.Census(ctx, time.Now().Add(-time.Hour))

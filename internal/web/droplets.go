@@ -256,6 +256,10 @@ type dropletView struct {
 func (s *Server) droplet(v *visit) error {
 	ref, asJSON := strings.CutSuffix(v.r.PathValue("id"), ".json")
 	ctx := v.r.Context()
+	f, err := sagaFilter(ui.Query{}.With("sort", v.query.Get("sort"), "cursor", v.query.Get("cursor")))
+	if err != nil {
+		return err
+	}
 	at, err := s.position(ctx)
 	if err != nil {
 		return err
@@ -264,7 +268,7 @@ func (s *Server) droplet(v *visit) error {
 	if err != nil {
 		return err
 	}
-	f := saga.Filter{Subject: "do:droplet:" + decimal(d.ID), Limit: listPage, Cursor: v.query.Get("cursor")}
+	f.Subject = "do:droplet:" + decimal(d.ID)
 	list, next, err := s.o.Engine.Sagas(ctx, f)
 	if err != nil {
 		return err
@@ -286,8 +290,8 @@ func (s *Server) droplet(v *visit) error {
 	}
 	view := dropletView{Page: v.live(d.Name, "/droplets", "", at), droplet: d}
 	view.table = ui.Table{
-		Caption: "Sagas of this droplet", Columns: sagaColumns, Rows: sagaRows(list, v.now), Query: v.query, Sort: "-created", Total: total, Unit: "sagas",
-		Next: next, CSV: ui.Query{Path: "/sagas.csv"}.With("subject", f.Subject).String(),
+		Caption: "Sagas of this droplet", Columns: sagaColumns, Rows: sagaRows(list, v.now), Query: v.query, Sort: sortOr(v.query, newestFirst), Total: total, Unit: "sagas",
+		Next: next, CSV: ui.Query{Path: "/sagas.csv"}.With("subject", f.Subject, "sort", v.query.Get("sort")).String(),
 	}
 	view.twins = ui.Twin{
 		CLI: "arcadia snapshot " + decimal(d.ID), API: "curl -X POST http://" + v.r.Host + "/v1/droplets/" + decimal(d.ID) + "/snapshot -d '{}'",

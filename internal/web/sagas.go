@@ -36,22 +36,28 @@ const openStates = "open"
 
 // sagaFilter is the filter that an address asks for.
 func sagaFilter(q ui.Query) (saga.Filter, error) {
-	f := saga.Filter{Kind: q.Get("kind"), Subject: q.Get("subject"), Ascending: q.Get("sort") == "created", Limit: listPage, Cursor: q.Get("cursor"), UpTo: saga.ID(q.Get("upto"))}
+	f := saga.Filter{Kind: q.Get("kind"), Subject: q.Get("subject"), Limit: listPage, Cursor: q.Get("cursor"), UpTo: saga.ID(q.Get("upto"))}
 	if state := q.Get("state"); state == openStates {
 		f.States = saga.Open()
 	} else {
 		f.State = saga.State(state)
 	}
-	for _, at := range []string{f.Cursor, string(f.UpTo)} {
-		if at != "" && id.Check("saga", at) != nil {
-			return f, fault.New(fault.Invalid, "This page's address is not as it must be: cursor and upto are ids of sagas.")
-		}
+	if f.UpTo != "" && id.Check("saga", string(f.UpTo)) != nil {
+		return f, fault.New(fault.Invalid, "This page's address is not as it must be: upto is the id of a saga.")
 	}
-	if sort := q.Get("sort"); sort != "" && sort != "created" && sort != "-created" {
-		return f, fault.New(fault.Invalid, "Sagas are sorted by created or -created, not by %q.", clip(sort))
+	key, descending := strings.CutPrefix(sortOr(q, newestFirst), "-")
+	by, ok := sagaOrders[key]
+	if !ok {
+		return f, fault.New(fault.Invalid, "Sagas are sorted by kind, state or created, not by %q.", clip(key))
 	}
+	f.By, f.Ascending = by, !descending
 	return f, nil
 }
+
+// newestFirst is how sagas are sorted where the address does not say.
+const newestFirst = "-created"
+
+var sagaOrders = map[string]saga.Order{"created": saga.ByCreation, "state": saga.ByState, "kind": saga.ByKind}
 
 // sagas is the list of sagas.
 func (s *Server) sagas(v *visit) error {
@@ -97,7 +103,7 @@ func (s *Server) sagas(v *visit) error {
 		newer = n - total
 	}
 	// The open page keeps its rows in place: what comes later waits above them.
-	if newest := f.UpTo; newest == "" && f.Cursor == "" && !f.Ascending {
+	if newest := f.UpTo; newest == "" && f.Cursor == "" && sortOr(v.query, newestFirst) == newestFirst {
 		newest = saga.ID("saga_00000000000000000000000000000000")
 		if len(list) > 0 {
 			newest = list[0].ID
@@ -105,7 +111,7 @@ func (s *Server) sagas(v *visit) error {
 		page.Refresh = v.query.With("upto", string(newest)).String()
 	}
 	page.table = ui.Table{
-		Caption: "Sagas", Columns: sagaColumns, Rows: sagaRows(list, v.now), Query: v.query, Sort: sortOr(v.query, "-created"),
+		Caption: "Sagas", Columns: sagaColumns, Rows: sagaRows(list, v.now), Query: v.query, Sort: sortOr(v.query, newestFirst),
 		Total: total, Unit: "sagas", Next: next, CSV: v.query.With("cursor", "", "upto", "").At("/sagas.csv").String(), New: newer,
 	}
 	if page.states, err = s.stateChoices(v, f); err != nil {
@@ -164,8 +170,8 @@ func sagaListTwins(v *visit, f saga.Filter) ui.Twin {
 }
 
 var sagaColumns = []ui.Column{
-	{Key: "what", Title: "Saga", Phone: ui.PhoneTitle},
-	{Key: "state", Title: "State", Phone: ui.PhoneState},
+	{Key: "kind", Title: "Saga", Sortable: true, Phone: ui.PhoneTitle},
+	{Key: "state", Title: "State", Sortable: true, Phone: ui.PhoneState},
 	{Key: "note", Title: "Note", Phone: ui.PhoneMeta},
 	{Key: "by", Title: "Asked for by", Phone: ui.PhoneMeta},
 	{Key: "created", Title: "Created", Sortable: true, Number: true, Phone: ui.PhoneMeta},

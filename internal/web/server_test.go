@@ -196,6 +196,10 @@ func TestRefusals(t *testing.T) {
 		{"no such droplet", "GET", "/droplets/12345", nil, nil, 404, "no droplet"},
 		{"a state that is none", "GET", "/sagas?state=happy", nil, nil, 400, "no saga state"},
 		{"a cursor that is none", "GET", "/droplets?cursor=%21", nil, nil, 400, "cursor"},
+		{"a cursor of another order", "GET", "/sagas?sort=state&cursor=" + string(made.ID), nil, nil, 400, "cursor"},
+		{"a cursor of a droplet's sagas that is none", "GET", "/droplets/" + s.drop + "?cursor=x", nil, nil, 400, "cursor"},
+		{"no text", "GET", "/sagas?subject=%00", nil, nil, 400, "not a text"},
+		{"an order of sagas that is none", "GET", "/sagas?sort=colour", nil, nil, 400, "sorted"},
 		{"an order that is none", "GET", "/droplets?sort=colour", nil, nil, 400, "sorted"},
 		{"a problem for a program", "GET", "/sagas.json?state=happy", nil, nil, 400, `"code":"invalid"`},
 	} {
@@ -251,7 +255,7 @@ func TestCSVIsTheFilter(t *testing.T) {
 			}
 		}
 	}
-	for query, want := range map[string]int{"": 120, "?state=ready": 60, "?state=open&sort=created": 120, "?kind=smoke": 0, "?subject=do:droplet:1": 120} {
+	for query, want := range map[string]int{"": 120, "?state=ready": 60, "?state=open&sort=created": 120, "?sort=-state": 120, "?sort=kind": 120, "?kind=smoke": 0, "?subject=do:droplet:1": 120} {
 		a := s.get(t, "/sagas.csv"+query)
 		rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
 		if err != nil || len(rows) != want+1 {
