@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -43,7 +44,7 @@ var verbs = []verb{
 func verbNamed(name string) (verb, error) {
 	i := slices.IndexFunc(verbs, func(v verb) bool { return v.name == name })
 	if i < 0 {
-		return verb{}, fault.New(fault.NotFound, "There is no page at this address.")
+		return verb{}, errNowhere
 	}
 	return verbs[i], nil
 }
@@ -110,7 +111,7 @@ func (s *Server) confirm(v *visit, status int, refusal error) error {
 	if err != nil {
 		return err
 	}
-	d, err := verbNamed(v.r.PathValue("verb"))
+	d, err := verbNamed(strings.TrimSuffix(v.r.PathValue("verb"), ".json"))
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,43 @@ func (s *Server) confirm(v *visit, status int, refusal error) error {
 	if refusal != nil {
 		c.Refusal = v.problem(refusal).Detail
 	}
-	return v.show(status, verbPage(v.page(c.Title, "/sagas"), c, d, d.happens(row, standing.Step), v.r.PostFormValue("output")))
+	asked := question{Title: c.Title, About: c.About, Happens: []string{d.happens(row, standing.Step)}, Method: http.MethodPost, Path: "/v1" + c.Action, ReasonRequired: d.danger}
+	if d.onStep {
+		asked.Step = standing.Step
+	}
+	if v.wants("json") {
+		return v.json(asked)
+	}
+	return v.show(status, verbPage(v.page(c.Title, "/sagas"), c, d, asked, v.r.PostFormValue("output"), verbTwins(v, sagaID, d, asked)))
+}
+
+// A question is the twin of a page that asks before something is done, and says
+// how a program does it.
+type question struct {
+	Title          string           `json:"title"`
+	About          string           `json:"about"`
+	Happens        []string         `json:"happens"`
+	Method         string           `json:"method"`
+	Path           string           `json:"path"`
+	Step           string           `json:"step,omitempty"` // that it is about
+	ReasonRequired bool             `json:"reason_required"`
+	Droplets       []client.Droplet `json:"droplets,omitempty"` // to choose from
+}
+
+func verbTwins(v *visit, of saga.ID, d verb, asked question) ui.Twin {
+	body, err := json.Marshal(client.Act{Reason: "WHY", Step: asked.Step})
+	if err != nil {
+		panic(err) // texts always marshal
+	}
+	t := ui.Twin{
+		CLI:  "arcadia saga " + d.name + " " + string(of) + " --reason WHY",
+		API:  "curl -X POST http://" + v.r.Host + asked.Path + " -d " + quoted(string(body)),
+		JSON: "/sagas/" + string(of) + "/" + d.name + ".json",
+	}
+	if asked.Step != "" {
+		t.CLI += " --step " + quoted(asked.Step)
+	}
+	return t
 }
 
 // act does a verb.

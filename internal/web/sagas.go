@@ -161,12 +161,23 @@ func sagaListTwins(v *visit, f saga.Filter) ui.Twin {
 		cli += " --state " + string(f.State)
 	}
 	if f.Kind != "" {
-		cli += " --kind " + f.Kind
+		cli += " --kind " + quoted(f.Kind)
 	}
 	if f.Subject != "" {
-		cli += " --subject " + f.Subject
+		cli += " --subject " + quoted(f.Subject)
 	}
 	return ui.Twin{CLI: cli, API: "curl 'http://" + v.r.Host + api.String() + "'", JSON: v.twin("/sagas", "json")}
+}
+
+// quoted is a text as one word of a shell's command: it may be anybody's.
+func quoted(text string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-:./", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 var sagaColumns = []ui.Column{

@@ -139,7 +139,9 @@ func TestPagesAreWhole(t *testing.T) {
 	for path, twin := range map[string]string{
 		"/": "/overview.json", "/droplets": "/droplets.json", "/droplets/" + s.drop: "/droplets/" + s.drop + ".json",
 		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
-		"/sagas/" + string(made.ID) + "/cancel": "", "/droplets/" + s.drop + "/snapshot": "", "/smoke": "",
+		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
+		"/droplets/" + s.drop + "/snapshot":     "/droplets/" + s.drop + "/snapshot.json", "/droplets/" + s.drop + "/smoke": "/droplets/" + s.drop + "/smoke.json",
+		"/smoke": "/smoke.json",
 	} {
 		a := s.get(t, path)
 		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
@@ -159,11 +161,11 @@ func TestPagesAreWhole(t *testing.T) {
 		if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
 			t.Errorf("%s: its policy is %q", path, csp)
 		}
-		if twin == "" {
-			continue
-		}
 		if !strings.Contains(a.body, `href="`+twin+`"`) {
 			t.Errorf("%s does not name its twin %s", path, twin)
+		}
+		if !strings.Contains(a.body, "<dt>CLI</dt>") && path != "/droplets" || !strings.Contains(a.body, "<dt>API</dt>") {
+			t.Errorf("%s does not say how a program does the same", path)
 		}
 		if a := s.get(t, twin); a.status != http.StatusOK || !json.Valid([]byte(a.body)) {
 			t.Errorf("%s: %d %.100s", twin, a.status, a.body)
@@ -186,6 +188,11 @@ func TestRefusals(t *testing.T) {
 		{"a form of another page", "POST", page + "/cancel", url.Values{"reason": {"x"}}, []string{"Sec-Fetch-Site", "cross-site"}, 403, "another origin"},
 		{"a form of another port", "POST", page + "/cancel", url.Values{"reason": {"x"}}, []string{"Origin", "http://127.0.0.1:1"}, 403, "another origin"},
 		{"no such page", "GET", "/nowhere", nil, nil, 404, "no page"},
+		{"a list that is sent to", "POST", "/sagas", url.Values{}, nil, 405, "but GET"},
+		{"a form that is deleted", "DELETE", page + "/cancel", nil, nil, 405, "but GET and POST"},
+		{"colours that are read", "GET", "/theme", nil, nil, 405, "but POST"},
+		{"a twin that is sent to", "POST", "/sagas.json", url.Values{}, nil, 405, `"code":"method_not_allowed"`},
+		{"no such page to send to", "POST", "/nowhere", url.Values{}, nil, 404, "no page"},
 		{"no such saga", "GET", "/sagas/saga_00000000000000000000000000000000", nil, nil, 404, "no saga"},
 		{"no id at all", "GET", "/sagas/x", nil, nil, 404, "no saga id"},
 		{"no such verb", "GET", page + "/explode", nil, nil, 404, "no page"},
@@ -210,6 +217,16 @@ func TestRefusals(t *testing.T) {
 	}
 	if after, err := s.engine.Saga(t.Context(), made.ID); err != nil || after.Want != saga.WantRun || after.State != saga.Created {
 		t.Errorf("after refusals the saga is %s and wants %s (%v)", after.State, after.Want, err)
+	}
+}
+
+// A command that a page offers to be copied is harmless, whoever made its address.
+func TestCommandsAreQuoted(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	for subject, want := range map[string]string{"do:droplet:1": "--subject do:droplet:1<", "$(reboot)": "--subject &#39;$(reboot)&#39;<", "a'; reboot '": "--subject &#39;a&#39;\\&#39;&#39;; reboot &#39;\\&#39;&#39;&#39;<"} {
+		if body := s.get(t, "/sagas?subject="+url.QueryEscape(subject)).body; !strings.Contains(body, want) {
+			t.Errorf("%s: no %s in the page", subject, want)
+		}
 	}
 }
 

@@ -43,9 +43,9 @@ func (s *Server) begin(ctx context.Context, b beginning, r provisioning.Snapshot
 func (s *Server) askStart(v *visit) error { return s.confirmStart(v, http.StatusOK, nil) }
 
 func (s *Server) confirmStart(v *visit, status int, refusal error) error {
-	b, ok := beginnings[v.r.PathValue("verb")]
+	b, ok := beginnings[strings.TrimSuffix(v.r.PathValue("verb"), ".json")]
 	if !ok {
-		return s.nowhere(v)
+		return errNowhere
 	}
 	d, err := s.fleet.one(v.r.Context(), v.r.PathValue("id"))
 	if err != nil {
@@ -54,20 +54,40 @@ func (s *Server) confirmStart(v *visit, status int, refusal error) error {
 	path := dropletPath(d)
 	c := ui.Confirm{
 		Title: b.title, About: "Droplet " + d.Name + " (" + strconv.FormatInt(d.ID, 10) + ")", Back: path, Action: path + "/" + b.name,
-		Key: id.New("form"), Verb: b.button, NoReason: true, Hidden: url.Values{},
+		Key: formKey(v), Verb: b.button, NoReason: true, Hidden: url.Values{},
 	}
 	if refusal != nil {
 		c.Refusal = v.problem(refusal).Detail
-		c.Key = v.r.PostFormValue("key") // the same form: it may have been carried out
 	}
-	return v.show(status, startPage(v.page(b.title, "/droplets"), c, b, nil))
+	if v.wants("json") {
+		return v.json(question{Title: c.Title, About: c.About, Happens: b.happens, Method: http.MethodPost, Path: "/v1" + c.Action})
+	}
+	return v.show(status, startPage(v.page(b.title, "/droplets"), c, b, nil, "", b.twins(v, decimal(d.ID), path+"/"+b.name+".json")))
+}
+
+// formKey is the key of the form that is shown: that of the form that was refused,
+// which may have been carried out all the same, or else a new one.
+func formKey(v *visit) string {
+	if key := v.r.PostFormValue("key"); id.Check("form", key) == nil {
+		return key
+	}
+	return id.New("form")
+}
+
+// twins are how a program begins the same on a droplet.
+func (b beginning) twins(v *visit, droplet, asJSON string) ui.Twin {
+	cli := "arcadia snapshot " + droplet
+	if b.name == "smoke" {
+		cli = "arcadia smoke --droplet " + droplet
+	}
+	return ui.Twin{CLI: cli, API: "curl -X POST http://" + v.r.Host + "/v1/droplets/" + droplet + "/" + b.name + " -d '{}'", JSON: asJSON}
 }
 
 // start begins a saga. The form's key makes it one saga, however often it is sent.
 func (s *Server) start(v *visit) error {
 	b, ok := beginnings[v.r.PathValue("verb")]
 	if !ok {
-		return s.nowhere(v)
+		return errNowhere
 	}
 	begun, err := s.beginOn(v, b, v.r.PathValue("id"))
 	if err != nil {
@@ -103,13 +123,18 @@ func (s *Server) confirmSmoke(v *visit, status int, refusal error) error {
 	}
 	b := beginnings["smoke"]
 	c := ui.Confirm{
-		Title: b.title, About: "On a droplet of your choice", Back: "/", Action: "/smoke", Key: id.New("form"), Verb: b.button,
+		Title: b.title, About: "On a droplet of your choice", Back: "/", Action: "/smoke", Key: formKey(v), Verb: b.button,
 		NoReason: true, Hidden: url.Values{},
 	}
 	if refusal != nil {
 		c.Refusal = v.problem(refusal).Detail
 	}
-	return v.show(status, startPage(v.page(b.title, "/"), c, b, list.items))
+	if v.wants("json") {
+		return v.json(question{
+			Title: c.Title, About: c.About, Happens: b.happens, Method: http.MethodPost, Path: "/v1/droplets/{id}/smoke", Droplets: wireDroplets(list.items),
+		})
+	}
+	return v.show(status, startPage(v.page(b.title, "/"), c, b, list.items, v.r.PostFormValue("droplet"), b.twins(v, "DROPLET", "/smoke.json")))
 }
 
 // smoke begins a smoke test on the droplet that the form names.

@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -211,8 +212,9 @@ func (v *visit) redirect(to string) error {
 }
 
 // refuse shows what went wrong, in the form that was asked for.
-func (v *visit) refuse(err error) {
-	p := v.problem(err)
+func (v *visit) refuse(err error) { v.tell(v.problem(err)) }
+
+func (v *visit) tell(p client.Problem) {
 	v.w.Header().Set("Cache-Control", "no-store")
 	if v.wants("json") || v.wants("csv") {
 		body, err := json.Marshal(p)
@@ -262,12 +264,27 @@ var titlesByCode = map[string]string{
 	"digitalocean_not_found": "DigitalOcean does not know it", "digitalocean_rate_limited": "The token's rate limit is used up",
 }
 
-// nowhere answers what there is no page for.
-func (s *Server) nowhere(v *visit) error {
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
-		return fault.New(fault.NotFound, "Nothing takes %s at this address.", v.r.Method)
+var errNowhere = fault.New(fault.NotFound, "There is no page at this address.")
+
+// stray answers what no route takes: the address may be one for another method.
+func (s *Server) stray(v *visit, routes *http.ServeMux) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		as := v.r.Clone(v.r.Context())
+		as.Method = method
+		if _, pattern := routes.Handler(as); pattern != "/" {
+			allowed = append(allowed, method)
+		}
 	}
-	return fault.New(fault.NotFound, "There is no page at this address.")
+	if len(allowed) == 0 {
+		return errNowhere
+	}
+	v.w.Header().Set("Allow", strings.Join(allowed, ", "))
+	v.tell(client.Problem{
+		Type: "about:blank", Title: "Not possible here", Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+		Detail: fmt.Sprintf("This address does not take %s, but %s.", clip(v.r.Method), strings.Join(allowed, " and ")),
+	})
+	return nil
 }
 
 const themeCookie = "theme"

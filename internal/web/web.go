@@ -88,6 +88,7 @@ func (s *Server) routes() *http.ServeMux {
 	page("GET /droplets/{id}/{verb}", s.askStart)
 	page("POST /droplets/{id}/{verb}", s.start)
 	page("GET /smoke", s.askSmoke)
+	page("GET /smoke.json", s.askSmoke)
 	page("POST /smoke", s.smoke)
 	page("GET /sagas", s.sagas)
 	page("GET /sagas.json", s.sagas)
@@ -97,7 +98,7 @@ func (s *Server) routes() *http.ServeMux {
 	page("POST /sagas/{id}/{verb}", s.act)
 	page("GET /go", s.find)
 	page("POST /theme", s.theme)
-	page("/", s.nowhere)
+	page("/", func(v *visit) error { return s.stray(v, mux) })
 	return mux
 }
 
