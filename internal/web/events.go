@@ -43,7 +43,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
-	out := &hints{w: w, control: http.NewResponseController(w)}
+	out := newHints(w, sendTime)
 	if seen != at { // a greater one is of another database
 		err = out.changed(at)
 	} else {
@@ -84,6 +84,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 type hints struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	within  time.Duration // of each
+}
+
+func newHints(w http.ResponseWriter, within time.Duration) *hints {
+	return &hints{w, http.NewResponseController(w), within}
 }
 
 func (h *hints) changed(at int64) error { return h.send("event: saga\ndata: {}\n", at) }
@@ -92,7 +97,7 @@ func (h *hints) changed(at int64) error { return h.send("event: saga\ndata: {}\n
 func (h *hints) still(at int64) error { return h.send(": still here\n", at) }
 
 func (h *hints) send(text string, at int64) error {
-	if err := h.control.SetWriteDeadline(time.Now().Add(sendTime)); err != nil {
+	if err := h.control.SetWriteDeadline(time.Now().Add(h.within)); err != nil {
 		return err
 	}
 	if _, err := h.w.Write([]byte(text + "id: " + strconv.FormatInt(at, 10) + "\n\n")); err != nil {
