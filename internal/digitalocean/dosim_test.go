@@ -102,11 +102,20 @@ var struck = map[dosim.FaultKind]struct{ read, create, destroy error }{
 	dosim.Expired401:        {digitalocean.Unauthorized, digitalocean.Unauthorized, digitalocean.Unauthorized},
 	dosim.Scope403:          {digitalocean.Forbidden, digitalocean.Forbidden, digitalocean.Forbidden},
 	dosim.NotFound404:       {digitalocean.NotFound, digitalocean.NotFound, digitalocean.NotFound},
+	dosim.Conflict409:       {digitalocean.Conflict, digitalocean.Conflict, digitalocean.Conflict},
+	dosim.Precondition412:   {digitalocean.Conflict, digitalocean.Conflict, digitalocean.Conflict},
 	dosim.Pending422:        {digitalocean.PendingEvent, digitalocean.PendingEvent, digitalocean.PendingEvent},
 	dosim.TruncatedJSON:     {digitalocean.Unavailable, digitalocean.Unknown, nil}, // a DELETE has no body to cut
 	dosim.Empty200:          {digitalocean.Unavailable, digitalocean.Unknown, nil},
 
+	// These change what an answer holds, which nobody here reads.
+	dosim.UnknownFields: {},
+	dosim.PriceChange:   {},
+
 	// These say something about an action or a list: see below.
+	dosim.ActionPoll404:        {},
+	dosim.ActionPoll500:        {},
+	dosim.CreateVanishes:       {},
 	dosim.ActionErrored:        {},
 	dosim.ActionStuck:          {},
 	dosim.UnknownStatus:        {},
@@ -264,6 +273,45 @@ func TestAnActionsStatusDecides(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The read of one action may fail while the action list shows it: it is the
+// list that decides, and a poll that finds nothing proves nothing (quirk 10).
+func TestAPollThatFailsSaysNothingOfItsAction(t *testing.T) {
+	for kind, want := range map[dosim.FaultKind]error{
+		dosim.ActionPoll404: digitalocean.NotFound,
+		dosim.ActionPoll500: digitalocean.Unavailable,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCloud(t)
+				begun := c.snapshot(t)
+				c.arm(dosim.Fault{Kind: kind})
+				time.Sleep(2 * time.Minute)
+				if _, err := c.DropletAction(t.Context(), c.droplet, begun.ID); !errors.Is(err, want) {
+					t.Errorf("DropletAction = %v, want %v", err, want)
+				}
+				list, err := c.DropletActions(t.Context(), c.droplet)
+				if a := find(list, begun.ID); err != nil || a.Status != digitalocean.ActionCompleted {
+					t.Errorf("the droplet's list shows %+v, %v; want the action completed", a, err)
+				}
+			})
+		})
+	}
+}
+
+// What was made and vanishes is missed by its own address and by its list.
+func TestWhatVanishesIsNotFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud(t)
+		c.arm(dosim.Fault{Kind: dosim.CreateVanishes, Delay: "90s", Match: dosim.Match{Method: "POST"}})
+		begun := c.snapshot(t)
+		time.Sleep(10 * time.Minute)
+		list, err := c.DropletSnapshots(t.Context(), c.droplet)
+		if err != nil || len(list.Items) != 0 || len(c.Truth("snapshot")) != 0 {
+			t.Errorf("DropletSnapshots = %v, %v; want none, for what action %d made has vanished (quirk 3)", list.Items, err, begun.ID)
+		}
+	})
 }
 
 func find(list digitalocean.List[digitalocean.Action], id int64) digitalocean.Action {
