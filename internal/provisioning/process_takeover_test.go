@@ -76,6 +76,7 @@ func (p *place) takeover(e *saga.Engine, workers []*process, inside bool) (took 
 	o := p.order("")
 	ordered := time.Now()
 	after := p.within(600 * time.Millisecond) // so that not only the first entry is hit
+	var id saga.ID
 	var victim int
 	p.until(20*time.Second, "a worker drives the saga", func() bool {
 		for i, w := range workers {
@@ -84,15 +85,15 @@ func (p *place) takeover(e *saga.Engine, workers []*process, inside bool) (took 
 				victim = i
 			}
 		}
-		if time.Since(ordered) < after || p.told(o) == "" {
+		if id = p.told(o); time.Since(ordered) < after || id == "" {
 			return false
 		}
-		if s := p.saga(e, o.saga); s.State.Ended() {
+		if s := p.saga(e, id); s.State.Ended() {
 			ok = true // too late
 			return true
 		}
 		w := workers[victim]
-		return w.look(func() bool { return w.inside[o.saga] == inside })
+		return w.look(func() bool { return w.inside[id] == inside })
 	})
 	if ok {
 		return 0, false
@@ -101,19 +102,19 @@ func (p *place) takeover(e *saga.Engine, workers []*process, inside bool) (took 
 	if inside {
 		time.Sleep(p.within(30 * time.Millisecond)) // some way into the step
 	}
-	before := p.saga(e, o.saga)
-	if !inside && !p.awaits(e, o.saga) {
+	before := p.saga(e, id)
+	if !inside && !p.awaits(e, id) {
 		return 0, false
 	}
 	killed := time.Now()
 	w.kill()
 	workers[victim] = p.start("", 0)
-	if w.look(func() bool { return w.inside[o.saga] }) != inside {
+	if w.look(func() bool { return w.inside[id] }) != inside {
 		return 0, false
 	}
 	p.until(20*time.Second, "another worker claims the saga of a killed one", func() bool {
 		took = time.Since(killed)
-		return p.saga(e, o.saga).Epoch > before.Epoch
+		return p.saga(e, id).Epoch > before.Epoch
 	})
 	return took, true
 }
