@@ -23,7 +23,7 @@ func (b *biller) taxesOf(ch *Charge, service period.Period, issue time.Time) []r
 	if service.To.After(service.From) {
 		point = point.Add(-time.Microsecond)
 	}
-	point = earlier(point, issue)
+	point = period.Earlier(point, issue)
 	var taxes []rating.Tax
 	for _, id := range ids {
 		var (

@@ -124,14 +124,14 @@ func (b *biller) reversalDue(f *billed, span period.Span, k *known) time.Time {
 		due = f.times.From
 	}
 	if end, ok := b.endBefore(f, span, k); ok {
-		due = earlier(due, end)
+		due = period.Earlier(due, end)
 	}
 	if f.plan.ChangesNext && f.charge.Type != OneOff {
 		renewal := f.schedule.Begin(f.k + 1)
 		if renewal.Before(k.at) {
 			renewal = boundaryFrom(f.schedule, k.at)
 		}
-		due = later(due, renewal)
+		due = period.Later(due, renewal)
 	}
 	return due
 }
@@ -202,7 +202,7 @@ func (b *biller) reverse(f *billed, span period.Span, k *known, cause string) (r
 	b.have[f.key] = b.have[f.key].Minus(period.Spans{span})
 	times := b.times(f.part, span)
 	if end, ok := b.endBefore(f, span, k); ok {
-		times.From = later(times.From, end) // within the day of the change
+		times.From = period.Later(times.From, end) // within the day of the change
 	}
 	if span.From == f.span.From {
 		times.From = f.times.From
@@ -210,7 +210,7 @@ func (b *biller) reverse(f *billed, span period.Span, k *known, cause string) (r
 	if span.To == f.span.To {
 		times.To = f.times.To
 	}
-	times.To = later(times.From, times.To)
+	times.To = period.Later(times.From, times.To)
 	units := f.quantity
 	if f.charge.Model == rating.Flat {
 		units = exact.Whole(1)

@@ -108,7 +108,7 @@ func (s *Subscription) stretches(item string, at time.Time) []run {
 		runs = slices.DeleteFunc(runs, func(r run) bool { return !r.from.Before(p.From) })
 		for i := range runs {
 			if runs[i].to.After(p.From) {
-				runs[i].to, runs[i].recorded = p.From, later(runs[i].recorded, p.RecordedAt)
+				runs[i].to, runs[i].recorded = p.From, period.Later(runs[i].recorded, p.RecordedAt)
 			}
 		}
 		if p.Plan != nil {
@@ -132,26 +132,12 @@ func (s *Subscription) stretches(item string, at time.Time) []run {
 	return runs
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
 // join makes one run of those that follow each other and are alike.
 func join(runs []run, alike func(a, b run) bool) []run {
 	var joined []run
 	for _, r := range runs {
 		if n := len(joined) - 1; n >= 0 && r.follows && joined[n].schedule == r.schedule && alike(joined[n], r) {
-			joined[n].to, joined[n].goesOn, joined[n].recorded = r.to, r.goesOn, later(joined[n].recorded, r.recorded)
+			joined[n].to, joined[n].goesOn, joined[n].recorded = r.to, r.goesOn, period.Later(joined[n].recorded, r.recorded)
 			continue
 		}
 		joined = append(joined, r)
@@ -204,7 +190,7 @@ func (s *Subscription) oneOffs(k *known, r run, until time.Time, done map[string
 		p := &part{run: r, charge: ch, key: id, k: r.schedule.Index(r.from), service: period.Period{From: r.from, To: r.from},
 			span: period.Span{From: 0, To: 1}, of: 1, due: r.from}
 		if !ch.Advance {
-			p.due = earlier(r.to, r.schedule.Begin(p.k+1)).Add(r.plan.Grace)
+			p.due = period.Earlier(r.to, r.schedule.Begin(p.k+1)).Add(r.plan.Grace)
 		}
 		k.parts = append(k.parts, p)
 	}
@@ -233,8 +219,8 @@ func (s *Subscription) cut(r run, from, until time.Time) []slice {
 		if span.Len() == 0 {
 			continue
 		}
-		service := period.Period{From: later(from, begin), To: earlier(r.to, r.schedule.Begin(k+1))}
-		service.To = later(service.From, service.To)
+		service := period.Period{From: period.Later(from, begin), To: period.Earlier(r.to, r.schedule.Begin(k+1))}
+		service.To = period.Later(service.From, service.To)
 		slices = append(slices, slice{k, service, whole, span, c.Of(r.schedule, k, all)})
 	}
 }

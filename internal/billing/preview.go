@@ -153,10 +153,10 @@ func (b *biller) instants(at time.Time) ([]time.Time, error) {
 	s := b.sub
 	times := []time.Time{s.Start()}
 	for _, p := range s.Phases {
-		times = append(times, later(p.RecordedAt, s.Start()))
+		times = append(times, period.Later(p.RecordedAt, s.Start()))
 	}
 	for _, x := range s.Suspended {
-		times = append(times, later(x.To, s.Start()))
+		times = append(times, period.Later(x.To, s.Start()))
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	for _, t := range slices.CompactFunc(slices.Clone(times), time.Time.Equal) {
@@ -166,7 +166,7 @@ func (b *biller) instants(at time.Time) ([]time.Time, error) {
 		b.knowledge = append(b.knowledge, s.know(t, at))
 	}
 	for _, k := range b.knowledge {
-		add := func(t time.Time) { times = append(times, later(t, k.at)) }
+		add := func(t time.Time) { times = append(times, period.Later(t, k.at)) }
 		for _, p := range k.parts {
 			add(p.due)
 		}

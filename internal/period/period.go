@@ -36,7 +36,7 @@ func (p Period) Duration() time.Duration { return max(0, p.To.Sub(p.From)) }
 
 // Overlap returns the instants that are in both p and q; false when none is.
 func (p Period) Overlap(q Period) (Period, bool) {
-	both := Period{later(p.From, q.From), earlier(p.To, q.To)}
+	both := Period{Later(p.From, q.From), Earlier(p.To, q.To)}
 	if both.IsEmpty() {
 		return Period{}, false
 	}
@@ -65,14 +65,16 @@ func (p Period) String() string {
 	return "[" + p.From.Format(time.RFC3339Nano) + ", " + p.To.Format(time.RFC3339Nano) + ")"
 }
 
-func later(a, b time.Time) time.Time {
+// Later returns the later of two instants.
+func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
 }
 
-func earlier(a, b time.Time) time.Time {
+// Earlier returns the earlier of two instants.
+func Earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
 	}
