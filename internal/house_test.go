@@ -80,7 +80,25 @@ var owners = map[string]string{
 	"saga_nodes":    "internal/saga",
 	"saga_duties":   "internal/saga",
 
-	"do_tokens": "internal/access",
+	"do_tokens":   "internal/access",
+	"do_accounts": "internal/access",
+
+	"tenants": "internal/tenant",
+
+	"inv_heads":        "internal/inventory",
+	"inv_runs":         "internal/inventory",
+	"inv_generations":  "internal/inventory",
+	"inv_resources":    "internal/inventory",
+	"inv_versions":     "internal/inventory",
+	"inv_feed":         "internal/inventory",
+	"inv_changes":      "internal/inventory",
+	"inv_edges":        "internal/inventory",
+	"inv_actions":      "internal/inventory",
+	"inv_attributions": "internal/inventory",
+	"inv_assignments":  "internal/inventory",
+	"inv_rules":        "internal/inventory",
+	"inv_findings":     "internal/inventory",
+	"inv_mutes":        "internal/inventory",
 
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",

@@ -69,6 +69,8 @@ type Budget struct {
 
 	closedUntil time.Time // a 429 said to wait
 	queues      [2][]*waiter
+
+	narrows *narrows // limits of single paths
 }
 
 type waiter struct {
@@ -77,7 +79,7 @@ type waiter struct {
 
 // NewBudget returns a budget that assumes the default limits until an answer
 // says otherwise.
-func NewBudget() *Budget { return &Budget{limit: hourlyLimit} }
+func NewBudget() *Budget { return &Budget{limit: hourlyLimit, narrows: newNarrows()} }
 
 // A slot is leave for one request. Exactly one of done and unused is called.
 type slot struct {

@@ -87,6 +87,12 @@ func (t *transport) attempt(req *http.Request, body []byte, call *Call) (*http.R
 	if mutates(req.Method) {
 		lane = writes
 	}
+	ended, err := t.budget.narrows.acquire(req.Context(), req.Method, req.URL.Path, t.timeout)
+	if err != nil {
+		err.Method, err.Path = req.Method, req.URL.Path
+		return nil, err
+	}
+	defer ended()
 	slot, err := t.budget.acquire(req.Context(), lane, t.timeout)
 	if err != nil {
 		err.Method, err.Path = req.Method, req.URL.Path

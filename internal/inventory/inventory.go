@@ -1,0 +1,50 @@
+// Package inventory knows what there is at DigitalOcean: what it is, whose it
+// is, what changed and why, and what it costs.
+//
+//   - A [Kind] says how one kind of resource is listed and read. A list is taken
+//     whole or not at all, and what a list lacks is gone only when a second one, a
+//     horizon later, lacks it too and asking for it by its id answers 404.
+//   - Each version of a document is kept, from when it was seen until the next
+//     one: what is true now and what was true then are the same question.
+//   - Each change has a number in a feed that no order of commits can make skip,
+//     and a cause: a saga's step, an action of DigitalOcean, or out of band.
+//   - Money is exact: micro-dollars, from what DigitalOcean says of its prices and
+//     a price book with dates and sources. What has no price is an alarm, never 0.
+package inventory
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// Settings are what the inventory needs to know of its surroundings.
+type Settings struct {
+	// Horizon is how long DigitalOcean may hide the truth from its lists.
+	Horizon time.Duration
+	// Client is the client of an account that reads.
+	Client func(ctx context.Context, account string) (*digitalocean.Client, error)
+	// Logger hears of lists that failed; nil discards.
+	Logger *slog.Logger
+}
+
+// A Service keeps the inventory of all accounts.
+type Service struct {
+	db       *db.DB
+	sagas    *saga.Engine
+	settings Settings
+	log      *slog.Logger
+}
+
+// New returns the service over d. The engine's ledger says what sagas did.
+func New(d *db.DB, e *saga.Engine, s Settings) *Service {
+	log := s.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{db: d, sagas: e, settings: s, log: log}
+}

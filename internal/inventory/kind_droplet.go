@@ -1,0 +1,54 @@
+package inventory
+
+import (
+	"net/url"
+
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+)
+
+// droplet is a virtual machine. Those with GPUs, the dearest of all, stand in a
+// list of their own, which only type=gpus shows.
+var droplet = &Kind{
+	Name: "droplet", Title: "Droplet", Many: "Droplets", Tier: Hot,
+	Lists: []Listing{
+		{Path: "/v2/droplets", Key: "droplets"},
+		{Path: "/v2/droplets", Query: url.Values{"type": {"gpus"}}, Key: "droplets"},
+	},
+	Get: "/v2/droplets/{id}", One: "droplet", Scope: "droplet:read",
+	ID: "id", Project: "do:droplet:", Actions: "droplet",
+	// What is sold, which each droplet repeats, changes in the catalog; the window
+	// of the next backup, and whether something happens right now, say nothing that lasts.
+	Ignore: []string{
+		"size.available", "size.regions", "size.description", "size.price_hourly",
+		"region.sizes", "region.features", "region.available", "next_backup_window", "locked", "image",
+	},
+	Look: func(d Doc) Look {
+		l := Look{
+			Name: d.Text("name"), Region: d.Text("region", "slug"), Status: d.Text("status"), Size: d.Text("size_slug"),
+			Tags: d.Texts("tags"), CreatedAt: d.Time("created_at"),
+		}
+		for _, version := range []string{"v4", "v6"} {
+			for _, net := range d.Docs("networks", version) {
+				l.Addresses = append(l.Addresses, net.Text("ip_address"))
+			}
+		}
+		return l
+	},
+	Edges: func(d Doc) []Edge {
+		var edges []Edge
+		if vpc := d.Text("vpc_uuid"); vpc != "" {
+			edges = append(edges, Edge{Type: MemberOf, To: "do:vpc:" + vpc, First: true})
+		}
+		return edges
+	},
+	Charges: func(d Doc) []Charge {
+		monthly, listed := d.Number("size", "price_monthly")
+		charges := []Charge{{SKU: "droplet:" + d.Text("size_slug"), Quantity: exact.Whole(1), Monthly: monthly, Listed: listed}}
+		if contains(d.Texts("features"), "backups") {
+			// A share of the droplet's own price; daily backups cost more, and only the
+			// policy, which no list shows with the droplet, tells them apart.
+			charges = append(charges, Charge{SKU: "backup:weekly", Quantity: monthly})
+		}
+		return charges
+	},
+}
