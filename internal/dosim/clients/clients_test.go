@@ -1,5 +1,5 @@
-// Package clients_test has official clients, each built in a module of its own,
-// drive a simulated DigitalOcean over sockets.
+// Package clients_test has clients that others have written, each built or
+// installed in a place of its own, drive a simulated DigitalOcean over sockets.
 package clients_test
 
 import (
@@ -16,16 +16,20 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 )
 
-// godos are the versions of godo, and where the module is that has it.
-var godos = []struct{ version, dir, pkg string }{
-	{"v1.236.0", "../../..", "./internal/dosim/clients/godo"},
-	{"v1.202.0", "godo1202", "."},
-}
+// A godo is a version of godo, and where the module is that has it.
+type godo struct{ version, dir, pkg string }
+
+// The newest godo, and the one that doctl and the Terraform provider pin.
+func newest() godo { return godo{"v1.236.0", "../../..", "./internal/dosim/clients/godo"} }
+func pinned() godo { return godo{"v1.202.0", "godo1202", "."} }
 
 // built is the path of a program that was built with this godo. What it says of
 // itself shows that it was.
-func built(t *testing.T, version, dir, pkg string) string {
+func (g godo) built(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds programs")
+	}
 	path := filepath.Join(t.TempDir(), "godo")
 	run := func(args ...string) string {
 		out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
@@ -34,36 +38,48 @@ func built(t *testing.T, version, dir, pkg string) string {
 		}
 		return string(out)
 	}
-	run("-C", dir, "build", "-o", path, pkg)
+	run("-C", g.dir, "build", "-o", path, g.pkg)
 	said := false
 	for line := range strings.Lines(run("version", "-m", path)) {
 		f := strings.Fields(line)
-		said = said || len(f) > 2 && (f[0] == "dep" || f[0] == "=>") && f[1] == "github.com/digitalocean/godo" && f[2] == version
+		said = said || len(f) > 2 && (f[0] == "dep" || f[0] == "=>") && f[1] == "github.com/digitalocean/godo" && f[2] == g.version
 	}
 	if !said {
-		t.Fatalf("the program in %s is not built with godo %s", dir, version)
+		t.Fatalf("the program in %s is not built with godo %s", g.dir, g.version)
 	}
 	return path
 }
 
-// Both versions of godo, the newest and the one that doctl and the Terraform
-// provider pin, leave the same seed's cloud in the same state.
-func TestGodoVersionsEndInTheSameState(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds programs")
+// stepped is a cloud whose clock stands until the client has it advance, so that
+// two clients see the same instants.
+func stepped(t *testing.T, params map[string]string) *dosimtest.Server {
+	t.Helper()
+	clock := dosim.NewClock(dosim.Stepped)
+	clock.Set(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
+	return dosimtest.Start(t, dosim.Options{Seed: 21, Clock: clock, Params: params})
+}
+
+// tell has the program tell the story, and returns what it objects to.
+func tell(t *testing.T, s *dosimtest.Server, program, story string) error {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, story, s.URL, s.AdminURL, s.Token).CombinedOutput() //nolint:gosec // built above
+	if n := s.UnknownPaths(); n != 0 {
+		t.Errorf("%s asks %d times for what is not served", story, n)
 	}
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", story, err, out)
+	}
+	return nil
+}
+
+// Both versions of godo go through all that dosim serves whole, find every answer
+// as a caller relies on it, and leave the same seed's cloud in the same state.
+func TestGodoVersionsEndInTheSameState(t *testing.T) {
 	ends := map[string]string{}
-	for _, g := range godos {
-		program := built(t, g.version, g.dir, g.pkg)
-		clock := dosim.NewClock(dosim.Stepped)
-		clock.Set(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
-		s := dosimtest.Start(t, dosim.Options{Seed: 21, Clock: clock})
-		out, err := exec.CommandContext(t.Context(), program, s.URL, s.AdminURL, s.Token).CombinedOutput() //nolint:gosec // built above
-		if err != nil {
-			t.Fatalf("godo %s: %v\n%s", g.version, err, out)
-		}
-		if n := s.UnknownPaths(); n != 0 {
-			t.Errorf("godo %s asked %d times for what is not served", g.version, n)
+	for _, g := range []godo{newest(), pinned()} {
+		s := stepped(t, nil)
+		if err := tell(t, s, g.built(t), "everything"); err != nil {
+			t.Fatalf("godo %s: %v", g.version, err)
 		}
 		var end strings.Builder
 		kinds := map[string]int{}
@@ -71,14 +87,59 @@ func TestGodoVersionsEndInTheSameState(t *testing.T) {
 			kinds[i.Kind]++
 			fmt.Fprintf(&end, "%s %s %s\n%s\n", i.URN, i.Name, i.CreatedAt, strings.ReplaceAll(string(i.Data), s.URL, "URL"))
 		}
-		for kind, n := range map[string]int{"droplet": 2, "snapshot": 1, "ssh_key": 1, "firewall": 1, "domain": 1, "tag": 1} {
+		for kind, n := range map[string]int{
+			"droplet": 2, "volume": 1, "volume_snapshot": 1, "ssh_key": 1, "firewall": 1, "domain": 1, "domain_record": 12, "load_balancer": 1,
+			"certificate": 1, "reserved_ip": 1, "image": 1, "project": 2, "tag": 5,
+		} {
 			if kinds[kind] != n {
 				t.Errorf("godo %s leaves %d of kind %s, want %d", g.version, kinds[kind], kind, n)
 			}
 		}
 		ends[g.version] = end.String()
 	}
-	if diff := cmp.Diff(ends["v1.236.0"], ends["v1.202.0"]); diff != "" {
-		t.Errorf("the two versions end in different states (-v1.236.0 +v1.202.0):\n%s", diff)
+	if diff := cmp.Diff(ends[newest().version], ends[pinned().version]); diff != "" {
+		t.Errorf("the two versions end in different states (-%s +%s):\n%s", newest().version, pinned().version, diff)
+	}
+}
+
+// A stand-in for the Terraform provider, which is not run: what it shows and what
+// it does not is said at the story itself. Nothing is left when it is over.
+func TestTerraformsRequests(t *testing.T) {
+	program := pinned().built(t)
+	// What the provider was seen to find its snapshot with, and not to find it with.
+	found := map[string]string{"action.snapshot": "2s", "lag.snapshot_visible": "3s"}
+	s := stepped(t, found)
+	s.SeedDroplet(dosim.SeedDroplet{Region: "fra1"}) // whose VPC is the region's default one, that cannot be deleted
+	mark := s.Mark()
+	if err := tell(t, s, program, "terraform"); err != nil {
+		t.Error(err)
+	}
+	if leaks := s.Leaks(mark); len(leaks) != 0 {
+		t.Errorf("left over: %v", leaks)
+	}
+	late := stepped(t, map[string]string{"action.snapshot": "2s", "lag.snapshot_visible": "30s"})
+	if err := tell(t, late, program, "terraform"); err == nil || !strings.Contains(err.Error(), "Could not locate the Droplet Snapshot") {
+		t.Errorf("with a snapshot that shows late: %v; want the provider's complaint", err)
+	}
+}
+
+// A stand-in for doctl, which is not run.
+func TestDoctlsRequests(t *testing.T) {
+	s := stepped(t, nil)
+	if err := tell(t, s, pinned().built(t), "doctl"); err != nil {
+		t.Fatal(err)
+	}
+	if leaks := s.Leaks(0); len(leaks) != 0 {
+		t.Errorf("left over: %v", leaks)
+	}
+	polls := 0
+	for _, r := range s.Requests(0) {
+		if r.Method == "GET" && strings.HasPrefix(r.Path, "/v2/actions/") {
+			polls++
+		}
+	}
+	// 25 s of a create and 60 s of a snapshot, every 5 s.
+	if polls != 6+12 {
+		t.Errorf("%d polls of actions, want 18", polls)
 	}
 }

@@ -1,5 +1,7 @@
-// Package scenario is what every version of godo must be able to do with a
-// simulated DigitalOcean. It is compiled once for each of them.
+// Package scenario is what DigitalOcean's clients that are built with godo do
+// with a simulated DigitalOcean: one story through everything that it serves,
+// and one each of what the Terraform provider and doctl ask for. It is compiled
+// with every version of godo that is tried.
 package scenario
 
 import (
@@ -8,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -15,210 +19,230 @@ import (
 	"golang.org/x/oauth2"
 )
 
-const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPfo2BhL0jHXk1F1bBqaTJZRWeTIQzMIdRvZ6FRBxl5c ops"
-
-// A drive is one run.
+// A drive is one run of a story.
 type drive struct {
 	*godo.Client
 	ctx   context.Context //nolint:containedctx // of the one run that it is
 	admin string
 }
 
-// Run goes through the scenario against the cloud at api, whose own port is
-// admin. An answer that is not as expected is an error.
-func Run(api, admin, token string) error {
+// stories are the chapters of each story, by its name.
+func stories() map[string][]chapter {
+	return map[string][]chapter{
+		"everything": {
+			{"the account and its catalogue", drive.catalogue},
+			{"keys and tags", drive.keysAndTags},
+			{"a droplet's life", drive.dropletLife},
+			{"droplets by the dozen", drive.dropletFleet},
+			{"backups", drive.backups},
+			{"images", drive.images},
+			{"volumes", drive.volumes},
+			{"reserved IPs", drive.reservedIPs},
+			{"a droplet with all that belongs to it", drive.associated},
+			{"VPCs", drive.vpcs},
+			{"firewalls", drive.firewalls},
+			{"domains", drive.domains},
+			{"certificates and load balancers", drive.balancers},
+			{"projects", drive.projects},
+			{"what is refused", drive.refusals},
+			{"what stays", drive.estate},
+			{"billing", drive.billing},
+		},
+		"terraform": {{"a plan's life", drive.terraform}},
+		"doctl":     {{"a session", drive.doctl}},
+	}
+}
+
+type chapter struct {
+	name string
+	tell func(drive)
+}
+
+// Run tells the story against the cloud at api, whose own port is admin. An
+// answer that is not as expected is an error.
+func Run(story, api, admin, token string) error {
+	chapters, ok := stories()[story]
+	if !ok {
+		return fmt.Errorf("there is no story %q", story)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token})
-	client, err := godo.New(oauth2.NewClient(ctx, source), godo.SetBaseURL(api))
+	// doctl's own setting, with waits that a test can bear.
+	retries := godo.WithRetryAndBackoffs(godo.RetryConfig{RetryMax: 5, RetryWaitMin: godo.PtrTo(0.001), RetryWaitMax: godo.PtrTo(0.01)})
+	client, err := godo.New(oauth2.NewClient(ctx, source), godo.SetBaseURL(api), retries)
 	if err != nil {
 		return err
 	}
 	d := drive{client, ctx, admin}
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
-		{"the account and its catalogue", d.catalogue},
-		{"a droplet's life", d.droplets},
-		{"networks", d.networks},
-		{"what is refused", d.refusals},
-	} {
-		if err := step.do(); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+	for _, c := range chapters {
+		if err := d.read(c); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
 	return nil
+}
+
+// read tells one chapter, up to the first thing that is not as it should be.
+func (d drive) read(c chapter) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case failure:
+			err = r
+		default:
+			panic(r)
+		}
+	}()
+	c.tell(d)
+	return nil
+}
+
+// steer sends the simulator's own port what it takes.
+func (d drive) steer(path, body string) {
+	r, err := http.NewRequestWithContext(d.ctx, http.MethodPost, d.admin+path, strings.NewReader(body))
+	must(err)
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Do(r)
+	must(err)
+	defer func() { _ = resp.Body.Close() }()
+	said, err := io.ReadAll(resp.Body)
+	must(err)
+	if resp.StatusCode != http.StatusOK {
+		fail("%s: %s %s", path, resp.Status, said)
+	}
 }
 
 // pass advances the cloud's clock.
-func (d drive) pass(t time.Duration) error {
-	body := strings.NewReader(fmt.Sprintf(`{"seconds":%v}`, t.Seconds()))
-	r, err := http.NewRequestWithContext(d.ctx, http.MethodPost, d.admin+"/clock/advance", body)
-	if err != nil {
-		return err
-	}
-	client := http.Client{Timeout: 10 * time.Second}
-	resp, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		b, _ := io.ReadAll(resp.Body)
-		return fmt.Errorf("the clock: %s %s", resp.Status, b)
-	}
-	return nil
+func (d drive) pass(t time.Duration) {
+	d.steer("/clock/advance", fmt.Sprintf(`{"seconds":%v}`, t.Seconds()))
 }
 
-// ended polls an action, as clients do, until it has ended well.
-func (d drive) ended(id int) error {
+// settle lets every lag pass.
+func (d drive) settle() { d.pass(time.Minute) }
+
+// ended polls an action every so often, as clients do, until it has ended well.
+func (d drive) ended(id int, every time.Duration) {
 	for range 60 {
-		a, _, err := d.Actions.Get(d.ctx, id)
-		if err != nil {
-			return err
-		}
+		a := got(d.Actions.Get(d.ctx, id))
 		switch a.Status {
 		case godo.ActionCompleted:
-			return nil
+			if a.CompletedAt == nil {
+				fail("action %d has ended and does not say when", id)
+			}
+			return
 		case godo.ActionInProgress:
 		default:
-			return fmt.Errorf("action %d is %s", id, a.Status)
+			fail("action %d is %s", id, a.Status)
 		}
-		if err := d.pass(5 * time.Second); err != nil {
-			return err
-		}
+		d.pass(every)
 	}
-	return fmt.Errorf("action %d does not end", id)
+	fail("action %d does not end", id)
 }
 
-func (d drive) catalogue() error {
-	if a, _, err := d.Account.Get(d.ctx); err != nil || a.Status != "active" {
-		return fmt.Errorf("account %v: %w", a, err)
+// did waits for what has just been started, which must be of the type.
+func (d drive) did(kind string) func(*godo.Action, *godo.Response, error) *godo.Action {
+	return func(a *godo.Action, _ *godo.Response, err error) *godo.Action {
+		must(err)
+		want("the type of the action", a.Type, kind)
+		want("the action's status at first", a.Status, godo.ActionInProgress)
+		d.ended(a.ID, 5*time.Second)
+		return a
 	}
-	if _, _, err := d.Keys.Create(d.ctx, &godo.KeyCreateRequest{Name: "ops", PublicKey: publicKey}); err != nil {
-		return err
-	}
-	if _, _, err := d.Tags.Create(d.ctx, &godo.TagCreateRequest{Name: "web"}); err != nil {
-		return err
-	}
-	if err := d.pass(10 * time.Second); err != nil {
-		return err
-	}
-	all := &godo.ListOptions{PerPage: 200}
-	keys, _, err := d.Keys.List(d.ctx, all)
-	if err != nil || len(keys) != 1 {
-		return fmt.Errorf("keys %v: %w", keys, err)
-	}
-	sizes, _, err := d.Sizes.List(d.ctx, all)
-	if err != nil || len(sizes) == 0 {
-		return fmt.Errorf("%d sizes: %w", len(sizes), err)
-	}
-	image, _, err := d.Images.GetBySlug(d.ctx, "ubuntu-24-04-x64")
-	if err != nil || image.Slug != "ubuntu-24-04-x64" {
-		return fmt.Errorf("image %v: %w", image, err)
-	}
-	return nil
 }
 
-func (d drive) droplets() error {
-	var ids []int
-	for _, name := range []string{"web-1", "web-2", "web-3"} {
-		made, resp, err := d.Droplets.Create(d.ctx, &godo.DropletCreateRequest{
-			Name: name, Region: "nyc3", Size: "s-1vcpu-1gb", Image: godo.DropletCreateImage{Slug: "ubuntu-24-04-x64"}, Tags: []string{"web"},
-		})
-		if err != nil {
-			return err
+// didAll is did for an action by tag, on n droplets.
+func (d drive) didAll(kind string, n int) func([]godo.Action, *godo.Response, error) {
+	return func(all []godo.Action, _ *godo.Response, err error) {
+		must(err)
+		want("how many actions of type "+kind, len(all), n)
+		for _, a := range all {
+			want("the type of the action", a.Type, kind)
+			d.ended(a.ID, 5*time.Second)
 		}
-		if err := d.ended(resp.Links.Actions[0].ID); err != nil {
-			return err
-		}
-		ids = append(ids, made.ID)
 	}
-	one, _, err := d.Droplets.Get(d.ctx, ids[0])
-	if err != nil || one.Status != "active" || one.VPCUUID == "" {
-		return fmt.Errorf("droplet %v: %w", one, err)
+}
+
+// created waits for the droplets that a create has just answered with.
+func (d drive) created(resp *godo.Response) {
+	want("the create's status", resp.StatusCode, http.StatusAccepted)
+	for _, link := range resp.Links.Actions {
+		want("the link's rel", link.Rel, "create")
+		u, err := url.Parse(link.HREF)
+		must(err)
+		want("the link's path", u.Path, fmt.Sprintf("/v2/actions/%d", link.ID))
+		d.ended(link.ID, 5*time.Second)
 	}
-	if ip, err := one.PublicIPv4(); err != nil || ip == "" {
-		return fmt.Errorf("address %q: %w", ip, err)
-	}
-	a, _, err := d.DropletActions.Snapshot(d.ctx, ids[0], "before-upgrade")
+}
+
+// all is the page that is enough for everything there is.
+func all() *godo.ListOptions { return &godo.ListOptions{PerPage: 200} }
+
+// A failure is what ends a story.
+type failure struct{ error }
+
+// fail ends the story.
+func fail(format string, args ...any) { panic(failure{fmt.Errorf(format, args...)}) }
+
+func must(err error) {
 	if err != nil {
-		return err
+		panic(failure{err})
 	}
-	if err := d.ended(a.ID); err != nil {
-		return err
-	}
-	if a, _, err = d.DropletActions.PowerOff(d.ctx, ids[1]); err != nil {
-		return err
-	}
-	if err := d.ended(a.ID); err != nil {
-		return err
-	}
-	if err := d.pass(30 * time.Second); err != nil {
-		return err
-	}
-	shots, _, err := d.Droplets.Snapshots(d.ctx, ids[0], &godo.ListOptions{PerPage: 200})
-	if err != nil || len(shots) != 1 || shots[0].Created != a.StartedAt.Format(time.RFC3339) && shots[0].Name != "before-upgrade" {
-		return fmt.Errorf("snapshots %v: %w", shots, err)
-	}
-	if off, _, err := d.Droplets.Get(d.ctx, ids[1]); err != nil || off.Status != "off" {
-		return fmt.Errorf("droplet %v: %w", off, err)
-	}
-	if _, err := d.Droplets.Delete(d.ctx, ids[2]); err != nil {
-		return err
-	}
-	if err := d.pass(30 * time.Second); err != nil {
-		return err
-	}
-	left, _, err := d.Droplets.ListByTag(d.ctx, "web", &godo.ListOptions{PerPage: 200})
-	if err != nil || len(left) != 2 {
-		return fmt.Errorf("%d droplets with the tag: %w", len(left), err)
-	}
-	return nil
 }
 
-func (d drive) networks() error {
-	vpc, _, err := d.VPCs.Create(d.ctx, &godo.VPCCreateRequest{Name: "inside", RegionSlug: "nyc3", IPRange: "10.77.0.0/20"})
-	if err != nil {
-		return err
-	}
-	if err := d.pass(10 * time.Second); err != nil {
-		return err
-	}
-	if got, _, err := d.VPCs.Get(d.ctx, vpc.ID); err != nil || got.IPRange != "10.77.0.0/20" {
-		return fmt.Errorf("VPC %v: %w", got, err)
-	}
-	if _, _, err := d.Domains.Create(d.ctx, &godo.DomainCreateRequest{Name: "example.com"}); err != nil {
-		return err
-	}
-	if err := d.pass(10 * time.Second); err != nil {
-		return err
-	}
-	record := &godo.DomainRecordEditRequest{Type: "A", Name: "www", Data: "192.0.2.1", TTL: 600}
-	if _, _, err := d.Domains.CreateRecord(d.ctx, "example.com", record); err != nil {
-		return err
-	}
-	_, _, err = d.Firewalls.Create(d.ctx, &godo.FirewallRequest{
-		Name: "web", Tags: []string{"web"},
-		InboundRules: []godo.InboundRule{{Protocol: "tcp", PortRange: "443", Sources: &godo.Sources{Addresses: []string{"0.0.0.0/0", "::/0"}}}},
-		OutboundRules: []godo.OutboundRule{
-			{Protocol: "tcp", PortRange: "all", Destinations: &godo.Destinations{Addresses: []string{"0.0.0.0/0", "::/0"}}},
-		},
-	})
-	return err
+// got is what a call returned.
+func got[T any](v T, _ *godo.Response, err error) T {
+	must(err)
+	return v
 }
 
-// refusals are told as errors of godo's own.
-func (d drive) refusals() error {
-	_, resp, err := d.Droplets.Get(d.ctx, 1)
-	var refusal *godo.ErrorResponse
-	if !errors.As(err, &refusal) || resp.StatusCode != http.StatusNotFound || refusal.RequestID == "" {
-		return fmt.Errorf("a droplet that is not there: %w", err)
+// done is got for calls that return nothing.
+func done(_ *godo.Response, err error) { must(err) }
+
+// want ends the story where what is there is not what should be.
+func want(what string, have, should any) {
+	if !reflect.DeepEqual(have, should) {
+		fail("%s: have %+v, want %+v", what, have, should)
 	}
-	_, resp, err = d.Droplets.Create(d.ctx, &godo.DropletCreateRequest{Name: "no name", Region: "nyc3", Size: "s-1vcpu-1gb"})
-	if err == nil || resp.StatusCode != http.StatusUnprocessableEntity {
-		return fmt.Errorf("a droplet that cannot be: %w", err)
+}
+
+// names are the names of all.
+func names[T any](all []T, name func(T) string) []string {
+	found := []string{}
+	for _, e := range all {
+		found = append(found, name(e))
 	}
-	return nil
+	return found
+}
+
+// refused is got for a call that must not succeed: its answer is an error of
+// godo's, with the status. It returns DigitalOcean's message.
+func refused[T any](status int) func(T, *godo.Response, error) string {
+	return func(_ T, resp *godo.Response, err error) string { return refusal(status, resp, err) }
+}
+
+// undone is refused for calls that return nothing.
+func undone(status int) func(*godo.Response, error) {
+	return func(resp *godo.Response, err error) { refusal(status, resp, err) }
+}
+
+func refusal(status int, resp *godo.Response, err error) string {
+	e, ok := errors.AsType[*godo.ErrorResponse](err)
+	if !ok {
+		fail("error %v, want DigitalOcean's refusal with %d", err, status)
+	}
+	want("the status of "+e.Error(), resp.StatusCode, status)
+	if e.Message == "" || e.RequestID == "" {
+		fail("the refusal %+v lacks something", e)
+	}
+	return e.Message
+}
+
+// isGone reports whether a read finds nothing there.
+func isGone(resp *godo.Response, err error) bool {
+	if resp != nil && resp.StatusCode == http.StatusNotFound {
+		return true
+	}
+	must(err)
+	return false
 }
