@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,21 +117,39 @@ func canonical(k *Kind, d Doc) (kept []byte, hash string, err error) {
 	if kept, err = json.Marshal(d.object); err != nil {
 		return nil, "", err
 	}
-	told := kept
-	if len(k.Ignore) > 0 {
-		bare, err := ParseDoc(kept)
-		if err != nil {
-			return nil, "", err
+	told, err := quiet(k, kept)
+	if err != nil {
+		return nil, "", err
+	}
+	text, err := json.Marshal(told)
+	if err != nil {
+		return nil, "", err
+	}
+	sum := sha256.Sum256(text)
+	return kept, hex.EncodeToString(sum[:16]), nil
+}
+
+// ordered puts lists of texts and numbers into order: DigitalOcean gives tags,
+// features, ids and the like in whatever order it finds them.
+func ordered(at any) {
+	switch at := at.(type) {
+	case map[string]any:
+		for _, value := range at {
+			ordered(value)
 		}
-		for _, path := range k.Ignore {
-			remove(bare.object, strings.Split(path, "."))
+	case []any:
+		plain := true
+		for _, item := range at {
+			switch item.(type) {
+			case map[string]any, []any:
+				ordered(item)
+				plain = false
+			}
 		}
-		if told, err = json.Marshal(bare.object); err != nil {
-			return nil, "", err
+		if plain {
+			slices.SortFunc(at, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		}
 	}
-	sum := sha256.Sum256(told)
-	return kept, hex.EncodeToString(sum[:16]), nil
 }
 
 // remove takes out what stands at a path; "*" is every item of a list and every

@@ -15,10 +15,13 @@ package inventory
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
@@ -28,6 +31,8 @@ type Settings struct {
 	Horizon time.Duration
 	// Client is the client of an account that reads.
 	Client func(ctx context.Context, account string) (*digitalocean.Client, error)
+	// Accounts are the accounts that have a token to read with.
+	Accounts func(ctx context.Context) ([]string, error)
 	// Logger hears of lists that failed; nil discards.
 	Logger *slog.Logger
 }
@@ -38,6 +43,11 @@ type Service struct {
 	sagas    *saga.Engine
 	settings Settings
 	log      *slog.Logger
+	awake    chan struct{} // a run may be waiting
+
+	mu     sync.Mutex
+	clocks map[string]time.Duration        // by account: how far DigitalOcean's clock is before ours
+	live   map[RunID]map[string]Generation // what is being listed right now, by kind
 }
 
 // New returns the service over d. The engine's ledger says what sagas did.
@@ -46,5 +56,17 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{db: d, sagas: e, settings: s, log: log}
+	return &Service{
+		db: d, sagas: e, settings: s, log: log, awake: make(chan struct{}, 1),
+		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{},
+	}
+}
+
+// known answers fault.NotFound for an account that there is not.
+func (s *Service) known(ctx context.Context, account string) error {
+	accounts, err := s.settings.Accounts(ctx)
+	if err == nil && !slices.Contains(accounts, account) {
+		err = fault.New(fault.NotFound, "Account %q has no token to read with. Set one with: arcadia token set inventory", clip(account))
+	}
+	return err
 }

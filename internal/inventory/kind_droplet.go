@@ -20,7 +20,8 @@ var droplet = &Kind{
 	// of the next backup, and whether something happens right now, say nothing that lasts.
 	Ignore: []string{
 		"size.available", "size.regions", "size.description", "size.price_hourly",
-		"region.sizes", "region.features", "region.available", "next_backup_window", "locked", "image",
+		"region.sizes", "region.features", "region.available", "next_backup_window", "locked",
+		"image.regions", "image.description", "image.status", "image.tags", "image.error_message",
 	},
 	Look: func(d Doc) Look {
 		l := Look{

@@ -1,10 +1,6 @@
 package inventory
 
-import (
-	"slices"
-
-	"github.com/arcadia-cloud/arcadia/internal/exact"
-)
+import "slices"
 
 // kinds are all of them. What others hang on comes first.
 var kinds []*Kind
@@ -24,7 +20,5 @@ func perGiB(sku string, d Doc, keys ...string) Charge {
 	}
 	return Charge{SKU: sku, Quantity: size}
 }
-
-func flat(sku string) Charge { return Charge{SKU: sku, Quantity: exact.Whole(1)} }
 
 func contains(list []string, text string) bool { return slices.Contains(list, text) }

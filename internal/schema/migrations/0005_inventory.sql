@@ -1,8 +1,11 @@
 -- What DigitalOcean has and had: one row per resource that ever was seen, and one
 -- per version of its document.
 
+-- Times of what happened at DigitalOcean are by its clock; those of our own work
+-- (began_at, tried_at, missing_since, of runs and generations) are by ours.
+
 -- The state of each list. A list is applied only if it was begun after the one
--- that was applied before it.
+-- that was applied before it; as_of is DigitalOcean's clock at that list.
 CREATE TABLE inv_heads (
     account      TEXT NOT NULL,
     kind         TEXT NOT NULL,
@@ -10,6 +13,8 @@ CREATE TABLE inv_heads (
     state        TEXT NOT NULL CHECK (state IN ('complete','partial','not_permitted','failed')),
     tried_at     BIGINT NOT NULL,
     began_at     BIGINT,
+    as_of        BIGINT,
+    first_as_of  BIGINT,
     resources    BIGINT NOT NULL,
     requests     BIGINT NOT NULL,
     error        TEXT,
@@ -23,9 +28,12 @@ CREATE TABLE inv_runs (
     requested_by TEXT NOT NULL,
     created_at   BIGINT NOT NULL,
     started_at   BIGINT,
+    lease_owner  TEXT,
+    lease_until  BIGINT,
     finished_at  BIGINT,
     error        TEXT
 );
+CREATE INDEX inv_runs_open ON inv_runs (created_at) WHERE finished_at IS NULL;
 CREATE INDEX inv_runs_account ON inv_runs (account, created_at);
 
 -- One complete or failed look at a list, within a run.
@@ -37,6 +45,7 @@ CREATE TABLE inv_generations (
     state      TEXT NOT NULL CHECK (state IN ('complete','partial','not_permitted','failed')),
     began_at   BIGINT NOT NULL,
     ended_at   BIGINT NOT NULL,
+    as_of      BIGINT,
     resources  BIGINT NOT NULL,
     requests   BIGINT NOT NULL,
     created    BIGINT NOT NULL,
@@ -49,7 +58,9 @@ CREATE INDEX inv_generations_kind ON inv_generations (account, kind, began_at);
 
 -- A resource from its first sight on; the row stays when the resource is gone.
 -- born and ended are the bounds of when that happened at DigitalOcean, with what
--- shows it; missing_since is the beginning of the first list that lacked it.
+-- shows it. missing_since is when the first list that lacked it was begun, and
+-- missing_from and missing_to are DigitalOcean's clock at the last list that had it
+-- and at that one.
 CREATE TABLE inv_resources (
     urn           TEXT PRIMARY KEY,
     account       TEXT NOT NULL,
@@ -61,6 +72,8 @@ CREATE TABLE inv_resources (
     first_seen    BIGINT NOT NULL,
     last_changed  BIGINT NOT NULL,
     missing_since BIGINT,
+    missing_from  BIGINT,
+    missing_to    BIGINT,
     born_from     BIGINT,
     born_to       BIGINT NOT NULL,
     born_by       TEXT NOT NULL,
@@ -97,7 +110,8 @@ CREATE TABLE inv_versions (
 CREATE INDEX inv_versions_now ON inv_versions (kind, urn) WHERE until IS NULL;
 CREATE INDEX inv_versions_at ON inv_versions (at);
 
--- The feed of changes. Numbers are given under the lock of inv_feed's only row, so
+-- The feed of changes. A change came about after "after" (unknown for what was there
+-- at the first sight) and not later than at; seen is when it was noticed. Numbers are given under the lock of inv_feed's only row, so
 -- that they are committed in their order.
 CREATE TABLE inv_feed (
     id   BIGINT PRIMARY KEY CHECK (id = 1),
@@ -114,6 +128,7 @@ CREATE TABLE inv_changes (
     type    TEXT NOT NULL CHECK (type IN ('created','updated','deleted','reappeared','assigned')),
     after   BIGINT,
     at      BIGINT NOT NULL,
+    seen    BIGINT NOT NULL,
     cause   TEXT NOT NULL CHECK (cause IN ('first_sight','saga','action','out_of_band','operator','rule')),
     detail  JSON NOT NULL
 );
@@ -140,7 +155,6 @@ CREATE TABLE inv_actions (
     type          TEXT NOT NULL,
     resource_type TEXT NOT NULL,
     resource      TEXT NOT NULL,
-    region        TEXT NOT NULL,
     started_at    BIGINT NOT NULL,
     completed_at  BIGINT
 );
@@ -199,3 +213,6 @@ CREATE TABLE inv_mutes (
     actor   TEXT NOT NULL,
     at      BIGINT NOT NULL
 );
+
+-- Which sagas were open at a time: the inventory asks who brought a change about.
+CREATE INDEX sagas_finished ON sagas (finished_at);

@@ -1,0 +1,138 @@
+package inventory_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
+)
+
+const horizon = 3 * time.Minute
+
+// A yard is an inventory over a simulated cloud.
+type yard struct {
+	*inventory.Service
+
+	t     *testing.T
+	cloud *dosimtest.Server
+	db    *db.DB
+	sagas *saga.Engine
+}
+
+func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server) *yard {
+	t.Helper()
+	sagas, err := saga.New(d, saga.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := digitalocean.New(digitalocean.Options{
+		BaseURL: cloud.URL, Account: "main", Purpose: digitalocean.Inventory, Token: vault.NewSecret(cloud.Token), Transport: cloud.Client.Transport,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := &yard{t: t, cloud: cloud, db: d, sagas: sagas}
+	y.Service = inventory.New(d, sagas, inventory.Settings{
+		Horizon:  horizon,
+		Client:   func(context.Context, string) (*digitalocean.Client, error) { return reader, nil },
+		Accounts: func(context.Context) ([]string, error) { return []string{"main"}, nil },
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- y.Serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+	})
+	return y
+}
+
+// sync lists kinds, all of them where none is named, and waits for the end.
+func (y *yard) sync(kinds ...string) inventory.Run {
+	y.t.Helper()
+	r, err := y.StartSync(y.t.Context(), "main", kinds, "test")
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	for r.FinishedAt.IsZero() {
+		time.Sleep(20 * time.Millisecond)
+		if r, err = y.Run(y.t.Context(), r.ID); err != nil {
+			y.t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// do sends a request to the cloud and answers with its body.
+func (y *yard) do(method, path string, body any) map[string]any {
+	y.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(y.t.Context(), method, y.cloud.URL+path, strings.NewReader(string(text)))
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+y.cloud.Token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := y.cloud.Client.Do(req)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer map[string]any
+	_ = json.NewDecoder(resp.Body).Decode(&answer)
+	if resp.StatusCode >= 300 {
+		y.t.Fatalf("%s %s: %d %v", method, path, resp.StatusCode, answer)
+	}
+	return answer
+}
+
+// droplet makes a droplet and waits until every list shows it.
+func (y *yard) droplet(name string, tags ...string) (urn string) {
+	y.t.Helper()
+	answer := y.do("POST", "/v2/droplets", map[string]any{
+		"name": name, "region": "nyc3", "size": "s-1vcpu-1gb", "image": "ubuntu-24-04-x64", "tags": append([]string{}, tags...),
+	})
+	made, _ := answer["droplet"].(map[string]any)
+	urn = fmt.Sprintf("do:droplet:%.0f", made["id"])
+	time.Sleep(2 * time.Minute)
+	return urn
+}
+
+// bubble runs a test on SQLite in a bubble: a simulated day costs milliseconds.
+func bubble(t *testing.T, o dosim.Options, test func(t *testing.T, y *yard)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newYard(t, dbtest.New(t), dosimtest.Pipe(t, o))) })
+}
+
+func TestASyncSeesWhatThereIs(t *testing.T) {
+	bubble(t, dosim.Options{}, func(t *testing.T, y *yard) {
+		web := y.droplet("web-1", "tenant:acme")
+		r := y.sync()
+		if r.State() != inventory.Complete {
+			t.Errorf("the sync is %s: %+v", r.State(), r)
+		}
+		t.Log(r)
+		changes, err := y.Changes(t.Context(), inventory.ChangeFilter{URN: web})
+		if err != nil || len(changes) != 1 || changes[0].Type != inventory.Created || changes[0].Cause.Type != inventory.FirstSight {
+			t.Errorf("the changes of %s are %+v, %v", web, changes, err)
+		}
+	})
+}
