@@ -27,7 +27,7 @@ build: ## build bin/arcadia, one static binary without cgo
 .PHONY: test
 test: ## run every test on SQLite and PostgreSQL, installing what is missing
 	@scripts/setup
-	export ARCADIA_TEST_REQUIRE_POSTGRES=1 ARCADIA_TEST_REQUIRE_BROWSER=1
+	export ARCADIA_TEST_REQUIRE_POSTGRES=1 ARCADIA_TEST_REQUIRE_BROWSER=1 ARCADIA_TEST_REQUIRE_CLIENTS=1
 	scripts/with-postgres -c fsync=off -c max_connections=300 bash -euo pipefail -c '
 	$(GO) test -race -short -timeout=20m -skip="$(BUBBLES)" $(RACY)
 	$(GO) test -race -short -timeout=20m -cpu=1 $(BUBBLY)

@@ -4,6 +4,7 @@ package clients_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	_ "github.com/arcadia-cloud/arcadia/internal/dosim/clients/scenario" // so that go test runs again when it changes
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 )
+
+// reads has go test run again when one of the files changes, which another program
+// reads.
+func reads(t *testing.T, files ...string) {
+	t.Helper()
+	for _, f := range files {
+		if _, err := os.ReadFile(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // A godo is a version of godo, and where the module is that has it.
 type godo struct{ version, dir, pkg string }
@@ -30,6 +43,7 @@ func (g godo) built(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("it builds programs")
 	}
+	reads(t, "godo/main.go", "godo1202/main.go", "godo1202/go.mod", "godo1202/go.sum")
 	path := filepath.Join(t.TempDir(), "godo")
 	run := func(args ...string) string {
 		out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()

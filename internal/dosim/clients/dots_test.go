@@ -1,0 +1,55 @@
+package clients_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+)
+
+// needs skips a test whose program or package is not here, and fails it where all
+// of them were promised.
+func needs(t *testing.T, path string, program string) {
+	t.Helper()
+	_, err := exec.LookPath(program)
+	if err == nil && path != "" {
+		_, err = os.Stat(path)
+	}
+	if err == nil {
+		return
+	}
+	if os.Getenv("ARCADIA_TEST_REQUIRE_CLIENTS") != "" {
+		t.Fatalf("the tests of other clients are required here: %v; scripts/setup installs what they need", err)
+	}
+	t.Skipf("%v; scripts/setup installs what is needed", err)
+}
+
+// DigitalOcean's TypeScript client.
+func TestDots(t *testing.T) {
+	needs(t, filepath.Join("dots", "node_modules", "@digitalocean", "dots"), "node")
+	reads(t, "dots/dots.mjs", "dots/package.json", "dots/package-lock.json")
+	s := stepped(t, nil)
+	for _, seed := range []dosim.SeedThing{
+		{Kind: "database", Data: map[string]any{"name": "orders", "region": "ams3"}},
+		{Kind: "kubernetes_cluster", Data: map[string]any{"name": "shop", "region": "ams3"}},
+	} {
+		if _, err := s.SeedThing(seed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark := s.Mark()
+	out, err := exec.CommandContext(t.Context(), "node", "dots/dots.mjs", s.URL, s.AdminURL, s.Token).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if n := s.UnknownPaths(); n != 0 {
+		t.Errorf("it asks %d times for what is not served", n)
+	}
+	for _, l := range s.Leaks(mark) {
+		if l.URN != "do:tag:web" {
+			t.Errorf("left over: %v", l)
+		}
+	}
+}
