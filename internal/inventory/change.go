@@ -134,8 +134,9 @@ func nullMicros(t time.Time) any {
 
 // A ChangeFilter selects changes; empty fields select all.
 type ChangeFilter struct {
-	After   int64  // numbers above this one, the oldest first
-	Before  int64  // numbers below this one, the newest first; 0 and After 0: the newest
+	Follow  bool   // the oldest first: those after After. Else the newest first
+	After   int64  // numbers above this one
+	Before  int64  // numbers below this one; 0: all
 	URN     string // of this resource
 	Account string
 	Kinds   []string
@@ -145,8 +146,8 @@ type ChangeFilter struct {
 	Limit   int       // default 100, at most 1000
 }
 
-// Changes reads the feed: forwards from After, which a follower takes from the
-// last change that it got, or backwards from the newest where After is 0.
+// Changes reads the feed: forwards for a follower, whose After is the number of the
+// last change that it got, or else backwards from the newest.
 func (s *Service) Changes(ctx context.Context, f ChangeFilter) ([]Change, error) {
 	if f.Limit == 0 {
 		f.Limit = 100
@@ -163,8 +164,10 @@ func (s *Service) Changes(ctx context.Context, f ChangeFilter) ([]Change, error)
 		where = append(where, condition)
 	}
 	order := "DESC"
-	if f.After > 0 {
+	if f.Follow {
 		order = "ASC"
+	}
+	if f.After > 0 {
 		and("seq > ?", f.After)
 	}
 	if f.Before > 0 {

@@ -78,8 +78,9 @@ func (y *yard) sync(kinds ...string) inventory.Run {
 	return r
 }
 
-// do sends a request to the cloud and answers with its body.
-func (y *yard) do(method, path string, body any) map[string]any {
+// send sends a request to the cloud and answers with its body, nil where there was
+// no proper answer.
+func (y *yard) send(method, path string, body any) (status int, answer map[string]any) {
 	y.t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -93,13 +94,19 @@ func (y *yard) do(method, path string, body any) map[string]any {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := y.cloud.Client.Do(req)
 	if err != nil {
-		y.t.Fatal(err)
+		return 0, nil
 	}
 	defer resp.Body.Close()
-	var answer map[string]any
 	_ = json.NewDecoder(resp.Body).Decode(&answer)
-	if resp.StatusCode >= 300 {
-		y.t.Fatalf("%s %s: %d %v", method, path, resp.StatusCode, answer)
+	return resp.StatusCode, answer
+}
+
+// do is send for a request that must succeed.
+func (y *yard) do(method, path string, body any) map[string]any {
+	y.t.Helper()
+	status, answer := y.send(method, path, body)
+	if status < 200 || status >= 300 {
+		y.t.Fatalf("%s %s: %d %v", method, path, status, answer)
 	}
 	return answer
 }
