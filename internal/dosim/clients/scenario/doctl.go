@@ -13,8 +13,8 @@ import (
 	"github.com/digitalocean/godo"
 )
 
-// doctl makes the requests of some of doctl's commands, with the godo that doctl
-// pins: doctl itself is not run. A list asks for pages of 200, --wait polls every
+// doctl stands in for doctl, which is not run: it makes the requests that some of
+// doctl's commands are known to make, with the godo that doctl pins. A list asks for pages of 200, --wait polls every
 // 5 seconds, and what fails for no fault of the request is sent again.
 func (d drive) doctl() {
 	// doctl account get, while the API is out of order

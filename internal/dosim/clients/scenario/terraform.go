@@ -10,9 +10,9 @@ import (
 )
 
 // terraform stands in for DigitalOcean's Terraform provider, which is not run. It
-// makes the calls that the provider's creates, reads, updates and deletes make, in
-// their order, with the godo that the provider pins, and judges the answers as
-// Terraform does: after an apply a plan finds nothing to change, so that every
+// makes the calls that the provider's creates, reads, updates and deletes are known
+// to make, in their order, with the godo that the provider pins, and judges the
+// answers as Terraform does: after an apply a plan finds nothing to change, so that every
 // attribute that was sent comes back as it was sent; what can change in place does,
 // under the same id; an id alone is enough to import a thing; and a destroy is over
 // when each thing's own address answers 404. What the provider does beside that
