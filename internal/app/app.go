@@ -19,6 +19,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/datadir"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/jobs"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -44,6 +45,7 @@ type App struct {
 	clouds       *clouds
 	engine       *saga.Engine
 	provisioning *provisioning.Service
+	inventory    *inventory.Service
 	jobs         *jobs.Jobs
 	feed         *feed.Feed
 	api          *api.API
@@ -157,6 +159,9 @@ func (a *App) buildServices(context.Context) (err error) {
 		return err
 	}
 	a.provisioning = provisioning.New(a.db, a.engine, steps)
+	a.inventory = inventory.New(a.db, a.engine, inventory.Settings{
+		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Logger: a.log,
+	})
 	given, err := a.clouds.shown()
 	if err != nil {
 		return err
@@ -170,7 +175,7 @@ func (a *App) buildServices(context.Context) (err error) {
 		return err
 	}
 	a.api = api.New(api.Options{
-		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Access: a.access, Account: account, Environment: given,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Access: a.access, Account: account, Environment: given,
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil
@@ -223,6 +228,7 @@ func (a *App) duties(r Role) map[string]func(context.Context) error {
 	}
 	if r != Web {
 		duties["sagas"] = a.engine.Serve
+		duties["inventory"] = a.inventory.Serve
 		duties["watcher"] = func(ctx context.Context) error { a.provisioning.Watch(ctx, account); return nil }
 	}
 	return duties

@@ -65,6 +65,27 @@ func (c *clouds) provisioning(ctx context.Context, account string) (*digitalocea
 	return c.client(ctx, account, digitalocean.Provisioning)
 }
 
+// reading is the client that looks: the inventory token's, and the provisioning
+// token's where there is none, which may read what it changes.
+func (c *clouds) reading(ctx context.Context, account string) (*digitalocean.Client, error) {
+	client, err := c.client(ctx, account, digitalocean.Inventory)
+	if fault.Code(err) == noToken {
+		if other, err := c.client(ctx, account, digitalocean.Provisioning); err == nil {
+			return other, nil
+		}
+	}
+	return client, err
+}
+
+// readable are the accounts that have a token to look with.
+func (c *clouds) readable(ctx context.Context) ([]string, error) {
+	_, err := c.reading(ctx, account)
+	if fault.Code(err) == noToken {
+		return nil, nil
+	}
+	return []string{account}, err
+}
+
 // client returns the client of an account for a purpose. Unprocessable when there
 // is no token for it.
 func (c *clouds) client(ctx context.Context, of string, p digitalocean.Purpose) (*digitalocean.Client, error) {

@@ -38,6 +38,8 @@ type Config struct {
 	Settle  time.Duration `env:"ARCADIA_DO_SETTLE"`                    // how late a sent request may be carried out; default Horizon
 	Poll    time.Duration `env:"ARCADIA_DO_POLL" envDefault:"5s"`      // between two looks at an action
 
+	Retention time.Duration `env:"ARCADIA_INVENTORY_RETENTION" envDefault:"9600h"` // of versions that are no longer in force: 400 days
+
 	URL    string       `env:"ARCADIA_URL"` // of a server, for the command line
 	APIKey vault.Secret `env:"ARCADIA_API_KEY,unset"`
 
@@ -64,6 +66,7 @@ func ReadConfig() (Config, error) {
 	}
 	for name, d := range map[string]time.Duration{
 		"ARCADIA_LEASE": c.Lease, "ARCADIA_DO_HORIZON": c.Horizon, "ARCADIA_DO_SETTLE": c.Settle, "ARCADIA_DO_POLL": c.Poll,
+		"ARCADIA_INVENTORY_RETENTION": c.Retention,
 	} {
 		if d < time.Millisecond {
 			return c, fault.New(fault.Invalid, "%s must be longer than nothing, as 5s or 300ms.", name)

@@ -2,14 +2,17 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/jobs"
 )
 
 const (
-	sweepEvery = time.Minute      // looks for sweeps that are due
-	jobsEnd    = 10 * time.Second // for running jobs, once the process is to stop
+	sweepEvery  = time.Minute      // looks for sweeps that are due
+	syncEvery   = time.Minute      // looks for kinds that are due to be listed
+	forgetEvery = 24 * time.Hour   // removes old versions
+	jobsEnd     = 10 * time.Second // for running jobs, once the process is to stop
 )
 
 // sweepArgs is the job that sweeps after sagas with lost answers.
@@ -18,13 +21,30 @@ type sweepArgs struct{}
 // Kind is the job's name, for good.
 func (sweepArgs) Kind() string { return "saga_sweep" }
 
+// syncArgs is the job that asks for the syncs that are due.
+type syncArgs struct{}
+
+// Kind is the job's name, for good.
+func (syncArgs) Kind() string { return "inventory_schedule" }
+
+// forgetArgs is the job that removes what the inventory need not know any more.
+type forgetArgs struct{}
+
+// Kind is the job's name, for good.
+func (forgetArgs) Kind() string { return "inventory_forget" }
+
 // buildSchedules says what is done on the clock.
 func (a *App) buildSchedules(context.Context) (err error) {
 	if a.jobs, err = jobs.New(a.db, jobs.Options{Logger: a.log}); err != nil {
 		return err
 	}
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[sweepArgs]) error { return a.provisioning.Sweep(ctx) })
-	return a.jobs.Every(sweepEvery, sweepArgs{})
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[syncArgs]) error { return a.inventory.Schedule(ctx) })
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[forgetArgs]) error {
+		_, _, err := a.inventory.Forget(ctx, time.Now().Add(-a.config.Retention))
+		return err
+	})
+	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(forgetEvery, forgetArgs{}))
 }
 
 // schedules does what is due on the clock until ctx is done.
