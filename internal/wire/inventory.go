@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"github.com/arcadia-cloud/arcadia/client"
@@ -41,7 +40,7 @@ func Change(c inventory.Change) client.Change {
 		w.Cause.Action = Text(strconv.FormatInt(c.Cause.Action, 10))
 	}
 	for i, f := range c.Fields {
-		w.Fields[i] = client.Field{Path: f.Path, Before: json.RawMessage(f.Before), After: json.RawMessage(f.After)}
+		w.Fields[i] = client.Field{Path: f.Path, Before: f.Before, After: f.After}
 	}
 	return w
 }
