@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,6 +22,7 @@ type Collection struct {
 	Query   url.Values // beside page and per_page
 	Key     string     // under which the items stand, "droplets"
 	Unpaged bool       // the answer has all, with neither links nor meta
+	Keyed   bool       // the items stand in an object, each under its id
 	// Identify returns what tells an item from the others, and false when the
 	// item has nothing of the sort, which fails the list.
 	Identify func(item json.RawMessage) (string, bool)
@@ -186,7 +188,7 @@ func (c *Client) documentPage(ctx context.Context, list Collection, number int) 
 	if !there {
 		return p, c.unclear(http.MethodGet, list.Path, "a page without its items")
 	}
-	if err := json.Unmarshal(raw, &p.items); err != nil { // null where there is none
+	if p.items, err = itemsOf(raw, list.Keyed); err != nil {
 		return p, c.unclear(http.MethodGet, list.Path, "a page whose items are no list")
 	}
 	if p.total = len(p.items); list.Unpaged {
@@ -198,4 +200,21 @@ func (c *Client) documentPage(ctx context.Context, list Collection, number int) 
 	}
 	p.total = *meta.Total
 	return p, nil
+}
+
+// itemsOf are the items of a page: null where there is none. Those of an object
+// are in the order of their keys.
+func itemsOf(raw json.RawMessage, keyed bool) (items []json.RawMessage, err error) {
+	if !keyed {
+		err = json.Unmarshal(raw, &items)
+		return items, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		items = append(items, object[key])
+	}
+	return items, nil
 }

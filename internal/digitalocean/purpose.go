@@ -41,7 +41,13 @@ func (p Purpose) Scopes() []string {
 			"actions:read", "snapshot:read", "snapshot:delete",
 		}
 	case Inventory:
-		return []string{"account:read", "droplet:read", "actions:read"}
+		return []string{ // those of the inventory's kinds; a test there says which are missing
+			"account:read", "actions:read", "app:read", "block_storage:read", "block_storage_snapshot:read", "cdn:read", "certificate:read", "database:read", "domain:read",
+			"droplet:read", "firewall:read", "function:admin", "function:read", "genai:read", "image:read", "kubernetes:read",
+			"load_balancer:read", "monitoring:read", "nat_gateway:read", "nfs:list", "project:read", "regions:read", "registry:read",
+			"reserved_ip:read", "sizes:read", "snapshot:read", "spaces_key:read", "ssh_key:read", "tag:read", "uptime:read", "vpc:read",
+			"vpc_peering:read",
+		}
 	default:
 		return []string{"account:read", "billing:read"}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -153,11 +154,14 @@ func ordered(at any) {
 }
 
 // remove takes out what stands at a path; "*" is every item of a list and every
-// value of an object.
+// value of an object, and "!id" at the end every key but id.
 func remove(at any, path []string) {
 	switch at := at.(type) {
 	case map[string]any:
+		but, others := strings.CutPrefix(path[0], "!")
 		switch {
+		case others:
+			maps.DeleteFunc(at, func(key string, _ any) bool { return key != but })
 		case len(path) == 1 && path[0] == "*":
 			clear(at)
 		case len(path) == 1:
@@ -191,6 +195,10 @@ var secretKeys = map[string]bool{
 // under keys that are always secrets, and what the kind says.
 func redact(d Doc, paths []string) {
 	for _, path := range paths {
+		if deep, ok := strings.CutPrefix(path, "**."); ok {
+			replaceWithin(d.object, strings.Split(deep, "."))
+			continue
+		}
 		replace(d.object, strings.Split(path, "."))
 	}
 	hide(d.object)
@@ -237,6 +245,21 @@ func replace(at any, path []string) {
 			} else if len(path) > 1 {
 				replace(item, path[1:])
 			}
+		}
+	}
+}
+
+// replaceWithin is replace at any depth.
+func replaceWithin(at any, path []string) {
+	replace(at, path)
+	switch at := at.(type) {
+	case map[string]any:
+		for _, value := range at {
+			replaceWithin(value, path)
+		}
+	case []any:
+		for _, item := range at {
+			replaceWithin(item, path)
 		}
 	}
 }

@@ -34,12 +34,17 @@ type Kind struct {
 	Parent string    // the kind for each of whose resources the list is read; "{parent}" in a path is its id
 	Scope  string    // what a token needs to list it, "droplet:read"
 
-	ID     string   // the key of its id
-	Local  bool     // the id is unique in its account only: the URN names the account too
-	Ignore []string // paths of what changes without meaning anything, "size.available"; "*" is any key or item
-	Secret []string // paths of texts that are secrets, beside those that are secrets everywhere
-	Link   bool     // not a thing but a tie between two; shown only when asked for
-	Sold   bool     // not ours but DigitalOcean's: part of what it sells
+	ID    string           // the key of its id
+	Skip  func(d Doc) bool // what stands in its lists and is of another kind; nil: nothing
+	Local bool             // the id is unique in its account only: the URN names the account too
+	// Ignore are paths of what changes without meaning anything, "size.available":
+	// "*" is any key or item, and "!id" at the end every key but id.
+	Ignore []string
+	// Secret are paths of texts that are secrets, beside those that are secrets
+	// everywhere: "*" is any key or item, and "**" at the beginning any depth.
+	Secret []string
+	Link   bool // not a thing but a tie between two; shown only when asked for
+	Sold   bool // not ours but DigitalOcean's: part of what it sells
 
 	// What is read out of a document. Each may be nil where there is nothing to
 	// read; Look is never nil.
@@ -60,6 +65,7 @@ type Listing struct {
 	Query   url.Values
 	Key     string // "droplets"
 	Unpaged bool
+	Keyed   bool // the documents stand in an object, each under its id
 }
 
 // A Look is what pages and searches show of a document.
@@ -85,7 +91,8 @@ const (
 	SnapshotOf EdgeType = "snapshot_of" // of a droplet or a volume, which may be gone
 	PointsTo   EdgeType = "points_to"   // a DNS record to an address
 	Protects   EdgeType = "protects"    // a firewall droplets
-	Serves     EdgeType = "serves"      // a balancer droplets, a CDN a Space
+	Serves     EdgeType = "serves"      // a balancer droplets
+	Watches    EdgeType = "watches"     // an alert policy droplets, an uptime check an address
 )
 
 // An Edge goes from the resource whose document says so to another.

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/url"
+	"strings"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 )
@@ -36,9 +37,14 @@ var droplet = &Kind{
 		return l
 	},
 	Edges: func(d Doc) []Edge {
-		var edges []Edge
-		if vpc := d.Text("vpc_uuid"); vpc != "" {
-			edges = append(edges, Edge{Type: MemberOf, To: "do:vpc:" + vpc, First: true})
+		edges := inNetwork(d.Text("vpc_uuid"))
+		for _, tag := range d.Texts("tags") {
+			if id, ok := strings.CutPrefix(tag, "k8s:"); ok && len(id) == len("01234567-89ab-cdef-0123-456789abcdef") {
+				edges = append(edges, Edge{Type: MemberOf, To: "do:kubernetes_cluster:" + id})
+			}
+		}
+		for _, id := range d.Texts("backup_ids") { // which do not say whose they are
+			edges = append(edges, Edge{Type: SnapshotOf, From: "do:image:" + id, To: "do:droplet:" + d.Text("id")})
 		}
 		return edges
 	},

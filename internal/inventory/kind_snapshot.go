@@ -5,7 +5,7 @@ package inventory
 var snapshot = &Kind{
 	Name: "snapshot", Title: "Snapshot", Many: "Snapshots", Tier: Hot,
 	Lists: []Listing{{Path: "/v2/snapshots", Key: "snapshots"}},
-	Get:   "/v2/snapshots/{id}", One: "snapshot", Scope: "snapshot:read",
+	Get:   "/v2/snapshots/{id}", One: "snapshot", Scope: "snapshot:read block_storage_snapshot:read",
 	ID: "id",
 	Look: func(d Doc) Look {
 		l := Look{

@@ -69,8 +69,8 @@ func (y *yard) sync(kinds ...string) inventory.Run {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	for r.FinishedAt.IsZero() {
-		time.Sleep(20 * time.Millisecond)
+	for pause := 20 * time.Millisecond; r.FinishedAt.IsZero(); pause = min(2*pause, 5*time.Second) {
+		time.Sleep(pause)
 		if r, err = y.Run(y.t.Context(), r.ID); err != nil {
 			y.t.Fatal(err)
 		}
