@@ -39,7 +39,7 @@ func (r *runner) watcher() watcher {
 	case r.json:
 		return silent{}
 	case ok && isTerminal(f):
-		return newScreen(f)
+		return newLedgerScreen(f)
 	}
 	return &printer{w: r.Out}
 }
@@ -71,23 +71,51 @@ func (p *printer) end() {
 	}
 }
 
-// A screen draws the ledger over itself, each time that the saga changes and
-// twice a second, so that times and countdowns move.
+// A ledgerScreen draws a saga's ledger.
+type ledgerScreen struct {
+	*screen
+
+	mu   sync.Mutex
+	last *client.Saga
+}
+
+func newLedgerScreen(f *os.File) *ledgerScreen {
+	s := &ledgerScreen{}
+	pen := penFor(f)
+	s.screen = newScreen(f, func() string {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.last == nil {
+			return ""
+		}
+		return ledger(pen, *s.last, time.Now())
+	})
+	return s
+}
+
+func (s *ledgerScreen) saga(of client.Saga) {
+	s.mu.Lock()
+	s.last = &of
+	s.mu.Unlock()
+	s.draw()
+}
+
+// A screen draws a text over itself, each time that something changes and twice a
+// second, so that times and countdowns move.
 type screen struct {
 	f    *os.File
-	pen  pen
+	text func() string // what to draw now; empty: nothing yet
 	stop chan struct{}
 	done sync.WaitGroup
 
 	mu    sync.Mutex
-	last  *client.Saga
 	lines int // drawn, to be drawn over
 }
 
 const redraw = 500 * time.Millisecond
 
-func newScreen(f *os.File) *screen {
-	s := &screen{f: f, pen: penFor(f), stop: make(chan struct{})}
+func newScreen(f *os.File, text func() string) *screen {
+	s := &screen{f: f, text: text, stop: make(chan struct{})}
 	s.done.Go(func() {
 		tick := time.NewTicker(redraw)
 		defer tick.Stop()
@@ -96,29 +124,25 @@ func newScreen(f *os.File) *screen {
 			case <-s.stop:
 				return
 			case <-tick.C:
-				s.draw(nil)
+				s.draw()
 			}
 		}
 	})
 	return s
 }
 
-func (s *screen) saga(of client.Saga) { s.draw(&of) }
-
-// end takes the drawing away: what comes after shows the saga as it rests.
+// end takes the drawing away: what comes after shows how it ended.
 func (s *screen) end() {
 	close(s.stop)
 	s.done.Wait()
 	s.clear()
 }
 
-func (s *screen) draw(of *client.Saga) {
+func (s *screen) draw() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if of != nil {
-		s.last = of
-	}
-	if s.last == nil {
+	now := s.text()
+	if now == "" {
 		return
 	}
 	s.clear()
@@ -126,7 +150,7 @@ func (s *screen) draw(of *client.Saga) {
 	if err != nil || width <= 0 {
 		width = 80
 	}
-	for text := range strings.Lines(ledger(s.pen, *s.last, time.Now())) {
+	for text := range strings.Lines(now) {
 		for _, row := range wrap(strings.TrimSuffix(text, "\n"), width) {
 			fmt.Fprintln(s.f, row)
 			s.lines++

@@ -11,8 +11,9 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 )
 
-// actionKind is the name under which the state of the list of actions is kept.
-const actionKind = "action"
+// ActionKind is the name under which the state of the list of actions is kept,
+// beside those of the kinds: no resources, but why they changed.
+const ActionKind = "action"
 
 // An action is something that DigitalOcean did: why something changed, and often
 // that it did.

@@ -140,7 +140,7 @@ func when(so bool, at time.Time) db.NullTime {
 // at a time. It answers fault.Invalid for a kind that there is not.
 func (s *Service) StartSync(ctx context.Context, account string, kinds []string, by string) (Run, error) {
 	for _, name := range kinds {
-		if KindNamed(name) == nil && name != actionKind {
+		if KindNamed(name) == nil && name != ActionKind {
 			return Run{}, fault.New(fault.Invalid, "There is no kind %q. The kinds are listed by: arcadia inventory kinds", clip(name))
 		}
 	}
@@ -163,7 +163,7 @@ func (s *Service) StartSync(ctx context.Context, account string, kinds []string,
 // where none is named.
 func inOrder(names []string) []string {
 	var all []string
-	for _, k := range append([]string{actionKind}, kindNames()...) {
+	for _, k := range append([]string{ActionKind}, kindNames()...) {
 		if len(names) == 0 || slices.Contains(names, k) {
 			all = append(all, k)
 		}

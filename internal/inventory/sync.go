@@ -161,7 +161,7 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 	for _, g := range r.Kinds {
 		switch k := KindNamed(g.Kind); {
 		case !g.EndedAt.IsZero(): // by who had the run before us
-		case g.Kind == actionKind:
+		case g.Kind == ActionKind:
 			if err := s.listActions(ctx, c, r); err != nil {
 				return err
 			}
@@ -277,7 +277,7 @@ func (s *Service) list(ctx context.Context, c *digitalocean.Client, r claimed, k
 // listActions reads what DigitalOcean did. A token that may not is no failure: causes
 // are less exact without it.
 func (s *Service) listActions(ctx context.Context, c *digitalocean.Client, r claimed) error {
-	g, ctx, done := s.begin(ctx, r, actionKind)
+	g, ctx, done := s.begin(ctx, r, ActionKind)
 	defer done()
 	read := reading{began: time.Now(), complete: true, lists: 1}
 	if err := s.pullActions(ctx, c, r.Account, s.Now(r.Account)); err != nil {

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
@@ -69,4 +71,80 @@ func Freshness(f inventory.Freshness) client.Freshness {
 		w.Resources = &f.Resources
 	}
 	return w
+}
+
+// CauseText says who or what brought a change about, as people would.
+func CauseText(c client.Cause) string {
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	switch c.Type {
+	case "first_sight":
+		return "first look"
+	case "saga":
+		if text(c.Step) == "" {
+			return "saga " + text(c.Saga)
+		}
+		return "saga " + text(c.Saga) + ", " + Words(text(c.Step))
+	case "action":
+		return "DigitalOcean's action " + text(c.Action) + ", " + Words(text(c.ActionType))
+	case "out_of_band":
+		return "out of band"
+	case "operator":
+		return text(c.Actor) + " said so"
+	}
+	return Words(c.Type)
+}
+
+// FieldsText is what a change changed, in a line: "/size_slug: a → b, and 3 more".
+func FieldsText(c client.Change) string {
+	const most = 2
+	if c.Type == "assigned" {
+		return owner(c.Former) + " → " + owner(c.Tenant)
+	}
+	var parts []string
+	for _, f := range c.Fields[:min(len(c.Fields), most)] {
+		parts = append(parts, fieldText(f))
+	}
+	if more := len(c.Fields) + c.More - len(parts); more > 0 {
+		parts = append(parts, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func fieldText(f client.Field) string {
+	name := strings.TrimSuffix(f.Path, "/-")
+	switch {
+	case f.Before == nil:
+		return name + ": + " + valueText(f.After)
+	case f.After == nil:
+		return name + ": - " + valueText(f.Before)
+	}
+	return name + ": " + valueText(f.Before) + " → " + valueText(f.After)
+}
+
+func owner(slug *string) string {
+	if slug == nil {
+		return "nobody"
+	}
+	return *slug
+}
+
+// valueText is a value of a document, short.
+func valueText(raw json.RawMessage) string {
+	var text string
+	switch {
+	case raw == nil:
+		return "–"
+	case json.Unmarshal(raw, &text) == nil:
+	default:
+		text = string(raw)
+	}
+	if runes := []rune(text); len(runes) > 40 {
+		text = string(runes[:39]) + "…"
+	}
+	return text
 }
