@@ -283,13 +283,18 @@ func (k listedKind) fill(c *call, e *listedThing, given map[string]any) error {
 	}
 	data := overlay(shape, given)
 	id, _ := data[k.id].(string)
+	unique := uuid(c.sim.seed, k.name, fmt.Sprint(len(c.sim.events)))
 	if id == "" {
-		id = uuid(c.sim.seed, k.name, fmt.Sprint(len(c.sim.events)))
+		id = unique
+	}
+	part := id
+	if strings.Contains(part, "{uuid}") {
+		part = unique
 	}
 	region, _ := data["region"].(string)
 	text := func(key string) string { s, _ := data[key].(string); return s }
 	fill := strings.NewReplacer("{id}", id, "{name}", cmp.Or(text(k.title), k.name), "{region}", region, "{created_at}", wireTime(e.CreatedAt),
-		"{uuid}", uuid(c.sim.seed, "part", id), "{secret}", "planted-secret-"+strings.ReplaceAll(uuid(c.sim.seed, "secret", id), "-", "")[:16])
+		"{uuid}", uuid(c.sim.seed, "part", part), "{secret}", "planted-secret-"+strings.ReplaceAll(uuid(c.sim.seed, "secret", id), "-", "")[:16])
 	e.Data, _ = filled(data, fill).(map[string]any)
 	e.ID = k.key(e.Parent, fill.Replace(id))
 	e.Project, _ = e.Data["project_id"].(string)

@@ -31,6 +31,7 @@ type Scenario struct {
 	Params map[string]string `yaml:"params"` // over the preset's
 	Faults []Fault           `yaml:"faults"` // armed when everything is made
 	Tokens []ScenarioToken   `yaml:"tokens"`
+	Values map[string][]any  `yaml:"values"` // names and what they stand for, as if earlier steps had saved that
 	Steps  []ScenarioStep    `yaml:"steps"`
 }
 
@@ -45,8 +46,10 @@ type ScenarioToken struct {
 
 // A ScenarioStep is one request of DigitalOcean's API, or many alike. In its path
 // and its body's strings {n} is how many times it has been made, from 1, {n%50}
-// that within 0–49, and {NAME} what an earlier step saved under that name: by its
-// nth request, beginning again after the last.
+// that within 0–49, {uuid} one of its own, and {NAME} one of the scenario's values or what an earlier
+// step saved under that name: by its nth request, beginning again after the last.
+// A string that is nothing but a placeholder becomes what that stands for, a
+// number maybe; {text NAME} is always text.
 type ScenarioStep struct {
 	Request string            `yaml:"request"` // "POST /v2/droplets"
 	Seed    string            `yaml:"seed"`    // or a kind that is only listed, "database": its body is SeedThing's Data, {id} its answer
@@ -55,6 +58,7 @@ type ScenarioStep struct {
 	Count   int               `yaml:"count"`   // 0: once
 	Account string            `yaml:"account"` // empty: FirstAccount
 	Ago     string            `yaml:"ago"`     // how long before now, a Go duration; steps are in the order of time
+	Over    string            `yaml:"over"`    // the time over which its requests are spread, from then on; empty: they are made at once
 	Save    map[string]string `yaml:"save"`    // name: where the answer has it, "droplet.id"
 }
 
@@ -96,6 +100,7 @@ func ReadScenario(text []byte) (Scenario, error) {
 	for i, st := range sc.Steps {
 		method, path, _ := strings.Cut(st.Request, " ")
 		ago, err := time.ParseDuration(cmp.Or(st.Ago, "0s"))
+		over, overErr := time.ParseDuration(cmp.Or(st.Over, "0s"))
 		switch {
 		case st.Seed != "" && (st.Request != "" || !slices.Contains(listedNames(), st.Seed)):
 			return sc, fault.New(fault.Unprocessable, "Step %d seeds %q: that is none of %s, or it makes a request too.", i+1, st.Seed, strings.Join(listedNames(), ", "))
@@ -103,12 +108,19 @@ func ReadScenario(text []byte) (Scenario, error) {
 			return sc, fault.New(fault.Unprocessable, "The request of step %d is like \"POST /v2/droplets\", not %q.", i+1, st.Request)
 		case err != nil || ago < 0 || ago > 10*maxParam:
 			return sc, fault.New(fault.Unprocessable, "Step %d was made %q ago: that is no duration like \"720h\".", i+1, st.Ago)
+		case overErr != nil || over < 0 || over > ago:
+			return sc, fault.New(fault.Unprocessable, "Step %d goes on over %q: that is no duration like \"24h\", or it goes beyond now.", i+1, st.Over)
 		case ago > before:
 			return sc, fault.New(fault.Unprocessable, "Step %d comes before step %d, which was made longer ago.", i+1, i)
 		case st.Count < 0 || st.Count > 1_000_000:
 			return sc, fault.New(fault.Unprocessable, "Step %d is made %d times: that is not from 1 to a million.", i+1, st.Count)
 		}
-		before = ago
+		before = ago - over
+	}
+	for name, all := range sc.Values {
+		if len(all) == 0 || !isValueName(name) {
+			return sc, fault.New(fault.Unprocessable, "The value %q has letters and digits for a name that is not n or uuid, and stands for something.", name)
+		}
 	}
 	return sc, nil
 }
@@ -165,11 +177,16 @@ func (s *Sim) begun(sc Scenario) (err error) {
 	}()
 	now := s.now()
 	saved := map[string][]any{}
+	for name, all := range sc.Values {
+		saved[name] = slices.Clip(all)
+	}
 	for i, st := range sc.Steps {
 		ago, _ := time.ParseDuration(cmp.Or(st.Ago, "0s"))
-		at := now.Add(-ago)
-		s.settle(at)
-		for n := 1; n <= max(st.Count, 1); n++ {
+		over, _ := time.ParseDuration(cmp.Or(st.Over, "0s"))
+		times := max(st.Count, 1)
+		for n := 1; n <= times; n++ {
+			at := now.Add(-ago + over/time.Duration(times)*time.Duration(n-1))
+			s.settle(at)
 			if err := s.makeStep(st, n, at, saved); err != nil {
 				return fault.Wrap(fault.Unprocessable, err, "Step %d (%s), time %d: %v.", i+1, cmp.Or(st.Request, st.Seed), n, err)
 			}
@@ -181,7 +198,7 @@ func (s *Sim) begun(sc Scenario) (err error) {
 
 // makeStep makes a step's nth request.
 func (s *Sim) makeStep(st ScenarioStep, n int, at time.Time, saved map[string][]any) error {
-	fill := filler(n, saved)
+	fill := s.filler(n, saved)
 	request, err := fill(st.Request)
 	if err != nil {
 		return err
@@ -251,22 +268,37 @@ func (c *call) makeSeed(st ScenarioStep, fill func(string) (any, error), body an
 	return err
 }
 
+// isValueName reports whether the name can stand in a placeholder and is no other.
+func isValueName(name string) bool {
+	return name != "" && name != "n" && name != "uuid" && onlyAlnumAnd(name, "_")
+}
+
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
 // filler returns what replaces a text's placeholders in the nth request. A text
 // that is nothing but one becomes the value itself, which may be a number.
-func filler(n int, saved map[string][]any) func(string) (any, error) {
+func (s *Sim) filler(n int, saved map[string][]any) func(string) (any, error) {
+	uuids := 0
 	value := func(name string) (any, error) {
-		if name == "n" {
+		switch name {
+		case "n":
 			return n, nil
+		case "uuid":
+			uuids++
+			return uuid(s.seed, "scenario", strconv.Itoa(len(s.events)), strconv.Itoa(uuids)), nil
 		}
 		if of, ok := strings.CutPrefix(name, "n%"); ok {
 			if m, err := strconv.Atoi(of); err == nil && m > 0 {
 				return n % m, nil
 			}
 		}
+		name, isText := strings.CutPrefix(name, "text ")
 		if all := saved[name]; len(all) > 0 {
-			return all[(n-1)%len(all)], nil
+			v := all[(n-1)%len(all)]
+			if isText {
+				v = fmt.Sprint(v)
+			}
+			return v, nil
 		}
 		return nil, fmt.Errorf("nothing was saved as {%s}", name)
 	}

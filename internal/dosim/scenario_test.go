@@ -1,7 +1,9 @@
 package dosim_test
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ func TestScenarioMakesWhatItSays(t *testing.T) {
 	sc, err := dosim.ReadScenario([]byte(`
 preset: calm
 params: {lag.tag: 3s}
+values: {sizes: [s-1vcpu-1gb, s-1vcpu-2gb]}
 tokens:
   - {token: dop_v1_reader, account: acme, scopes: ["droplet:read", "snapshot:read"]}
 faults:
@@ -21,15 +24,18 @@ faults:
 steps:
   - count: 3
     ago: 48h
+    over: 3h
     account: acme
     request: POST /v2/droplets
-    body: {name: "web-{n}", region: nyc3, size: s-1vcpu-1gb, image: ubuntu-24-04-x64, tags: ["shard:{n%2}"]}
+    body: {name: "web-{n}", region: nyc3, size: "{sizes}", image: ubuntu-24-04-x64, tags: ["shard:{n%2}"]}
     save: {webs: droplet.id}
   - count: 4
     ago: 24h
     account: acme
     request: POST /v2/droplets/{webs}/actions
     body: {type: snapshot, name: "of-{webs}"}
+  - {request: "POST /v2/tags", account: acme, ago: 2h, body: {name: "{uuid}"}}
+  - {request: "POST /v2/tags", account: acme, ago: 2h, body: {name: "{text webs}"}}
   - {request: "DELETE /v2/droplets/{webs}", account: acme, ago: 1h}
 `))
 	if err != nil {
@@ -51,12 +57,22 @@ steps:
 	if len(left) != 2 || at(left[0], "name") != "web-2" || at(left[0], "status") != "active" || at(left[0], "tags", 0) != "shard:0" {
 		t.Errorf("droplets: %v, want web-2 and web-3", left)
 	}
-	if got, want := at(left[0], "created_at"), s.Clock().Now().Add(-48*time.Hour).Format(time.RFC3339); got != want {
+	if at(left[0], "size_slug") != "s-1vcpu-2gb" || at(left[1], "size_slug") != "s-1vcpu-1gb" {
+		t.Errorf("the sizes are %v and %v, want the second and again the first", at(left[0], "size_slug"), at(left[1], "size_slug"))
+	}
+	if got, want := at(left[0], "created_at"), s.Clock().Now().Add(-47*time.Hour).Format(time.RFC3339); got != want {
 		t.Errorf("created at %v, want %s", got, want)
 	}
 	shots := list(doAs(t, s, "dop_v1_reader", "GET", "/v2/snapshots", nil), "snapshots")
 	if len(shots) != 2 || at(shots[1], "name") != "of-"+text(at(left[0], "id")) {
 		t.Errorf("snapshots: %v, want two, the second of web-2", shots)
+	}
+	var tags []string
+	for _, tag := range s.Truth("tag") {
+		tags = append(tags, tag.Name)
+	}
+	if len(tags) != 4 || len(tags[2]) != 36 || !strings.HasPrefix(tags[3], "4") {
+		t.Errorf("tags: %q, want two shards, a UUID and the number of a droplet", tags)
 	}
 	wantStatus(t, "DELETE under the fault", do(t, s, "DELETE", "/v2/droplets/1", nil), 503)
 	if got := s.ParamValues()["lag.tag"]; got != "3s" || s.Preset() != "calm" {
@@ -66,13 +82,17 @@ steps:
 
 func TestScenariosThatCannotBe(t *testing.T) {
 	for text, says := range map[string]string{
-		"steps: [{request: DELETE}]":                                           "step 1",
-		"steps: [{request: GET /v2/sizes, ago: soon}]":                         "soon",
-		"steps: [{request: GET /v2/sizes}, {request: GET /v2/sizes, ago: 1h}]": "Step 2 comes before",
-		"steps: [{request: GET /v2/sizes, count: -1}]":                         "-1 times",
-		"tokens: [{token: secret}]":                                            "dop_v1_",
-		"weather: fine":                                                        "weather",
-		"preset: [":                                                            "no scenario",
+		"steps: [{request: DELETE}]":                                                              "step 1",
+		"steps: [{request: GET /v2/sizes, ago: soon}]":                                            "soon",
+		"steps: [{request: GET /v2/sizes}, {request: GET /v2/sizes, ago: 1h}]":                    "Step 2 comes before",
+		"steps: [{request: GET /v2/sizes, count: -1}]":                                            "-1 times",
+		"tokens: [{token: secret}]":                                                               "dop_v1_",
+		"steps: [{request: GET /v2/sizes, ago: 1h, over: 2h}]":                                    "beyond now",
+		"steps: [{request: GET /v2/sizes, ago: 2h, over: 2h}, {request: GET /v2/sizes, ago: 1h}]": "Step 2 comes before",
+		"values: {n: [1]}":    `"n"`,
+		"values: {empty: []}": `"empty"`,
+		"weather: fine":       "weather",
+		"preset: [":           "no scenario",
 	} {
 		if _, err := dosim.ReadScenario([]byte(text)); !errors.Is(err, fault.Unprocessable) || !strings.Contains(fault.Message(err), says) {
 			t.Errorf("%s: %v, want it refused with %q", text, err, says)
@@ -112,15 +132,46 @@ func TestFleetOfAThousand(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("played in %s", time.Since(began))
-	kinds := map[string]int{}
-	others := 0
+	kinds, droplets, others := map[string]int{}, map[string]int{}, 0
+	attached, assigned, projects := map[bool]int{}, map[bool]int{}, map[any]int{}
 	for _, i := range s.Truth("") {
 		kinds[i.Kind]++
+		var shown map[string]any
+		if err := json.Unmarshal(i.Data, &shown); err != nil {
+			t.Fatal(err)
+		}
+		switch i.Kind {
+		case "droplet":
+			droplets[text(shown["status"])]++
+			if shown["gpu_info"] != nil {
+				droplets["gpu"]++
+			}
+			if !strings.Contains(string(i.Data), `"tenant:`) {
+				droplets["nobody's"]++
+			}
+		case "volume":
+			attached[len(list(exchange{Body: shown}, "droplet_ids")) > 0]++
+		case "reserved_ip":
+			assigned[shown["droplet"] != nil]++
+			projects[shown["project_id"]]++
+		}
 		if i.Kind != "droplet" && i.Kind != "action" {
 			others++
 		}
 	}
-	if kinds["droplet"] != 1000 || others < 10_000 {
-		t.Errorf("%v: want 1,000 droplets and at least 10,000 others that are no actions", kinds)
+	delete(kinds, "action")
+	if want := map[string]int{
+		"droplet": 1000, "snapshot": 4210, "domain_record": 2200, "volume_snapshot": 1200, "volume": 464, "reserved_ip": 260, "tag": 219,
+		"firewall": 205, "project": 201, "domain": 200, "uptime_check": 200, "certificate": 120, "load_balancer": 102, "database": 80,
+		"ssh_key": 70, "alert_policy": 40, "cdn_endpoint": 40, "app": 30, "database_replica": 30, "vpc": 27, "spaces_key": 25, "image": 20,
+		"functions_namespace": 15, "nfs": 12, "kubernetes_cluster": 10, "agent": 8, "nat_gateway": 6, "vpc_peering": 5, "registry": 1,
+	}; !maps.Equal(kinds, want) || others != 10_000 {
+		t.Errorf("%d others than droplets: %v, want 10,000: %v", others, kinds, want)
+	}
+	if want := map[string]int{"active": 957, "off": 43, "gpu": 10, "nobody's": 44}; !maps.Equal(droplets, want) {
+		t.Errorf("droplets: %v, want %v", droplets, want)
+	}
+	if attached[true] != 300 || assigned[true] != 200 || len(projects) != 201 {
+		t.Errorf("%d volumes are attached and %d addresses assigned, in %d projects; want 300, 200 and 201", attached[true], assigned[true], len(projects))
 	}
 }
