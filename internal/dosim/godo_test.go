@@ -1,6 +1,9 @@
 package dosim_test
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,5 +115,53 @@ func TestGodoPagesThroughDroplets(t *testing.T) {
 	}
 	if len(seen) != 45 || requests != 3 {
 		t.Errorf("%d droplets in %d pages, want 45 in 3", len(seen), requests)
+	}
+}
+
+// godo has callers look for these words in a refusal; the CSI driver does.
+func TestVolumesAreRefusedInGodosWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := pipe(t, dosim.Options{Params: map[string]string{"limit.volumes": "17"}})
+		g, ctx := godoClient(t, s), t.Context()
+		id := int(s.SeedDroplet(dosim.SeedDroplet{}))
+		volume := func(n int) string {
+			v, _, err := g.Storage.CreateVolume(ctx, &godo.VolumeCreateRequest{Name: fmt.Sprintf("data-%d", n), Region: "nyc3", SizeGigaBytes: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+			return v.ID
+		}
+		attach := func(id string, to int) error {
+			_, _, err := g.StorageActions.Attach(ctx, id, to)
+			return err
+		}
+		var volumes []string
+		for n := range 17 {
+			volumes = append(volumes, volume(n))
+		}
+		for n, v := range volumes[:15] {
+			if err := attach(v, id); err != nil {
+				t.Fatalf("volume %d: %v", n, err)
+			}
+			if n == 0 {
+				wantRefusal(t, attach(volumes[1], id), 422, godo.ErrDropletPendingEvent)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		wantRefusal(t, attach(volumes[0], id), 422, godo.ErrVolumeAlreadyAttached)
+		wantRefusal(t, attach(volumes[15], id), 422, godo.ErrPerDropletVolumeCountLimit)
+		_, _, err := g.StorageActions.DetachByDropletID(ctx, volumes[15], id)
+		wantRefusal(t, err, 422, godo.ErrAttachmentNotFound)
+		_, _, err = g.Storage.CreateVolume(ctx, &godo.VolumeCreateRequest{Name: "one-more", Region: "nyc3", SizeGigaBytes: 1})
+		wantRefusal(t, err, 403, godo.ErrVolumeCapacityLimitExceeded)
+	})
+}
+
+func wantRefusal(t *testing.T, err error, status int, words string) {
+	t.Helper()
+	e, ok := errors.AsType[*godo.ErrorResponse](err)
+	if !ok || e.Response.StatusCode != status || !strings.Contains(e.Message, words) {
+		t.Errorf("refused with %v, want %d and %q", err, status, words)
 	}
 }

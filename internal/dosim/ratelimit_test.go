@@ -2,8 +2,10 @@ package dosim_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -35,11 +37,22 @@ func (w window) frees(made []time.Time, at time.Time) time.Time {
 // Thousands of requests of three tokens at random instants, each of them let in
 // or refused, and told so in the headers, exactly as the windows say.
 func TestRateLimitsAreExactUnderASteppedClock(t *testing.T) {
-	hour, minute, keys := window{60, time.Hour}, window{10, time.Minute}, window{4, time.Minute}
+	hour, minute := window{60, time.Hour}, window{10, time.Minute}
 	s := dosim.New(dosim.Options{Clock: dosim.NewClock(dosim.Stepped), Params: map[string]string{
-		"ratelimit.hourly": "60", "ratelimit.burst": "10", "ratelimit.ssh_keys": "4",
+		"ratelimit.hourly": "60", "ratelimit.burst": "10", "ratelimit.ssh_keys": "2", "ratelimit.cdn": "3",
 	}})
-	type history struct{ all, keys []time.Time }
+	endpoint, err := s.SeedThing(dosim.SeedThing{Kind: "cdn_endpoint"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The special limits, by the names under which they are counted, and who shares them.
+	special := map[string]window{"keys": {2, time.Minute}, "cdn": {3, 10 * time.Second}}
+	shares := map[string]string{"/v2/account/keys": "keys", "/v2/cdn/endpoints": "cdn", "/v2/cdn/endpoints/" + endpoint: "cdn"}
+	paths := append([]string{"/v2/account", "/v2/account/keys"}, slices.Sorted(maps.Keys(shares))...)
+	type history struct {
+		all     []time.Time
+		special map[string][]time.Time
+	}
 	made := map[string]*history{}
 	seen := map[string]int{}
 	random := rand.New(rand.NewPCG(4, 2))
@@ -61,10 +74,10 @@ func TestRateLimitsAreExactUnderASteppedClock(t *testing.T) {
 		token := fmt.Sprint("dop_v1_", random.IntN(3))
 		h := made[token]
 		if h == nil {
-			h = &history{}
+			h = &history{special: map[string][]time.Time{}}
 			made[token] = h
 		}
-		path := []string{"/v2/account", "/v2/sizes", "/v2/account/keys"}[random.IntN(3)]
+		path := paths[random.IntN(len(paths))]
 		r := httptest.NewRequest("GET", path, nil)
 		r.Header.Set("Authorization", "Bearer "+token)
 		w := httptest.NewRecorder()
@@ -88,14 +101,15 @@ func TestRateLimitsAreExactUnderASteppedClock(t *testing.T) {
 			remaining = hour.most - len(h.all)
 		}
 		reset := hour.within(h.all, at)[0].Add(time.Hour)
-		if status == 200 && path == "/v2/account/keys" {
-			if len(keys.within(h.keys, at)) < keys.most {
-				h.keys = append(keys.within(h.keys, at), at)
+		if name, is := shares[path]; is && status == 200 {
+			w, counting := special[name], special[name].within(h.special[name], at)
+			if len(counting) < w.most {
+				h.special[name] = append(counting, at)
 			} else {
-				status, remaining, reset = 429, 0, keys.frees(h.keys, at)
-				want["Ratelimit-Limit"] = "4"
+				status, remaining, reset = 429, 0, w.frees(counting, at)
+				want["Ratelimit-Limit"] = strconv.Itoa(w.most)
 				retryAfter(reset)
-				seen["keys"]++
+				seen[name]++
 			}
 		}
 		want["Ratelimit-Remaining"], want["Ratelimit-Reset"] = strconv.Itoa(remaining), strconv.FormatInt(reset.Unix(), 10)
@@ -108,7 +122,7 @@ func TestRateLimitsAreExactUnderASteppedClock(t *testing.T) {
 			}
 		}
 	}
-	for _, limit := range []string{"hour", "burst", "keys"} {
+	for _, limit := range []string{"hour", "burst", "keys", "cdn"} {
 		if seen[limit] < 50 {
 			t.Errorf("the limit %s refused %d requests: too few to show anything", limit, seen[limit])
 		}

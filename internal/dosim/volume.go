@@ -157,7 +157,7 @@ func createVolume(c *call) answer {
 		return conflict("failed to create volume: already exists")
 	}
 	if volumes.reaches(c, c.sim.params.number(paramVolumeLimit)) {
-		return forbiddenFor("failed to create volume: volume limit exceeded")
+		return forbiddenFor("failed to create volume: volume capacity limit exceeded")
 	}
 	return created("volume", volumes.render(c, volumes.create(c, v)))
 }

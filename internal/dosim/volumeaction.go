@@ -141,9 +141,7 @@ func (c *call) refusesAttachment(v *volume, d *droplet) error {
 	return nil
 }
 
-func tooManyVolumes() error {
-	return fmt.Errorf("A Droplet can have at most %d volumes.", maxVolumes)
-}
+func tooManyVolumes() error { return errors.New("cannot attach more volumes to the Droplet") }
 
 // A volumeSize is what a volume grows to, in gigabytes.
 type volumeSize struct {
