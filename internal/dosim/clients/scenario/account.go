@@ -152,6 +152,10 @@ func (d drive) projects() {
 	done(d.Projects.Delete(d.ctx, p.ID))
 	done(d.ReservedIPs.Delete(d.ctx, ip.IP))
 	undone(412)(d.Projects.Delete(d.ctx, first.ID))
+	want("the default one by its word", got(d.Projects.Update(d.ctx, "default", &godo.UpdateProjectRequest{Name: "everything"})).ID, first.ID)
+	got(d.Projects.AssignResources(d.ctx, "default", "do:domain:example.com"))
+	urns := names(got(d.Projects.ListResources(d.ctx, "default", all())), func(r godo.ProjectResource) string { return r.URN })
+	want("whether the domain is in it", slices.Contains(urns, "do:domain:example.com"), true)
 }
 
 const uuidOfNothing = "00000000-0000-4000-8000-000000000000"

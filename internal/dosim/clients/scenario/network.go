@@ -125,6 +125,11 @@ func (d drive) domains() {
 	want("the record after the edit", []any{edited.Name, edited.Data, edited.TTL}, []any{"web", "192.0.2.3", 300})
 	done(d.Domains.DeleteRecord(d.ctx, "example.com", www[0].ID))
 	refused[*godo.DomainRecord](404)(d.Domains.Record(d.ctx, "example.com", www[0].ID))
+	got(d.Domains.Create(d.ctx, &godo.DomainCreateRequest{Name: "example.net"}))
+	d.settle()
+	done(d.Domains.Delete(d.ctx, "example.net"))
+	refused[*godo.Domain](404)(d.Domains.Get(d.ctx, "example.net"))
+	d.settle()
 	want("the domains", names(got(d.Domains.List(d.ctx, all())), func(d godo.Domain) string { return d.Name }), []string{"example.com"})
 }
 
@@ -193,4 +198,18 @@ func (d drive) balancers() {
 	for _, id := range pair {
 		done(d.Droplets.Delete(d.ctx, id))
 	}
+}
+
+// globalBalancer is one in front of others, with a cache.
+func (d drive) globalBalancer() {
+	b := got(d.LoadBalancers.Create(d.ctx, &godo.LoadBalancerRequest{
+		Name: "world", Type: "GLOBAL",
+		ForwardingRules: []godo.ForwardingRule{{EntryProtocol: "http", EntryPort: 80, TargetProtocol: "http", TargetPort: 80}},
+		GLBSettings:     &godo.GLBSettings{TargetProtocol: "http", TargetPort: 80, CDN: &godo.CDNSettings{IsEnabled: true}},
+	}))
+	d.settle()
+	b = got(d.LoadBalancers.Get(d.ctx, b.ID))
+	want("the load balancer", []any{b.Type, b.Status, b.Region == nil, b.GLBSettings.CDN.IsEnabled}, []any{"GLOBAL", "active", true, true})
+	done(d.LoadBalancers.PurgeCache(d.ctx, b.ID))
+	done(d.LoadBalancers.Delete(d.ctx, b.ID))
 }

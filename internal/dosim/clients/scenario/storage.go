@@ -99,3 +99,22 @@ func (d drive) reservedIPs() {
 	refused[*godo.Action](404)(d.ReservedIPActions.Assign(d.ctx, bound.IP, two.ID))
 	refused[*godo.ReservedIP](404)(d.ReservedIPs.Get(d.ctx, "203.0.113.7"))
 }
+
+// floatingIPs are reserved IPs under the name that they had.
+func (d drive) floatingIPs() {
+	one := d.droplet(plainDroplet("afloat"))
+	ip := got(d.FloatingIPs.Create(d.ctx, &godo.FloatingIPCreateRequest{Region: "nyc3"}))
+	d.settle()
+	assigned := d.did("assign_ip")(d.FloatingIPActions.Assign(d.ctx, ip.IP, one.ID))
+	want("the action at the address's", got(d.FloatingIPActions.Get(d.ctx, ip.IP, assigned.ID)).Status, godo.ActionCompleted)
+	want("the address's droplet", got(d.FloatingIPs.Get(d.ctx, ip.IP)).Droplet.ID, one.ID)
+	want("the same under its new name", got(d.ReservedIPs.Get(d.ctx, ip.IP)).Droplet.ID, one.ID)
+	d.did("unassign_ip")(d.FloatingIPActions.Unassign(d.ctx, ip.IP))
+	want("how many actions it has had", len(got(d.FloatingIPActions.List(d.ctx, ip.IP, all()))), 2)
+	want("the addresses", names(got(d.FloatingIPs.List(d.ctx, all())), func(f godo.FloatingIP) string { return f.IP }), []string{ip.IP})
+	done(d.FloatingIPs.Delete(d.ctx, ip.IP))
+	done(d.Droplets.Delete(d.ctx, one.ID))
+	newest := got(d.Actions.List(d.ctx, &godo.ListOptions{PerPage: 2}))
+	want("the account's newest actions", names(newest, func(a godo.Action) string { return a.Type }), []string{"unassign_ip", "assign_ip"})
+	want("one of them by its id", got(d.Actions.Get(d.ctx, newest[1].ID)).ID, assigned.ID)
+}
