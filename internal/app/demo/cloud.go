@@ -45,14 +45,18 @@ func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
+	defer func(made *Cloud) {
 		if err != nil {
-			err = errors.Join(err, c.Close())
+			err = errors.Join(err, made.Close())
 		}
-	}()
+	}(c)
 	if c.sim.Empty() { // also where a first start was killed: the fleet is kept whole or not at all
 		c.New = true
-		if err := c.sim.Play(fleet()); err != nil {
+		begun, err := fleet()
+		if err == nil {
+			err = c.sim.Play(begun)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
