@@ -282,9 +282,9 @@ func (s *Service) writeEdits(ctx context.Context, tx *sql.Tx, account string, k 
 		return nil
 	}
 	var resources, closes, versions [][]any
-	changes := make([]Change, len(edits))
+	changes, seen := make([]Change, len(edits)), make([]sighting, len(edits))
 	for i, e := range edits {
-		changes[i] = e.change
+		changes[i], seen[i] = e.change, sighting{e.found.urn, k, e.found.doc}
 		tags, err := json.Marshal(append([]string{}, e.found.look.Tags...))
 		if err != nil {
 			return err
@@ -325,6 +325,9 @@ func (s *Service) writeEdits(ctx context.Context, tx *sql.Tx, account string, k 
 	}
 	if wrote != len(edits) {
 		return errSuperseded
+	}
+	if err := s.relate(ctx, tx, seen); err != nil {
+		return err
 	}
 	return appendChanges(ctx, s.db, tx, changes)
 }

@@ -48,6 +48,8 @@ type Service struct {
 	mu     sync.Mutex
 	clocks map[string]time.Duration        // by account: how far DigitalOcean's clock is before ours
 	live   map[RunID]map[string]Generation // what is being listed right now, by kind
+
+	related map[string]*resolved // by account: what the ties to tags and addresses were made of
 }
 
 // New returns the service over d. The engine's ledger says what sagas did.
@@ -59,6 +61,7 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 	return &Service{
 		db: d, sagas: e, settings: s, log: log, awake: make(chan struct{}, 1),
 		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{},
+		related: map[string]*resolved{},
 	}
 }
 

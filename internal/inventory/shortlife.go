@@ -124,5 +124,8 @@ func (s *Service) recordBrief(ctx context.Context, account string, b brief, h he
 
 // conclude is what follows when the lists of a run are done.
 func (s *Service) conclude(ctx context.Context, c *digitalocean.Client, account string) error {
-	return s.recordBriefs(ctx, c, account)
+	if err := s.recordBriefs(ctx, c, account); err != nil {
+		return err
+	}
+	return s.relateAll(ctx, account)
 }
