@@ -15,17 +15,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
-	_ "github.com/arcadia-cloud/arcadia/internal/dosim/clients/scenario" // so that go test runs again when it changes
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 )
 
-// reads has go test run again when one of the files changes, which another program
-// reads.
-func reads(t *testing.T, files ...string) {
+// reads has go test run again when a file of the patterns changes, which another
+// program reads: go test remembers what a test opened.
+func reads(t *testing.T, patterns ...string) {
 	t.Helper()
-	for _, f := range files {
-		if _, err := os.ReadFile(f); err != nil {
-			t.Fatal(err)
+	for _, p := range patterns {
+		files, err := filepath.Glob(p)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files %s: %v", p, err)
+		}
+		for _, f := range files {
+			if _, err := os.ReadFile(f); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -44,7 +49,7 @@ func (g godo) built(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("it builds programs")
 	}
-	reads(t, "godo/main.go", "godo1202/main.go", "godo1202/go.mod", "godo1202/go.sum")
+	reads(t, "scenario/*.go", "godo/main.go", "godo1202/main.go", "godo1202/go.*")
 	path := filepath.Join(t.TempDir(), "godo")
 	run := func(args ...string) string {
 		out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
