@@ -81,7 +81,7 @@ func (l link) heir() (heir, of, words string, rank int) {
 		return l.from, l.to, "serves", 5
 	case Protects:
 		return l.from, l.to, "protects", 6
-	case "watches":
+	case Watches:
 		return l.from, l.to, "watches", 7
 	}
 	return "", "", "", 0

@@ -36,7 +36,9 @@ func ruled(of RuleName, pattern string, t tenant.Tenant) func(*facts) {
 }
 
 func assigned(urn string, t tenant.ID) func(*facts) {
-	return func(f *facts) { f.assignments[urn] = Assignment{URN: urn, Tenant: t, Actor: "cli:ops", Reason: "agreed by phone"} }
+	return func(f *facts) {
+		f.assignments[urn] = Assignment{URN: urn, Tenant: t, Actor: "cli:ops", Reason: "agreed by phone"}
+	}
 }
 
 func made(saga, by string) func(*facts) { return func(f *facts) { f.sagas[saga] = by } }
@@ -45,7 +47,7 @@ func droplet1(tags ...string) fact {
 	return fact{urn: "do:droplet:1", kind: "droplet", name: "web-1", tags: tags}
 }
 
-func thing(urn, name string) fact {
+func named(urn, name string) fact {
 	kind := strings.Split(urn, ":")[1]
 	return fact{urn: urn, kind: kind, name: name}
 }
@@ -68,25 +70,25 @@ func TestAttribution(t *testing.T) {
 		{"a word by hand may say nobody", known([]fact{droplet1("tenant:globex")}, assigned("do:droplet:1", "")), "do:droplet:1", "nobody by manual", "nobody's"},
 		{"the ledger is stronger than a tag", known([]fact{{urn: "do:droplet:1", kind: "droplet", tags: []string{"tenant:globex"}, managedBy: "saga_1"}}, made("saga_1", "ten_a")), "do:droplet:1", "acme by ledger", "saga_1"},
 		{"a saga for nobody says nothing", known([]fact{{urn: "do:droplet:1", kind: "droplet", managedBy: "saga_1"}}), "do:droplet:1", "nobody", "No rule"},
-		{"a project by its name", known([]fact{thing("do:project:p", "Acme prod"), {urn: "do:volume:v", kind: "volume", project: "p"}}, ruled(ByProject, "acme *", acme)), "do:volume:v", "acme by project", "Acme prod"},
-		{"a project by its id and a member that the project lists", known([]fact{thing("do:project:p", "x"), thing("do:domain:d.example", "d.example")}, linked(MemberOf, "do:domain:d.example", "do:project:p"), ruled(ByProject, "p", acme)), "do:domain:d.example", "acme by project", ""},
+		{"a project by its name", known([]fact{named("do:project:p", "Acme prod"), {urn: "do:volume:v", kind: "volume", project: "p"}}, ruled(ByProject, "acme *", acme)), "do:volume:v", "acme by project", "Acme prod"},
+		{"a project by its id and a member that the project lists", known([]fact{named("do:project:p", "x"), named("do:domain:d.example", "d.example")}, linked(MemberOf, "do:domain:d.example", "do:project:p"), ruled(ByProject, "p", acme)), "do:domain:d.example", "acme by project", ""},
 		{"a name", known([]fact{droplet1()}, ruled(ByName, "WEB-*", acme)), "do:droplet:1", "acme by name", "web-1"},
 		{"two names", known([]fact{droplet1()}, ruled(ByName, "web-*", acme), ruled(ByName, "*-1", globex)), "do:droplet:1", "nobody", "but:"},
 		{"a pattern is no expression", known([]fact{droplet1()}, ruled(ByName, "web.1", acme)), "do:droplet:1", "nobody", ""},
 
-		{"a volume goes by its droplet", known([]fact{droplet1("tenant:acme"), thing("do:volume:v", "v")}, linked(AttachedTo, "do:volume:v", "do:droplet:1")), "do:volume:v", "acme by relation", "Attached to do:droplet:1 (web-1), which is acme's."},
+		{"a volume goes by its droplet", known([]fact{droplet1("tenant:acme"), named("do:volume:v", "v")}, linked(AttachedTo, "do:volume:v", "do:droplet:1")), "do:volume:v", "acme by relation", "Attached to do:droplet:1 (web-1), which is acme's."},
 		{"a droplet does not go by its volume", known([]fact{droplet1(), {urn: "do:volume:v", kind: "volume", tags: []string{"tenant:acme"}}}, linked(AttachedTo, "do:volume:v", "do:droplet:1")), "do:droplet:1", "nobody", ""},
-		{"a snapshot goes by a droplet that is gone", known([]fact{{urn: "do:droplet:1", kind: "droplet", name: "web-1", tags: []string{"tenant:acme"}, gone: true}, thing("do:snapshot:s", "s")}, linked(SnapshotOf, "do:snapshot:s", "do:droplet:1")), "do:snapshot:s", "acme by relation", "gone"},
-		{"and by whose that was last", known([]fact{{urn: "do:droplet:1", kind: "droplet", gone: true, was: Verdict{Tenant: acme.ID, Rule: ByProject, Confidence: 80}}, thing("do:snapshot:s", "s")}, linked(SnapshotOf, "do:snapshot:s", "do:droplet:1")), "do:snapshot:s", "acme by relation", ""},
-		{"a record goes by its address", known([]fact{droplet1("tenant:acme"), thing("do:domain:d", "d"), thing("do:domain_record:r", "www")}, linked(DependsOn, "do:domain_record:r", "do:domain:d"), linked(PointsTo, "do:domain_record:r", "do:droplet:1")), "do:domain_record:r", "acme by relation", "Points to"},
-		{"a certificate goes by its balancer, and that by its droplets", known([]fact{droplet1("tenant:acme"), thing("do:load_balancer:l", "lb"), thing("do:certificate:c", "c")}, linked(Serves, "do:load_balancer:l", "do:droplet:1"), linked(DependsOn, "do:load_balancer:l", "do:certificate:c")), "do:certificate:c", "acme by relation", "Certificate of do:load_balancer:l (lb)"},
-		{"a balancer of two tenants is nobody's", known([]fact{droplet1("tenant:acme"), {urn: "do:droplet:2", kind: "droplet", tags: []string{"tenant:globex"}}, thing("do:load_balancer:l", "lb")}, linked(Serves, "do:load_balancer:l", "do:droplet:1"), linked(Serves, "do:load_balancer:l", "do:droplet:2")), "do:load_balancer:l", "nobody", "lead to 2 tenants: acme (serves do:droplet:1 (web-1)), globex"},
-		{"unless its name says more", known([]fact{droplet1("tenant:acme"), {urn: "do:droplet:2", kind: "droplet", tags: []string{"tenant:globex"}}, thing("do:load_balancer:l", "lb")}, linked(Serves, "do:load_balancer:l", "do:droplet:1"), linked(Serves, "do:load_balancer:l", "do:droplet:2"), ruled(ByName, "lb", globex)), "do:load_balancer:l", "globex by name", ""},
-		{"relations are stronger than names", known([]fact{droplet1("tenant:acme"), thing("do:volume:v", "globex-data")}, linked(AttachedTo, "do:volume:v", "do:droplet:1"), ruled(ByName, "globex-*", globex)), "do:volume:v", "acme by relation", ""},
-		{"what goes by a name is followed", known([]fact{droplet1(), thing("do:volume:v", "v")}, linked(AttachedTo, "do:volume:v", "do:droplet:1"), ruled(ByName, "web-*", acme)), "do:volume:v", "acme by relation", ""},
-		{"nobody's by hand is not followed", known([]fact{droplet1("tenant:acme"), thing("do:volume:v", "v")}, linked(AttachedTo, "do:volume:v", "do:droplet:1"), assigned("do:droplet:1", "")), "do:volume:v", "nobody", ""},
-		{"a network says nothing", known([]fact{droplet1("tenant:acme"), thing("do:vpc:n", "n")}, linked(MemberOf, "do:droplet:1", "do:vpc:n")), "do:vpc:n", "nobody", ""},
-		{"a circle ends", known([]fact{thing("do:droplet:1", ""), thing("do:droplet:2", "")}, linked(DependsOn, "do:droplet:1", "do:droplet:2"), linked(DependsOn, "do:droplet:2", "do:droplet:1")), "do:droplet:1", "nobody", ""},
+		{"a snapshot goes by a droplet that is gone", known([]fact{{urn: "do:droplet:1", kind: "droplet", name: "web-1", tags: []string{"tenant:acme"}, gone: true}, named("do:snapshot:s", "s")}, linked(SnapshotOf, "do:snapshot:s", "do:droplet:1")), "do:snapshot:s", "acme by relation", "gone"},
+		{"and by whose that was last", known([]fact{{urn: "do:droplet:1", kind: "droplet", gone: true, was: Verdict{Tenant: acme.ID, Rule: ByProject, Confidence: 80}}, named("do:snapshot:s", "s")}, linked(SnapshotOf, "do:snapshot:s", "do:droplet:1")), "do:snapshot:s", "acme by relation", ""},
+		{"a record goes by its address", known([]fact{droplet1("tenant:acme"), named("do:domain:d", "d"), named("do:domain_record:r", "www")}, linked(DependsOn, "do:domain_record:r", "do:domain:d"), linked(PointsTo, "do:domain_record:r", "do:droplet:1")), "do:domain_record:r", "acme by relation", "Points to"},
+		{"a certificate goes by its balancer, and that by its droplets", known([]fact{droplet1("tenant:acme"), named("do:load_balancer:l", "lb"), named("do:certificate:c", "c")}, linked(Serves, "do:load_balancer:l", "do:droplet:1"), linked(DependsOn, "do:load_balancer:l", "do:certificate:c")), "do:certificate:c", "acme by relation", "Certificate of do:load_balancer:l (lb)"},
+		{"a balancer of two tenants is nobody's", known([]fact{droplet1("tenant:acme"), {urn: "do:droplet:2", kind: "droplet", tags: []string{"tenant:globex"}}, named("do:load_balancer:l", "lb")}, linked(Serves, "do:load_balancer:l", "do:droplet:1"), linked(Serves, "do:load_balancer:l", "do:droplet:2")), "do:load_balancer:l", "nobody", "lead to 2 tenants: acme (serves do:droplet:1 (web-1)), globex"},
+		{"unless its name says more", known([]fact{droplet1("tenant:acme"), {urn: "do:droplet:2", kind: "droplet", tags: []string{"tenant:globex"}}, named("do:load_balancer:l", "lb")}, linked(Serves, "do:load_balancer:l", "do:droplet:1"), linked(Serves, "do:load_balancer:l", "do:droplet:2"), ruled(ByName, "lb", globex)), "do:load_balancer:l", "globex by name", ""},
+		{"relations are stronger than names", known([]fact{droplet1("tenant:acme"), named("do:volume:v", "globex-data")}, linked(AttachedTo, "do:volume:v", "do:droplet:1"), ruled(ByName, "globex-*", globex)), "do:volume:v", "acme by relation", ""},
+		{"what goes by a name is followed", known([]fact{droplet1(), named("do:volume:v", "v")}, linked(AttachedTo, "do:volume:v", "do:droplet:1"), ruled(ByName, "web-*", acme)), "do:volume:v", "acme by relation", ""},
+		{"nobody's by hand is not followed", known([]fact{droplet1("tenant:acme"), named("do:volume:v", "v")}, linked(AttachedTo, "do:volume:v", "do:droplet:1"), assigned("do:droplet:1", "")), "do:volume:v", "nobody", ""},
+		{"a network says nothing", known([]fact{droplet1("tenant:acme"), named("do:vpc:n", "n")}, linked(MemberOf, "do:droplet:1", "do:vpc:n")), "do:vpc:n", "nobody", ""},
+		{"a circle ends", known([]fact{named("do:droplet:1", ""), named("do:droplet:2", "")}, linked(DependsOn, "do:droplet:1", "do:droplet:2"), linked(DependsOn, "do:droplet:2", "do:droplet:1")), "do:droplet:1", "nobody", ""},
 		{"a node goes by its cluster", known([]fact{droplet1(), {urn: "do:kubernetes_cluster:k", kind: "kubernetes_cluster", tags: []string{"tenant:acme"}}}, linked(MemberOf, "do:droplet:1", "do:kubernetes_cluster:k")), "do:droplet:1", "acme by relation", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,7 +114,7 @@ func told(v Verdict) string {
 }
 
 func TestAWordByHandShowsWhatItContradicts(t *testing.T) {
-	f := known([]fact{droplet1("tenant:globex"), thing("do:volume:v", "v"), thing("do:volume:w", "acme-w")},
+	f := known([]fact{droplet1("tenant:globex"), named("do:volume:v", "v"), named("do:volume:w", "acme-w")},
 		linked(AttachedTo, "do:volume:v", "do:droplet:1"), ruled(ByName, "acme-*", acme),
 		assigned("do:droplet:1", acme.ID), assigned("do:volume:v", globex.ID), assigned("do:volume:w", acme.ID))
 	want := map[string]tenant.ID{"do:droplet:1": globex.ID, "do:volume:v": acme.ID, "do:volume:w": ""}
@@ -132,7 +134,7 @@ func anyFacts(r *rand.Rand) facts {
 	kinds := []string{"droplet", "volume", "snapshot", "load_balancer", "certificate", "domain", "project", "vpc"}
 	for i := range n {
 		urns[i] = fmt.Sprintf("do:%s:%d", kinds[r.IntN(len(kinds))], i)
-		o := thing(urns[i], fmt.Sprintf("%s-%d", []string{"acme", "globex", "x"}[r.IntN(3)], i))
+		o := named(urns[i], fmt.Sprintf("%s-%d", []string{"acme", "globex", "x"}[r.IntN(3)], i))
 		if r.IntN(4) == 0 {
 			o.tags = append(o.tags, "tenant:"+[]string{"acme", "globex", "none"}[r.IntN(3)])
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // Settings are what the inventory needs to know of its surroundings.
@@ -41,6 +42,7 @@ type Settings struct {
 type Service struct {
 	db       *db.DB
 	sagas    *saga.Engine
+	tenants  *tenant.Service
 	settings Settings
 	log      *slog.Logger
 	awake    chan struct{} // a run may be waiting
@@ -48,6 +50,10 @@ type Service struct {
 	mu     sync.Mutex
 	clocks map[string]time.Duration        // by account: how far DigitalOcean's clock is before ours
 	live   map[RunID]map[string]Generation // what is being listed right now, by kind
+	ledger map[string]string               // for whom sagas made what there is
+
+	attributing sync.Mutex        // verdicts are thought over one time after the other
+	attributed  map[string]string // by account: what they went by the last time
 
 	related map[string]*resolved // by account: what the ties to tags and addresses were made of
 }
@@ -59,8 +65,8 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		db: d, sagas: e, settings: s, log: log, awake: make(chan struct{}, 1),
-		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{},
+		db: d, sagas: e, tenants: tenant.New(d), settings: s, log: log, awake: make(chan struct{}, 1),
+		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{}, attributed: map[string]string{},
 		related: map[string]*resolved{},
 	}
 }

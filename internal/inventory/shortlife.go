@@ -127,5 +127,9 @@ func (s *Service) conclude(ctx context.Context, c *digitalocean.Client, account 
 	if err := s.recordBriefs(ctx, c, account); err != nil {
 		return err
 	}
-	return s.relateAll(ctx, account)
+	if err := s.relateAll(ctx, account); err != nil {
+		return err
+	}
+	_, err := s.Attribute(ctx, account, time.Time{})
+	return err
 }

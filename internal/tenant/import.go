@@ -17,7 +17,7 @@ import (
 type Row struct {
 	Entry
 	Line  int    // of the file, from 1; 0 where it is from none
-	From  string // where it is from otherwise: "tag tenant:acme of 3 resources"
+	From  string // where it is from otherwise, "tag tenant:acme of 3 resources": it changes no tenant that there is
 	Blank bool   // the file does not say the contact: it stays as it is
 }
 
@@ -202,7 +202,7 @@ func decide(r Row, have map[string]Tenant, seen map[string]bool, at time.Time) (
 		return Outcome{r, Added, ""}, newTenant(entry, at)
 	}
 	var different []string
-	if !unnamed && t.Name != entry.Name {
+	if !unnamed && r.From == "" && t.Name != entry.Name {
 		different = append(different, "name")
 		t.Name = entry.Name
 	}

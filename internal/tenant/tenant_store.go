@@ -71,6 +71,15 @@ func listTenants(ctx context.Context, q db.Queryer, f Filter) (tenants []Tenant,
 	return tenants, rows.Err()
 }
 
+// Stamp tells the tenants there are from those that there were: it is another one
+// after any change.
+func (s *Service) Stamp(ctx context.Context) (string, error) {
+	var n int64
+	var last sql.NullInt64
+	err := s.db.Read().QueryRowContext(ctx, `SELECT COUNT(*), MAX(changed_at) FROM tenants`).Scan(&n, &last)
+	return fmt.Sprint(n, " ", last.Int64), err
+}
+
 func scanTenant(row interface{ Scan(...any) error }) (t Tenant, err error) {
 	var created, changed int64
 	err = row.Scan((*string)(&t.ID), &t.Slug, &t.Name, &t.Contact, (*string)(&t.State), &created, &changed)
