@@ -230,7 +230,9 @@ func TestSpecialLimitsAreKept(t *testing.T) {
 		var reading sync.WaitGroup
 		for range 5 {
 			reading.Go(func() { read(digitalocean.Collection{Path: "/v2/account/keys", Key: "ssh_keys", Identify: byID}, 0) })
-			reading.Go(func() { read(digitalocean.Collection{Path: "/v2/cdn/endpoints", Key: "endpoints", Identify: byID}, 500) })
+			reading.Go(func() {
+				read(digitalocean.Collection{Path: "/v2/cdn/endpoints", Key: "endpoints", Identify: byID}, 500)
+			})
 		}
 		reading.Wait()
 		times := map[string][]time.Time{}

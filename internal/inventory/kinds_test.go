@@ -119,12 +119,11 @@ func TestWhatEveryKindSays(t *testing.T) {
 	var text strings.Builder
 	for _, k := range Kinds() {
 		fmt.Fprintf(&text, "%s\n", k.Many)
-		if k.Sold {
-			fmt.Fprintf(&text, "  %d\n", len(all[k.Name]))
-			all[k.Name] = all[k.Name][:1]
-		}
 		for _, f := range all[k.Name] {
 			l := f.look
+			if k.Sold && !slices.Contains([]string{"nyc3", "s-1vcpu-1gb", "ubuntu-24-04-x64"}, l.Name) {
+				continue // there are more by the month
+			}
 			if l.Name == "" {
 				t.Errorf("%s has no name", f.urn)
 			}
