@@ -326,6 +326,28 @@ func TestBillingAdmin(t *testing.T) {
 	}
 }
 
+// A price that changes is the catalogue's from then on, and the droplets'.
+func TestSizesShowAPriceThatChanges(t *testing.T) {
+	s := billed(t, nil)
+	id := s.SeedDroplet(dosim.SeedDroplet{Size: "s-1vcpu-1gb"})
+	since := s.Clock().Now().Add(time.Hour)
+	wantStatus(t, "a price", admin(t, s, "POST", "/billing/prices", fmt.Sprintf(`{"sku":"s-1vcpu-1gb","monthly":"6.72","since":%q}`, since.Format(time.RFC3339))), 204)
+	for _, want := range []string{"6 0.00893", "6.72 0.01000"} {
+		var shown []string
+		for _, size := range list(do(t, s, "GET", "/v2/sizes?per_page=200", nil), "sizes") {
+			if at(size, "slug") == "s-1vcpu-1gb" {
+				shown = append(shown, fmt.Sprintf("%v %.5f", at(size, "price_monthly"), at(size, "price_hourly")))
+			}
+		}
+		size := at(do(t, s, "GET", fmt.Sprintf("/v2/droplets/%d", id), nil).Body, "droplet", "size")
+		shown = append(shown, fmt.Sprintf("%v %.5f", at(size, "price_monthly"), at(size, "price_hourly")))
+		if fmt.Sprint(shown) != fmt.Sprint([]string{want, want}) {
+			t.Errorf("at %s the size and the droplet's cost %v, want %s", s.Clock().Now().Format(time.TimeOnly), shown, want)
+		}
+		s.Clock().Advance(time.Hour)
+	}
+}
+
 func TestAShortLifeHasAMinimum(t *testing.T) {
 	s := billed(t, map[string]string{"droplet.create": "0s"})
 	if err := s.SetPrice("s-1vcpu-1gb", "24192", time.Time{}); err != nil { // a cent a second

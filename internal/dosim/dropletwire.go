@@ -60,7 +60,7 @@ type networkV6Wire struct {
 // wire is the droplet as the API shows it.
 func (d *droplet) wire(c *call) dropletWire {
 	cloud := c.sim.world
-	size, _ := cloud.catalog.size(d.Size)
+	size, _ := cloud.sizeAt(d.Size, c.at)
 	region, _ := cloud.catalog.region(d.Region)
 	image, _ := cloud.image(d.Account, d.Image)
 	disk := d.diskSize(cloud)

@@ -8,6 +8,6 @@ func regionResource() resource {
 
 func sizeResource() resource {
 	return resource{routes: []route{op("GET /v2/sizes", func(c *call) answer {
-		return listPage(c, "sizes", c.sim.world.catalog.sizes, asIs)
+		return listPage(c, "sizes", c.sim.world.sizesAt(c.at), asIs)
 	}, "sizes:read", "regions:read")}}
 }

@@ -37,7 +37,7 @@ type coreTables struct {
 
 func newWorld(seed uint64) *world {
 	w := &world{
-		seed: seed, catalog: newCatalog(), accounts: map[string]bool{},
+		seed: seed, catalog: offered(), accounts: map[string]bool{},
 		tables: map[string]anyTable{}, duties: map[string]func(*call, json.RawMessage){},
 	}
 	for _, r := range resources() {
