@@ -112,6 +112,11 @@ func agreesWithOracle(t *rapid.T) {
 		_ = json.Unmarshal(w.Body.Bytes(), &answer)
 		return answer
 	}
+	seed := func(thing dosim.SeedThing) {
+		if _, err := s.SeedThing(thing); err != nil {
+			t.Fatal(err)
+		}
+	}
 	began := s.Clock().Now()
 	oracle := &oracle{prices: map[string]int64{"s-1vcpu-1gb": 60_000, "c-2": 420_000, "gpu-h100x8-640gb": 160_742_400}}
 	sizes := []string{"s-1vcpu-1gb", "c-2", "gpu-h100x8-640gb"} // the first two have the same disk
@@ -138,7 +143,7 @@ func agreesWithOracle(t *rapid.T) {
 			m = machines[rapid.IntRange(0, len(machines)-1).Draw(t, "droplet")]
 		}
 		now := s.Clock().Now().Unix()
-		switch what := rapid.SampledFrom([]string{"create", "delete", "snapshot", "price", "resize", "resize", "wait", "wait", "wait"}).Draw(t, "what"); {
+		switch what := rapid.SampledFrom([]string{"create", "delete", "snapshot", "price", "resize", "resize", "database", "cluster", "wait", "wait", "wait"}).Draw(t, "what"); {
 		case what == "create" && len(oracle.things) < 6:
 			m := &machine{size: rapid.SampledFrom(sizes).Draw(t, "size"), backups: rapid.Bool().Draw(t, "backups")}
 			image, region, name := "debian-12-x64", "nyc2", fmt.Sprintf("m%d", len(oracle.things))
@@ -171,6 +176,30 @@ func agreesWithOracle(t *rapid.T) {
 				call(201, "POST", "/v2/droplets/"+m.id+"/actions", body)
 			}
 			m.counted.states = append(m.counted.states, state(m))
+		case what == "database" && len(oracle.things) < 8:
+			name, nodes := fmt.Sprintf("d%d", len(oracle.things)), rapid.IntRange(1, 3).Draw(t, "nodes")
+			seed(dosim.SeedThing{Kind: "database", Data: object{"name": name, "size": "db-s-2vcpu-4gb", "num_nodes": nodes}})
+			oracle.things = append(oracle.things, &counted{
+				name: name, from: now, states: []countedState{{{"Database Clusters", 600_000, int64(100 * nodes), 60, now}}},
+			})
+		case what == "cluster" && len(oracle.things) < 8:
+			name, pools := fmt.Sprintf("p%d", len(oracle.things)), []object{}
+			for i := range rapid.IntRange(0, 2).Draw(t, "pools") {
+				nodes := rapid.IntRange(0, 4).Draw(t, "nodes")
+				pools = append(pools, object{"name": fmt.Sprint(name, i), "size": "g-2vcpu-8gb", "count": nodes})
+				if nodes > 0 {
+					oracle.things = append(oracle.things, &counted{
+						name: fmt.Sprint(name, i), from: now, states: []countedState{{{"Kubernetes Clusters", 630_000, int64(100 * nodes), 60, now}}},
+					})
+				}
+			}
+			ha := rapid.Bool().Draw(t, "ha")
+			seed(dosim.SeedThing{Kind: "kubernetes_cluster", Data: object{"name": name, "ha": ha, "node_pools": pools}})
+			if ha {
+				oracle.things = append(oracle.things, &counted{
+					name: "High", from: now, states: []countedState{{{"Kubernetes Clusters", 400_000, 100, 0, now}}},
+				})
+			}
 		case what == "price":
 			s.Clock().Advance(time.Second) // it counts from the full second on
 			size := rapid.SampledFrom(sizes[:2]).Draw(t, "size")

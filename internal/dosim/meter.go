@@ -24,6 +24,14 @@ func meters() []meter {
 		metered(kindVolume, volumeRates),
 		metered(kindReservedIP, reservedIPRates),
 		metered(kindLoadBalancer, loadBalancerRates),
+		metered("database", databaseRates),
+		metered("database_replica", databaseRates),
+		metered(kindCluster, clusterRates),
+		metered("registry", registryRates),
+		metered("app", appRates),
+		metered("nat_gateway", natGatewayRates),
+		metered("nfs", shareRates),
+		metered("uptime_check", uptimeRates),
 	}
 }
 
@@ -59,10 +67,11 @@ type what struct {
 	pool    string // see biller.Usage
 }
 
-// dropletRates are the droplet's, on or off, and its backups'.
+// dropletRates are the droplet's, on or off, and its backups'. A node of a cluster
+// is billed with the cluster.
 func dropletRates(w *world, d *droplet) []rate {
 	size, ok := w.catalog.size(d.Size)
-	if !ok {
+	if !ok || w.isNode(d) {
 		return nil
 	}
 	least := time.Minute

@@ -10,19 +10,39 @@ import (
 // for a unit and 672 hours, or for a GiB of transfer. What is in neither has no
 // price, and a thing of that kind is not billed but told of by /billing/unpriced.
 //
-// Sources: the price pages of snapshots, Kubernetes and bandwidth; the prices of
-// volumes, load balancers and reserved IPs are general knowledge that nobody has
-// checked.
+// Sources: the price pages of snapshots, Kubernetes, bandwidth and registries, and
+// the description's example of app instance sizes; the prices of volumes, load
+// balancers, reserved IPs and databases are general knowledge that nobody has
+// checked. Reserved IPv6 addresses cost nothing.
 func priceList() map[string]string {
 	return map[string]string{
-		"droplet_snapshot":     "0.06", // a GB
-		"volume_snapshot":      "0.06", // a GiB
-		"volume":               "0.10", // a GiB
-		"load_balancer":        "12",   // a node of a regional one
-		"load_balancer_global": "15",
-		"reserved_ip":          "5", // unassigned
-		"kubernetes_ha":        "40",
-		skuTransfer:            "0.01",
+		"droplet_snapshot":      "0.06", // a GB
+		"volume_snapshot":       "0.06", // a GiB
+		"volume":                "0.10", // a GiB
+		"load_balancer":         "12",   // a node of a regional one
+		"load_balancer_global":  "15",
+		"reserved_ip":           "5", // unassigned
+		"kubernetes_ha":         "40",
+		"registry_starter":      "0",
+		"registry_basic":        "5",
+		"registry_professional": "20",
+
+		"apps-s-1vcpu-0.5gb":     "5",
+		"apps-s-1vcpu-1gb-fixed": "10",
+		"apps-s-1vcpu-1gb":       "12",
+		"apps-s-1vcpu-2gb":       "25",
+		"apps-s-2vcpu-4gb":       "50",
+		"apps-d-1vcpu-0.5gb":     "29",
+		"apps-d-1vcpu-1gb":       "34",
+		"apps-d-1vcpu-2gb":       "39",
+		"apps-d-1vcpu-4gb":       "49",
+
+		// A node; storage beyond what the size includes has no price here.
+		"db-s-1vcpu-1gb": "15",
+		"db-s-1vcpu-2gb": "30",
+		"db-s-2vcpu-4gb": "60",
+		"db-s-4vcpu-8gb": "120",
+		skuTransfer:      "0.01",
 	}
 }
 
