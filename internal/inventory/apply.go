@@ -306,9 +306,13 @@ func (s *Service) writeEdits(ctx context.Context, tx *sql.Tx, account string, k 
 		if gone {
 			look.Name = e.old.name
 		}
+		var monthly any // NULL: a part of it has no price
+		if micros, ok := Prices().monthlyMicros(k, e.found.doc, e.change.At); ok && !gone {
+			monthly = micros
+		}
 		versions = append(versions, []any{
 			e.found.urn, e.change.Version, db.Micros(e.change.At), account, k.Name, e.found.id, gone, look.Name, look.Region, look.Status,
-			look.Size, look.Project, string(tags), words(e.found.urn, look), nil, nullMicros(look.CreatedAt), doc,
+			look.Size, look.Project, string(tags), words(e.found.urn, look), monthly, nullMicros(look.CreatedAt), doc,
 		})
 	}
 	wrote := 0

@@ -1,0 +1,241 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/period"
+)
+
+// How DigitalOcean bills by time (its pricing pages; reference F): a month's price is
+// that of 672 hours and no month costs more; what lived at all lived for a minute, and
+// costs a cent. Its months are the calendar's in UTC. A droplet that is off costs as
+// much as one that is on.
+const (
+	monthSeconds   = 672 * 60 * 60
+	minimumSeconds = 60
+	minimumMicros  = 10_000
+)
+
+// Micros is an amount of US dollars in millionths. Each resource is rounded once;
+// sums are of what is shown.
+type Micros int64
+
+// String is the amount with six decimals, "24.000000".
+func (m Micros) String() string {
+	sign := ""
+	if m < 0 {
+		sign, m = "-", -m
+	}
+	return fmt.Sprintf("%s%d.%06d", sign, m/1_000_000, m%1_000_000)
+}
+
+// CostOf is what a resource of a monthly price costs within one month, when it
+// lived for so long of it.
+func CostOf(monthly Micros, lived time.Duration) Micros {
+	if lived <= 0 || monthly == 0 {
+		return 0
+	}
+	lived = max(lived, minimumSeconds*time.Second)
+	byTime := exact.Quotient(exact.Whole(int64(monthly)).Mul(exact.Whole(lived.Microseconds())), exact.Whole(monthSeconds*1_000_000))
+	return min(monthly, max(minimumMicros, Micros(byTime.Units(0).Int64())))
+}
+
+// A priceTime is that a resource had a monthly price for a while.
+type priceTime struct {
+	monthly Micros
+	known   bool // else a part of it had no price
+	in      period.Period
+}
+
+// costWithin is what a resource costs within a month. Each price is a line of its
+// own on DigitalOcean's invoice, with its own minimum and cap, however often the
+// resource had it.
+func costWithin(times []priceTime, month period.Period) (cost Micros, known bool) {
+	lived := map[Micros]time.Duration{}
+	known = true
+	for _, t := range times {
+		part, ok := t.in.Overlap(month)
+		if !ok {
+			continue
+		}
+		known = known && t.known
+		lived[t.monthly] += part.Duration()
+	}
+	for monthly, d := range lived {
+		cost += CostOf(monthly, d)
+	}
+	return cost, known
+}
+
+// MonthOf is the calendar month in UTC that a time is in.
+func MonthOf(at time.Time) period.Period {
+	y, m, _ := at.UTC().Date()
+	from := time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+	return period.Period{From: from, To: from.AddDate(0, 1, 0)}
+}
+
+// A GroupBy is what costs are summed by.
+type GroupBy string
+
+// The groups.
+const (
+	ByTenant  GroupBy = "tenant"
+	ByKind    GroupBy = "kind"
+	ByRegion  GroupBy = "region"
+	ByProject GroupBy = "project"
+	ByAccount GroupBy = "account"
+)
+
+// GroupBys are all of them.
+func GroupBys() []GroupBy { return []GroupBy{ByTenant, ByKind, ByRegion, ByProject, ByAccount} }
+
+// A Cost is what some resources cost.
+type Cost struct {
+	Resources   int    // that are there now
+	Monthly     Micros // of what is there now, for a whole month
+	MonthToDate Micros // since the first of the month, of what is gone by now too
+	MonthEnd    Micros // what the month will have cost if nothing changes
+	Unpriced    int    // resources of which a part has no price: their cost is not in here in full
+}
+
+func (c *Cost) add(o Cost) {
+	c.Resources += o.Resources
+	c.Monthly += o.Monthly
+	c.MonthToDate += o.MonthToDate
+	c.MonthEnd += o.MonthEnd
+	c.Unpriced += o.Unpriced
+}
+
+// A CostGroup is what one tenant, kind … costs. Key is empty for what belongs to
+// none: unattributed, without a region or a project.
+type CostGroup struct {
+	Key string
+	Cost
+}
+
+// Costs are the groups of an account, or of all where it is empty, the dearest
+// first, and their total. Each resource is in one group: the groups add up to the
+// total exactly. at is DigitalOcean's time; zero is now.
+func (s *Service) Costs(ctx context.Context, account string, by GroupBy, at time.Time) (groups []CostGroup, total Cost, err error) {
+	each, err := s.ResourceCosts(ctx, account, "", at)
+	if err != nil {
+		return nil, total, err
+	}
+	sums := map[string]*CostGroup{}
+	for _, r := range each {
+		key := r.key(by)
+		if sums[key] == nil {
+			sums[key] = &CostGroup{Key: key}
+		}
+		sums[key].add(r.Cost)
+		total.add(r.Cost)
+	}
+	for _, g := range sums {
+		groups = append(groups, *g)
+	}
+	slices.SortFunc(groups, func(a, b CostGroup) int {
+		return cmp.Or(cmp.Compare(b.MonthToDate, a.MonthToDate), cmp.Compare(b.Monthly, a.Monthly), strings.Compare(a.Key, b.Key))
+	})
+	return groups, total, nil
+}
+
+// A ResourceCost is what one resource costs, with what it is grouped by.
+type ResourceCost struct {
+	URN, Account, Kind, Region, Project string
+	Tenant                              string // id; empty: nobody's
+	Cost
+}
+
+func (r ResourceCost) key(by GroupBy) string {
+	switch by {
+	case ByTenant:
+		return r.Tenant
+	case ByKind:
+		return r.Kind
+	case ByRegion:
+		return r.Region
+	case ByProject:
+		return r.Project
+	}
+	return r.Account
+}
+
+// ResourceCosts are the costs of every resource that was there at some time of
+// the month so far, or of the one named. Whose it is and where it is count as of
+// then; a month's cost is not split between owners.
+func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at time.Time) ([]ResourceCost, error) {
+	if at.IsZero() {
+		at = s.Now(account)
+	}
+	month := MonthOf(at)
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT v.urn, v.version, v.account, v.kind, v.region, v.gone, v.monthly, v.at, v.until, r.born_to,
+			COALESCE(a.tenant_id, ''), COALESCE(p.target, '')
+		FROM inv_versions v JOIN inv_resources r ON r.urn = v.urn
+		LEFT JOIN inv_attributions a ON a.urn = v.urn AND a.since <= $2 AND (a.until IS NULL OR a.until > $2)
+		LEFT JOIN inv_edges p ON p.source = v.urn AND p.type = 'member_of' AND p.target LIKE 'do:project:%'
+		WHERE v.at <= $2 AND (v.until IS NULL OR v.until > $1) AND NOT (v.gone AND v.at < $1)
+			AND (CAST($3 AS TEXT) = '' OR v.account = $3) AND (CAST($4 AS TEXT) = '' OR v.urn = $4)
+		ORDER BY v.urn, v.version`, db.Micros(month.From), db.Micros(at), account, urn)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var (
+		all   []ResourceCost
+		times []priceTime
+		alive bool
+	)
+	finish := func() {
+		if len(all) == 0 {
+			return
+		}
+		r := &all[len(all)-1]
+		soFar, known := costWithin(times, period.Period{From: month.From, To: at})
+		r.MonthToDate, r.MonthEnd = soFar, soFar
+		if n := len(times); alive && n > 0 {
+			r.Resources, r.Monthly = 1, times[n-1].monthly
+			r.MonthEnd, _ = costWithin(append(times[:n-1:n-1], priceTime{times[n-1].monthly, true, period.Period{From: times[n-1].in.From, To: month.To}}), month)
+		}
+		if !known {
+			r.Unpriced = 1
+		}
+	}
+	for rows.Next() {
+		var (
+			r                  ResourceCost
+			version, from, was int64
+			until              db.NullTime
+			gone               bool
+			monthly            sql.NullInt64
+		)
+		if err := rows.Scan(&r.URN, &version, &r.Account, &r.Kind, &r.Region, &gone, &monthly, &from, &until, &was, &r.Tenant, &r.Project); err != nil {
+			return nil, err
+		}
+		if len(all) == 0 || all[len(all)-1].URN != r.URN {
+			finish()
+			all, times = append(all, r), nil
+		}
+		all[len(all)-1] = r
+		if alive = !gone; gone {
+			continue
+		}
+		in := period.Period{From: db.Time(from), To: at}
+		if born := db.Time(was); version == 1 && born.Before(in.From) {
+			in.From = born // it was there before it was first seen
+		}
+		if !until.Time.IsZero() && until.Time.Before(at) {
+			in.To = until.Time
+		}
+		times = append(times, priceTime{Micros(monthly.Int64), monthly.Valid, in})
+	}
+	finish()
+	return all, rows.Err()
+}
