@@ -87,15 +87,15 @@ type GroupBy string
 
 // The groups.
 const (
-	ByTenant  GroupBy = "tenant"
-	ByKind    GroupBy = "kind"
-	ByRegion  GroupBy = "region"
-	ByProject GroupBy = "project"
-	ByAccount GroupBy = "account"
+	PerTenant  GroupBy = "tenant"
+	PerKind    GroupBy = "kind"
+	PerRegion  GroupBy = "region"
+	PerProject GroupBy = "project"
+	PerAccount GroupBy = "account"
 )
 
 // GroupBys are all of them.
-func GroupBys() []GroupBy { return []GroupBy{ByTenant, ByKind, ByRegion, ByProject, ByAccount} }
+func GroupBys() []GroupBy { return []GroupBy{PerTenant, PerKind, PerRegion, PerProject, PerAccount} }
 
 // A Cost is what some resources cost.
 type Cost struct {
@@ -156,13 +156,13 @@ type ResourceCost struct {
 
 func (r ResourceCost) key(by GroupBy) string {
 	switch by {
-	case ByTenant:
+	case PerTenant:
 		return r.Tenant
-	case ByKind:
+	case PerKind:
 		return r.Kind
-	case ByRegion:
+	case PerRegion:
 		return r.Region
-	case ByProject:
+	case PerProject:
 		return r.Project
 	}
 	return r.Account

@@ -26,7 +26,7 @@ func TestBothEngines(t *testing.T) {
 		y := newYardOf(t, d, cloud, time.Millisecond, "main")
 		newYardOf(t, d, cloud, time.Millisecond, "main")
 		var made []string
-		for i := range 1200 { // several chunks
+		for i := range 600 { // more than one chunk
 			made = append(made, fmt.Sprintf("do:droplet:%d", cloud.SeedDroplet(dosim.SeedDroplet{Name: fmt.Sprintf("d-%d", i)})))
 		}
 		y.sync("action", "droplet")
