@@ -1,6 +1,7 @@
 package inventory_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ import (
 func TestBothEngines(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		cloud := dosimtest.Start(t)
-		if err := cloud.SetPreset("calm"); err != nil {
+		if err := errors.Join(cloud.SetPreset("calm"), cloud.SetParams(map[string]string{"action.power_off": "0s"})); err != nil {
 			t.Fatal(err)
 		}
 		y := newYardOf(t, d, cloud, time.Millisecond, "main")
@@ -34,13 +35,13 @@ func TestBothEngines(t *testing.T) {
 		for _, urn := range made[:3] {
 			y.do("DELETE", "/v2/droplets/"+strings.TrimPrefix(urn, "do:droplet:"), nil)
 		}
-		y.do("POST", "/v2/droplets/"+strings.TrimPrefix(made[4], "do:droplet:")+"/actions", map[string]any{"type": "rename", "name": "renamed"})
-		for range 4 { // a rename takes its time
+		y.do("POST", "/v2/droplets/"+strings.TrimPrefix(made[4], "do:droplet:")+"/actions", map[string]any{"type": "power_off"})
+		for range 3 {
 			y.sync("action", "droplet")
 		}
 		y.expect("droplets", y.live("droplet"), y.truth("droplet"))
-		if r, err := y.Resource(t.Context(), made[4], time.Time{}); err != nil || r.Name != "renamed" || r.Version < 2 {
-			t.Errorf("the renamed one is %q, version %d, %v", r.Name, r.Version, err)
+		if r, err := y.Resource(t.Context(), made[4], time.Time{}); err != nil || r.Status != "off" || r.Version < 2 {
+			t.Errorf("the one that was switched off is %q, version %d, %v", r.Status, r.Version, err)
 		}
 		y.checkFeed()
 	})
