@@ -168,8 +168,8 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
-		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Account: account, Checks: a.checks, Budgets: a.clouds.uses,
-		Simulated: a.config.simulated(), Version: a.version, Logger: a.log,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Access: a.access, Account: account, Environment: given,
+		Checks: a.checks, Budgets: a.clouds.uses, Simulated: a.config.simulated(), Version: a.version, Logger: a.log,
 	})
 	if err != nil {
 		return err

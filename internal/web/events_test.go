@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestClientThatNeverReadsIsDropped(t *testing.T) {
 		out, before := newHints(w, 200*time.Millisecond), heap()
 		var e end
 		for ; e.err == nil; e.hints++ {
-			e.err = out.changed(e.hints)
+			e.err = out.changed(strconv.FormatInt(e.hints, 10))
 		}
 		e.grew = max(heap(), before) - before
 		dropped <- e
@@ -37,7 +38,7 @@ func TestClientThatNeverReadsIsDropped(t *testing.T) {
 	mux.HandleFunc("/reader", func(w http.ResponseWriter, _ *http.Request) {
 		out := newHints(w, sendTime)
 		for range tell {
-			if err := out.changed(1); err != nil {
+			if err := out.changed("1"); err != nil {
 				t.Errorf("the one that reads is dropped: %v", err)
 			}
 		}

@@ -148,6 +148,10 @@ type budgetTwin struct {
 	MinuteLimit int    `json:"minute_limit"`
 }
 
+func (b budget) twin() budgetTwin {
+	return budgetTwin{string(b.purpose), b.Hour, b.HourLimit, b.Minute, b.MinuteLimit}
+}
+
 type turnTwin struct {
 	Saga  string       `json:"saga"`
 	Event client.Event `json:"event"`
@@ -165,7 +169,7 @@ func (o overview) twin() overviewTwin {
 		t.States[string(s)] = o.census[s]
 	}
 	for i, b := range o.budgets {
-		t.Budgets[i] = budgetTwin{string(b.purpose), b.Hour, b.HourLimit, b.Minute, b.MinuteLimit}
+		t.Budgets[i] = b.twin()
 	}
 	for i, turn := range o.turns {
 		t.Turns[i] = turnTwin{string(turn.ID), wire.Event(turn.Event)}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,11 +17,13 @@ import (
 	"testing"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
@@ -35,12 +38,13 @@ type server struct {
 	*httptest.Server
 	cloud  *dosimtest.Server
 	engine *saga.Engine
+	stock  *inventory.Service
 	drop   string // a droplet's id
 }
 
-func serve(t testing.TB, d *db.DB) *server {
+func serve(t testing.TB, d *db.DB, o ...dosim.Options) *server {
 	t.Helper()
-	cloud := dosimtest.Start(t)
+	cloud := dosimtest.Start(t, o...)
 	s := &server{cloud: cloud, drop: strconv.FormatInt(cloud.SeedDroplet(dosim.SeedDroplet{Name: "web-1", Tags: []string{"tenant:acme"}}), 10)}
 	do, err := digitalocean.New(digitalocean.Options{
 		BaseURL: cloud.URL, Account: "default", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token),
@@ -53,8 +57,17 @@ func serve(t testing.TB, d *db.DB) *server {
 		t.Fatal(err)
 	}
 	follow := feed.New(s.engine, discard)
+	s.stock = inventory.New(d, s.engine, inventory.Settings{
+		Client:   func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
+		Accounts: func(context.Context) ([]string, error) { return []string{"default"}, nil },
+	})
+	box, err := vault.Open(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	pages, err := web.New(web.Options{
 		Engine: s.engine, Feed: follow, Provisioning: provisioning.New(d, s.engine, steps), Account: "default", Logger: discard,
+		Inventory: s.stock, Access: access.New(d, box),
 		Checks:  func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
 		Budgets: func() map[digitalocean.Purpose]digitalocean.Use { return nil },
 	})
@@ -66,6 +79,11 @@ func serve(t testing.TB, d *db.DB) *server {
 	var running sync.WaitGroup
 	running.Go(func() { follow.Run(ctx) })
 	running.Go(func() { pages.Run(ctx) })
+	running.Go(func() {
+		if err := s.stock.Serve(ctx); err != nil {
+			t.Errorf("the inventory ended: %v", err)
+		}
+	})
 	t.Cleanup(func() {
 		stop()
 		running.Wait()
@@ -133,15 +151,17 @@ func (s *server) get(t testing.TB, path string, header ...string) answer {
 // Every page is whole, has its twin, names no other host, and holds no inline style
 // or script; what a stranger wrote is text in it.
 func TestPagesAreWhole(t *testing.T) {
-	s := serve(t, dbtest.New(t))
-	made := s.create(t)
+	s := serve(t, dbtest.New(t), dosim.Options{Params: map[string]string{"lag.tag": "0s", "lag.list_after_create": "0s", "lag.replica": "0s"}})
+	s.byHand(t, "/v2/tags", `{"name":"tenant:acme"}`)
+	made, ran, drop := s.create(t), s.sync(t), "do:droplet:"+s.drop
 	inline := regexp.MustCompile(`(?i)<style|<script>|\sstyle=|\son[a-z]+=|javascript:|https?://(?:[^l1]|l[^o])`)
 	for path, twin := range map[string]string{
 		"/": "/overview.json", "/droplets": "/droplets.json", "/droplets/" + s.drop: "/droplets/" + s.drop + ".json",
 		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
 		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
 		"/droplets/" + s.drop + "/snapshot":     "/droplets/" + s.drop + "/snapshot.json", "/droplets/" + s.drop + "/smoke": "/droplets/" + s.drop + "/smoke.json",
-		"/smoke": "/smoke.json",
+		"/smoke": "/smoke.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
+		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
 	} {
 		a := s.get(t, path)
 		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
@@ -164,11 +184,11 @@ func TestPagesAreWhole(t *testing.T) {
 		if !strings.Contains(a.body, `href="`+twin+`"`) {
 			t.Errorf("%s does not name its twin %s", path, twin)
 		}
-		if !strings.Contains(a.body, "<dt>CLI</dt>") && path != "/droplets" || !strings.Contains(a.body, "<dt>API</dt>") {
+		if !strings.Contains(a.body, "<dt>CLI</dt>") && path != "/droplets" && path != "/changes" || !strings.Contains(a.body, "<dt>API</dt>") {
 			t.Errorf("%s does not say how a program does the same", path)
 		}
 		if a := s.get(t, twin); a.status != http.StatusOK || !json.Valid([]byte(a.body)) {
-			t.Errorf("%s: %d %.100s", twin, a.status, a.body)
+			t.Errorf("%s: %d %.300s", twin, a.status, a.body)
 		}
 	}
 }
@@ -208,6 +228,17 @@ func TestRefusals(t *testing.T) {
 		{"no text", "GET", "/sagas?subject=%00", nil, nil, 400, "not a text"},
 		{"an order of sagas that is none", "GET", "/sagas?sort=colour", nil, nil, 400, "sorted"},
 		{"an order that is none", "GET", "/droplets?sort=colour", nil, nil, 400, "sorted"},
+		{"no such resource", "GET", "/inventory/do:droplet:1", nil, nil, 404, "knows no do:droplet:1"},
+		{"no time", "GET", "/inventory/do:droplet:1?as_of=yesterday", nil, nil, 400, "no time to look at"},
+		{"no such kind", "GET", "/changes?kind=castle", nil, nil, 400, "no kind"},
+		{"no such type of change", "GET", "/changes?type=castle", nil, nil, 400, "no change of the type"},
+		{"no such cause", "GET", "/changes?cause=castle", nil, nil, 400, "no cause"},
+		{"a cursor of changes that is none", "GET", "/changes?cursor=x", nil, nil, 400, "cursor"},
+		{"no such account", "GET", "/accounts/castle", nil, nil, 404, "no account"},
+		{"a sync of no such account", "POST", "/accounts/castle/sync", url.Values{}, nil, 404, "no account"},
+		{"a sync of no such kind", "POST", "/accounts/default/sync", url.Values{"kind": {"castle"}}, nil, 400, "no kind"},
+		{"no such sync", "GET", "/syncs/sync_00000000000000000000000000000000", nil, nil, 404, "no sync"},
+		{"no id of a sync", "GET", "/syncs/x", nil, nil, 404, "no sync id"},
 		{"a problem for a program", "GET", "/sagas.json?state=happy", nil, nil, 400, `"code":"invalid"`},
 	} {
 		a := s.do(t, tt.method, tt.path, tt.form, tt.header...)

@@ -104,13 +104,28 @@ func (v *visit) live(title, here, of string, position string) ui.Page {
 	return p
 }
 
+// follow is live of a page about the inventory, made before any of it is read.
+func (v *visit) follow(title, here string, of topic) (ui.Page, error) {
+	at, err := v.s.position(v.r.Context())
+	if err != nil {
+		return ui.Page{}, err
+	}
+	stands, err := v.s.lookout.position(v.r.Context(), of)
+	if err != nil {
+		return ui.Page{}, err
+	}
+	p := v.page(title, here)
+	p.Live = ui.Query{Path: "/events"}.With("after", at, "topic", string(of), "stood", stands).String()
+	return p, nil
+}
+
 // flashes are what the last request came to, by what the address says. They are
 // fixed texts: an address can be made by anybody.
 var flashes = map[string]string{
 	"snapshot": "The snapshot was asked for.", "smoke": "The smoke test has begun.",
 	"start": "It was started.", "pause": "It pauses at its next boundary.", "resume": "It goes on.",
 	"cancel": "It turns back at its next boundary and undoes what it did.", "retry": "It looks again now.",
-	"skip": "The step was passed over.", "mark-done": "The step was marked done.", "force-release": "It was taken from its owner.",
+	"skip": "The step was passed over.", "mark-done": "The step was marked done.", "force-release": "It was taken from its owner.", "sync": "The sync was asked for.",
 }
 
 // wants reports whether the request is for the page's twin in another form.

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
@@ -24,7 +26,11 @@ type Options struct {
 	Engine       *saga.Engine
 	Feed         *feed.Feed // has to run beside the pages
 	Provisioning *provisioning.Service
-	Account      string // our name for the account that the pages are about
+	Inventory    *inventory.Service
+	Access       *access.Service
+	Account      string // our name for the account that sagas are started on
+
+	Environment []access.Token // those given in the environment, as they may be shown
 
 	Checks  func(context.Context) []client.Check             // how this process is
 	Budgets func() map[digitalocean.Purpose]digitalocean.Use // what is used of the limits of each token
@@ -43,6 +49,7 @@ type Server struct {
 	checks  *checkup
 	hours   *hourly
 	sent    *sent
+	lookout *lookout
 	handler http.Handler
 }
 
@@ -57,6 +64,7 @@ func New(o Options) (*Server, error) {
 	}}
 	s.checks = newCheckup(o.Checks)
 	s.hours = &hourly{engine: o.Engine}
+	s.lookout = &lookout{inventory: o.Inventory, accounts: s.accounts}
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
@@ -87,6 +95,7 @@ func (s *Server) routes() *http.ServeMux {
 	page("GET /droplets/{id}", s.droplet)
 	page("GET /droplets/{id}/{verb}", s.askStart)
 	page("POST /droplets/{id}/{verb}", s.start)
+	s.inventoryRoutes(page)
 	page("GET /smoke", s.askSmoke)
 	page("GET /smoke.json", s.askSmoke)
 	page("POST /smoke", s.smoke)

@@ -43,6 +43,11 @@ var icons = map[string]string{
 	"right":   "M6.5 4.5L10 8l-3.5 3.5",
 	"left":    "M9.5 4.5L6 8l3.5 3.5",
 	"table":   "M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 3.5v9",
+	"changes": "M3 5.5h9M9.5 3L12 5.5 9.5 8M13 10.5H4M6.5 8L4 10.5 6.5 13",
+	"key":     "M10.5 2.5a3 3 0 100 6 3 3 0 000-6zM8.3 7.7L3 13M4.5 11.5L6 13",
+	"tenant":  "M8 2.8a2.6 2.6 0 100 5.2 2.6 2.6 0 000-5.2zM3.2 13.2a4.8 4.8 0 019.6 0",
+	"plus":    "M8 3.5v9M3.5 8h9",
+	"edit":    "M3.5 12.5L4 10l6-6 2 2-6 6z",
 	"more":    "M4 8h.01M8 8h.01M12 8h.01",
 }
 
@@ -59,6 +64,7 @@ var glyphs = map[string]string{
 	"completed": "check", "active": "check", "rolled_back": "return", "compensated": "return", "compensating": "undo",
 	"running": "play", "executing": "play", "waiting": "clock", "paused": "pause", "unknown": "doubt",
 	"failed": "cross", "stuck": "bell", "undo_failed": "bell", "skipped": "dash", "off": "dash", "ready": "clock",
+	"complete": "check", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross",
 }
 
 // Glyph is a state's.
@@ -72,8 +78,12 @@ func Glyph(state string) templ.Component {
 // hueOf is a state's, of sagas and steps as package wire has it, and of droplets.
 func hueOf(state string) string {
 	switch state {
-	case "active":
+	case "active", "complete":
 		return string(wire.Good)
+	case "partial", "not_permitted", "stale":
+		return string(wire.Attention)
+	case "deleted":
+		return string(wire.Dim)
 	case "new", "locked":
 		return string(wire.Running)
 	}

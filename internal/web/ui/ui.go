@@ -37,7 +37,10 @@ type Place struct{ Path, Name, Icon string }
 
 // Places is the navigation.
 func Places() []Place {
-	return []Place{{"/", "Overview", "home"}, {"/droplets", "Droplets", "droplet"}, {"/sagas", "Sagas", "saga"}}
+	return []Place{
+		{"/", "Overview", "home"}, {"/droplets", "Droplets", "droplet"}, {"/changes", "Changes", "changes"}, {"/sagas", "Sagas", "saga"},
+		{"/account", "Account", "key"},
+	}
 }
 
 // A Query is a page's address: the whole state of the page.

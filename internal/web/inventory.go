@@ -1,0 +1,85 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/web/ui"
+)
+
+// inventoryRoutes are the pages about what there is at DigitalOcean.
+func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
+	page("GET /inventory/{urn}", s.resource)
+	page("GET /changes", s.changes)
+	page("GET /changes.json", s.changes)
+	page("GET /changes.csv", s.changes)
+	page("GET /account", func(v *visit) error { return v.redirect(accountPath(s.o.Account)) })
+	page("GET /accounts/{account}", s.account)
+	page("GET /accounts/{account}/sync", s.askSync)
+	page("POST /accounts/{account}/sync", s.startSync)
+	page("GET /syncs/{id}", s.sync)
+}
+
+// accounts are our names for the accounts.
+func (s *Server) accounts(context.Context) ([]string, error) { return []string{s.o.Account}, nil }
+
+// resourcePath is the page of a resource.
+func resourcePath(urn string) string {
+	return "/inventory/" + strings.ReplaceAll(url.PathEscape(urn), "%3A", ":")
+}
+
+// asOf is the time that an address asks for, zero for now. It is typed by people
+// too: a day is its beginning, and what has no zone is UTC.
+func asOf(q ui.Query) (time.Time, error) {
+	text := strings.TrimSpace(q.Get("as_of"))
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil && at.Year() > 1999 && at.Year() < 2200 {
+			return at.UTC().Truncate(time.Microsecond), nil
+		}
+	}
+	return time.Time{}, fault.New(fault.Invalid, "%q is no time to look at. Write a day, as 2026-11-01, or a time in UTC, as 2026-11-01 15:04.", clip(text))
+}
+
+// titleOf is a kind for people, in the singular.
+func titleOf(kind string) string {
+	if k := inventory.KindNamed(kind); k != nil {
+		return k.Title
+	}
+	return ui.Upper(strings.ReplaceAll(kind, "_", " "))
+}
+
+// manyOf is a kind for people, in the plural.
+func manyOf(kind string) string {
+	if k := inventory.KindNamed(kind); k != nil {
+		return k.Many
+	}
+	return ui.Upper(strings.ReplaceAll(kind, "_", " ")) + "s" // the list of actions is no kind
+}
+
+// nameOr is a resource's name, or its id where it has none.
+func nameOr(name, urn string) string {
+	if name != "" {
+		return name
+	}
+	return urn[strings.LastIndexAny(urn, ":/")+1:]
+}
+
+// value is JSON as people read it: a text without its quotes.
+func value(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		if text == "" {
+			return `""`
+		}
+		return text
+	}
+	return string(raw)
+}

@@ -1,0 +1,162 @@
+package web_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
+)
+
+// sync lists kinds, all of them where none is named, and waits for the end.
+func (s *server) sync(t testing.TB, kinds ...string) inventory.Run {
+	t.Helper()
+	r, err := s.stock.StartSync(t.Context(), "default", kinds, "test")
+	return s.synced(t, r, err)
+}
+
+func (s *server) synced(t testing.TB, r inventory.Run, err error) inventory.Run {
+	t.Helper()
+	for err == nil && r.FinishedAt.IsZero() {
+		time.Sleep(5 * time.Millisecond)
+		r, err = s.stock.Run(t.Context(), r.ID)
+	}
+	if err != nil || r.State() != inventory.Complete {
+		t.Fatalf("the sync came to %+v, %v", r, err)
+	}
+	return r
+}
+
+// byHand posts something at DigitalOcean that Arcadia knows nothing of.
+func (s *server) byHand(t testing.TB, path, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.cloud.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.cloud.Token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := s.cloud.Client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode > 299 {
+		t.Fatalf("POST %s answers %s", path, res.Status)
+	}
+}
+
+// What changed shows with its cause and its fields, and the time before it can be
+// looked at.
+func TestResourceTellsItsStory(t *testing.T) {
+	clock := dosim.NewClock(dosim.Stepped)
+	s := serve(t, dbtest.New(t), dosim.Options{Clock: clock})
+	clock.Advance(time.Minute) // DigitalOcean tells times to the second
+	s.sync(t)
+	page := "/inventory/do:droplet:" + s.drop
+	before := clock.Now().Add(time.Second).Format(time.RFC3339Nano)
+	clock.Advance(time.Minute)
+	s.byHand(t, "/v2/droplets/"+s.drop+"/actions", `{"type":"rename","name":"web-2"}`)
+	clock.Advance(time.Minute)
+	s.sync(t)
+	now := s.get(t, page)
+	for _, want := range []string{"<h1>web-2</h1>", "/name", "web-1", "Drift", "rename"} {
+		if !strings.Contains(now.body, want) {
+			t.Errorf("its page lacks %q", want)
+		}
+	}
+	then := s.get(t, page+"?as_of="+url.QueryEscape(before))
+	if !strings.Contains(then.body, "<h1>web-1</h1>") || strings.Contains(then.body, "web-2") || strings.Contains(then.body, "Take snapshot") {
+		t.Errorf("before the change its page is not as it was:\n%.3000s", then.body)
+	}
+}
+
+// The stream of changes has every change once, page by page and in its CSV.
+func TestChangesArePaged(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	for range 70 {
+		s.cloud.SeedDroplet(dosim.SeedDroplet{Name: "many"})
+	}
+	s.byHand(t, "/v2/tags", `{"name":"blue"}`)
+	s.sync(t, "droplet", "tag")
+	end, err := s.stock.FeedEnd(t.Context())
+	if err != nil || end < 71 {
+		t.Fatalf("%d changes, %v", end, err)
+	}
+	seen := map[int64]bool{}
+	for path := "/changes.json"; path != ""; {
+		var page struct {
+			Items []client.Change
+			Next  *string
+		}
+		if err := json.Unmarshal([]byte(s.get(t, path).body), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page.Items {
+			if seen[c.Seq] {
+				t.Errorf("change %d is on two pages", c.Seq)
+			}
+			seen[c.Seq] = true
+		}
+		path = ""
+		if page.Next != nil {
+			path = "/changes.json?cursor=" + *page.Next
+		}
+	}
+	if int64(len(seen)) != end {
+		t.Errorf("the pages hold %d changes, want %d", len(seen), end)
+	}
+	for query, want := range map[string]int64{"": end, "?kind=any": end, "?kind=droplet": 71, "?kind=tag": end - 71, "?cause=first_sight": end, "?cause=drift": 0, "?type=deleted": 0} {
+		rows, err := csv.NewReader(strings.NewReader(s.get(t, "/changes.csv"+query).body)).ReadAll()
+		if err != nil || int64(len(rows)) != want+1 {
+			t.Errorf("%q: %d rows and %v, want %d", query, len(rows)-1, err, want)
+		}
+	}
+}
+
+// A sync is asked for once however often its form is sent, and its page says how it went.
+func TestSyncIsAskedForByAForm(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	key := regexp.MustCompile(`name="key" value="([^"]+)"`).FindStringSubmatch(s.get(t, "/accounts/default/sync").body)[1]
+	form := url.Values{"key": {key}, "kind": {"droplet"}}
+	first := s.do(t, "POST", "/accounts/default/sync", form)
+	to := strings.TrimSuffix(first.header.Get("Location"), "?did=sync")
+	if first.status != http.StatusSeeOther || !strings.HasPrefix(to, "/syncs/sync_") {
+		t.Fatalf("%d to %q", first.status, to)
+	}
+	if again := s.do(t, "POST", "/accounts/default/sync", form); again.status != http.StatusSeeOther {
+		t.Errorf("the same form again: %d", again.status)
+	}
+	runs, err := s.stock.Runs(t.Context(), "default", 10)
+	if err != nil || len(runs) != 1 || runs[0].RequestedBy != "web:local" {
+		t.Fatalf("twice the same form came to %+v, %v", runs, err)
+	}
+	r, err := s.stock.Run(t.Context(), runs[0].ID)
+	s.synced(t, r, err)
+	for path, want := range map[string]string{to: "Complete", "/accounts/default": to} {
+		if body := s.get(t, path).body; !strings.Contains(body, want) {
+			t.Errorf("%s lacks %q", path, want)
+		}
+	}
+}
+
+// What a token may not read is unknown on the page, and never none.
+func TestNotPermittedIsNotNone(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	s.cloud.AddFault(dosim.Fault{Kind: dosim.Scope403, Match: dosim.Match{Method: "GET", Path: "/v2/volumes"}})
+	s.sync(t, "volume")
+	body := s.get(t, "/accounts/default").body
+	for _, want := range []string{"may not read everything", "block_storage:read", ">unknown<"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
