@@ -8,6 +8,7 @@ type networkTables struct {
 	domainRecords *table[*domainRecord]
 	certificates  *table[*certificate]
 	loadBalancers *table[*loadBalancer]
+	reservedIPv6s *table[*reservedIPv6]
 }
 
 func networkResources() []resource {
@@ -18,5 +19,6 @@ func networkResources() []resource {
 		domainRecordResource(),
 		certificateResource(),
 		loadBalancerResource(),
+		reservedIPv6Resource(),
 	}
 }

@@ -7,5 +7,6 @@ func networkStories() []story {
 		{"domains", tellDomains},
 		{"certificates", tellCertificates},
 		{"load balancers", tellLoadBalancers},
+		{"reserved IPv6", tellReservedIPv6s},
 	}
 }
