@@ -44,6 +44,7 @@ type listedKind struct {
 	unpaged bool     // the list has all, without links and meta
 	pages   bool     // its meta tell the page and how many there are
 	filters []string // what a list's query may name: keys of a thing
+	hidden  []string // keys that addresses of their own show
 	urn     string
 	tag     *tagKind
 	network string // the key of its VPC's id, if it is a member of one
@@ -110,6 +111,9 @@ func (k listedKind) wire(c *call, e *listedThing) map[string]any {
 	}
 	if k.network != "" {
 		data[k.network] = e.VPC
+	}
+	for _, key := range k.hidden {
+		delete(data, key)
 	}
 	if k.shown != nil {
 		k.shown(c, data)

@@ -14,6 +14,7 @@ func listedStories() []story {
 	return []story{
 		{"what is only listed", tellListed},
 		{"clusters and their parts", tellClusters},
+		{"autoscale pools, checks and registries", tellListedParts},
 	}
 }
 
@@ -41,6 +42,7 @@ func tellListed(d driver) {
 		{"registry", "/v2/registries", "registries", "registry", "name", object{"name": "images"}},
 		{"alert_policy", "/v2/monitoring/alerts", "policies", "policy", "description", object{"description": "disk is full"}},
 		{"uptime_check", "/v2/uptime/checks", "checks", "check", "name", object{"name": "landing page"}},
+		{"autoscale_pool", "/v2/droplets/autoscale", "autoscale_pools", "autoscale_pool", "name", object{"name": "burst"}},
 		{"app", "/v2/apps", "apps", "app", "tier_slug", object{"tier_slug": "professional"}},
 		{"functions_namespace", "/v2/functions/namespaces", "namespaces", "namespace", "label", object{"label": "jobs"}},
 		{"agent", "/v2/gen-ai/agents", "agents", "agent", "name", object{"name": "helper"}},
@@ -67,6 +69,58 @@ func tellListed(d driver) {
 	}
 	if n := len(list(d.get("/v2/vpc_nat_gateways?region=fra1"), "vpc_nat_gateways")); n != 0 {
 		d.Errorf("%d gateways are in fra1, want none", n)
+	}
+}
+
+func tellListedParts(d driver) {
+	droplet := d.s.SeedDroplet(dosim.SeedDroplet{})
+	pool := "/v2/droplets/autoscale/" + seedThing(d, d.s, dosim.SeedThing{Kind: "autoscale_pool", Data: object{
+		"name": "burst", "active_resources_count": 1, "members": []object{{
+			"droplet_id": droplet, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "health_status": "healthy", "status": "active",
+			"current_utilization": object{"memory": 0.3, "cpu": 0.1},
+		}},
+	}})
+	if members := list(d.get(pool+"/members"), "droplets"); len(members) != 1 || at(members[0], "droplet_id") != float64(droplet) {
+		d.Errorf("the pool's members are %v", members)
+	}
+	if events := list(d.get(pool+"/history"), "history"); len(events) != 1 {
+		d.Errorf("the pool's history is %v", events)
+	}
+	if shown := at(d.get(pool).Body, "autoscale_pool", "members"); shown != nil {
+		d.Errorf("the pool itself shows its members: %v", shown)
+	}
+	d.want(404, "GET", "/v2/droplets/autoscale/none/members", nil)
+	d.want(404, "GET", "/v2/droplets/autoscale/none/history", nil)
+	if n := len(list(d.get("/v2/droplets/autoscale?name=calm"), "autoscale_pools")); n != 0 {
+		d.Errorf("%d pools have another's name", n)
+	}
+
+	id := seedThing(d, d.s, dosim.SeedThing{Kind: "uptime_check", Data: object{"state": object{"regions": object{"eu_west": object{"status": "DOWN"}}}}})
+	check := "/v2/uptime/checks/" + id
+	if state := d.get(check + "/state").Body; at(state, "state", "regions", "eu_west", "status") != "DOWN" || at(state, "state", "regions", "us_east", "status") != "UP" {
+		d.Errorf("the state is %v, want eu_west down alone", state)
+	}
+	alert := seedThing(d, d.s, dosim.SeedThing{Kind: "uptime_alert", Parent: id, Data: object{"type": "ssl_expiry", "threshold": 14}})
+	if all := list(d.get(check+"/alerts"), "alerts"); len(all) != 1 || at(all[0], "type") != "ssl_expiry" {
+		d.Errorf("the check's alerts are %v", all)
+	}
+	if got := at(d.get(check+"/alerts/"+strings.TrimPrefix(alert, id+"/")).Body, "alert", "threshold"); got != 14.0 {
+		d.Errorf("the alert's threshold is %v", got)
+	}
+	d.want(404, "GET", check+"/alerts/none", nil)
+	d.want(404, "GET", "/v2/uptime/checks/none/alerts", nil)
+	d.want(404, "GET", "/v2/uptime/checks/none/state", nil)
+
+	d.want(404, "GET", "/v2/registry/subscription", nil)
+	seedThing(d, d.s, dosim.SeedThing{Kind: "registry", Data: object{"name": "images", "storage_usage_bytes": 600 << 20}})
+	for _, path := range []string{"/v2/registry", "/v2/registries"} {
+		if got := at(d.get(path+"/subscription").Body, "subscription", "tier", "slug"); got != "basic" {
+			d.Errorf("the subscription is %v", got)
+		}
+		tiers := list(exchange{Body: at(d.get(path+"/options").Body, "options").(object)}, "subscription_tiers")
+		if len(tiers) != 3 || at(tiers[0], "eligible") != false || at(tiers[1], "eligible") != true {
+			d.Errorf("the tiers are %v, want the first too small", tiers)
+		}
 	}
 }
 

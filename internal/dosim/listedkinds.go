@@ -46,12 +46,32 @@ func listedKinds() []listedKind {
 		},
 		{
 			name: "registry", path: "/v2/registries", list: "registries", one: "registry", id: "name", title: "name", scope: "registry:read", unpaged: true,
-			more: []route{op("GET /v2/registry", getOnlyRegistry, "registry:read")},
+			more: []route{
+				op("GET /v2/registry", getOnlyRegistry, "registry:read"),
+				op("GET /v2/registry/subscription", getRegistrySubscription, "registry:read"),
+				op("GET /v2/registries/subscription", getRegistrySubscription, "registry:read"),
+				op("GET /v2/registry/options", getRegistryOptions, "registry:read"),
+				op("GET /v2/registries/options", getRegistryOptions, "registry:read"),
+			},
 		},
 		{
 			name: "alert_policy", path: "/v2/monitoring/alerts", list: "policies", one: "policy", id: "uuid", title: "description", scope: "monitoring:read",
 		},
-		uuidAndName(listedKind{name: "uptime_check", path: "/v2/uptime/checks", list: "checks", one: "check", scope: "uptime:read"}),
+		uuidAndName(listedKind{
+			name: "uptime_check", path: "/v2/uptime/checks", list: "checks", one: "check", scope: "uptime:read", hidden: []string{"state"},
+			more: []route{op("GET /v2/uptime/checks/{uptime_check}/state", getCheckState, "uptime:read")},
+		}),
+		uuidAndName(listedKind{
+			name: "uptime_alert", path: "/v2/uptime/checks/{uptime_check}/alerts", list: "alerts", one: "alert", scope: "uptime:read", parent: "uptime_check",
+		}),
+		uuidAndName(listedKind{
+			name: "autoscale_pool", path: "/v2/droplets/autoscale", list: "autoscale_pools", one: "autoscale_pool", scope: "droplet:read",
+			filters: []string{"name"}, hidden: []string{"members", "history"},
+			more: []route{
+				op("GET /v2/droplets/autoscale/{autoscale_pool}/members", listPartsOf("autoscale_pool", "members", "droplets"), "droplet:read"),
+				op("GET /v2/droplets/autoscale/{autoscale_pool}/history", listPartsOf("autoscale_pool", "history", "history"), "droplet:read"),
+			},
+		}),
 		{
 			name: "app", path: "/v2/apps", list: "apps", one: "app", id: "id", title: "default_ingress", scope: "app:read", urn: "app", shown: hideProject,
 		},
@@ -172,4 +192,71 @@ func getOnlyRegistry(c *call) answer {
 	}
 	return refusal(http.StatusPreconditionFailed, "precondition_failed",
 		"This API is not supported if you have created multiple registries. Please use '/v2/registries/{registry_name}' instead.")
+}
+
+// listPartsOf pages through what the thing in the path has under a key.
+func listPartsOf(kind, key, list string) func(c *call) answer {
+	return func(c *call) answer {
+		e, ok := c.sim.world.listed(kind).find(c, c.values[kind])
+		if !ok {
+			return notFound()
+		}
+		parts, _ := e.Data[key].([]any)
+		return listPage(c, list, parts, asIs)
+	}
+}
+
+func getCheckState(c *call) answer {
+	e, ok := c.sim.world.listed("uptime_check").find(c, c.values["uptime_check"])
+	if !ok {
+		return notFound()
+	}
+	return showing("state", e.Data["state"])
+}
+
+// getRegistrySubscription shows the account's, which all of its registries have.
+func getRegistrySubscription(c *call) answer {
+	all := c.sim.world.listed("registry").listed(c)
+	if len(all) == 0 {
+		return notFound()
+	}
+	return showing("subscription", all[0].Data["subscription"])
+}
+
+// A registryTier is one of those that there are to subscribe to.
+type registryTier struct {
+	Name         string   `json:"name"`
+	Slug         string   `json:"slug"`
+	Repositories int      `json:"included_repositories"` // 0: any number
+	Storage      float64  `json:"included_storage_bytes"`
+	Overage      bool     `json:"allow_storage_overage"`
+	Bandwidth    float64  `json:"included_bandwidth_bytes"`
+	Cents        int      `json:"monthly_price_in_cents"`
+	OverageCents int      `json:"storage_overage_price_in_cents"`
+	Eligible     bool     `json:"eligible"`
+	Reasons      []string `json:"eligibility_reasons"`
+}
+
+// getRegistryOptions says of each tier whether what the account stores would fit.
+func getRegistryOptions(c *call) answer {
+	stored := 0.0
+	for _, e := range c.sim.world.listed("registry").listed(c) {
+		bytes, _ := e.Data["storage_usage_bytes"].(float64)
+		stored += bytes
+	}
+	tiers := []registryTier{
+		{Name: "Starter", Slug: "starter", Repositories: 1, Storage: 500 << 20, Bandwidth: 500 << 20},
+		{Name: "Basic", Slug: "basic", Repositories: 5, Storage: 5 << 30, Overage: true, Bandwidth: 5 << 30, Cents: 500, OverageCents: 2},
+		{Name: "Professional", Slug: "professional", Storage: 100 << 30, Overage: true, Bandwidth: 100 << 30, Cents: 2000, OverageCents: 2},
+	}
+	for i := range tiers {
+		t := &tiers[i]
+		t.Eligible, t.Reasons = t.Overage || stored <= t.Storage, []string{}
+		if !t.Eligible {
+			t.Reasons = append(t.Reasons, "OverStorageLimit")
+		}
+	}
+	return showing("options", map[string]any{
+		"available_regions": []string{"nyc3", "sfo3", "ams3", "sgp1", "fra1"}, "subscription_tiers": tiers,
+	})
 }
