@@ -163,10 +163,11 @@ func TestFleetOfAThousand(t *testing.T) {
 	}
 	delete(kinds, "action")
 	if want := map[string]int{
-		"droplet": 1000, "snapshot": 4210, "domain_record": 2200, "volume_snapshot": 1200, "volume": 464, "reserved_ip": 260, "tag": 219,
+		"droplet": 1000, "snapshot": 4210, "domain_record": 2200, "volume_snapshot": 1200, "volume": 413, "reserved_ip": 260, "tag": 219,
 		"firewall": 205, "project": 201, "domain": 200, "uptime_check": 200, "certificate": 120, "load_balancer": 102, "database": 80,
 		"ssh_key": 70, "alert_policy": 40, "cdn_endpoint": 40, "app": 30, "database_replica": 30, "vpc": 27, "spaces_key": 25, "image": 20,
 		"functions_namespace": 15, "nfs": 12, "kubernetes_cluster": 10, "agent": 8, "nat_gateway": 6, "vpc_peering": 5, "registry": 1,
+		"reserved_ipv6": 25, "uptime_alert": 20, "autoscale_pool": 6,
 	}; !maps.Equal(kinds, want) || others != 10_000 {
 		t.Errorf("%d others than droplets: %v, want 10,000: %v", others, kinds, want)
 	}
