@@ -210,3 +210,103 @@ func (c *Client) Changes(ctx context.Context, q ChangeQuery) ([]Change, error) {
 	_, err := c.call(ctx, http.MethodGet, "/v1/changes", query, nil, nil, &page)
 	return page.Items, err
 }
+
+// A Costs is what resources cost, summed by something.
+type Costs struct {
+	By       string      `json:"by" enum:"tenant,kind,region,project,account"`
+	Currency string      `json:"currency" example:"USD"`
+	AsOf     Time        `json:"as_of" format:"date-time" doc:"By DigitalOcean's clock."`
+	Groups   []CostGroup `json:"groups" nullable:"false" doc:"The dearest first. They add up to total."`
+	Total    CostGroup   `json:"total"`
+}
+
+// A CostGroup is what one tenant, kind … costs.
+type CostGroup struct {
+	Key         string `json:"key" doc:"Empty: what belongs to none."`
+	Name        string `json:"name" doc:"Of the key, for people."`
+	Resources   int    `json:"resources" doc:"That are there now."`
+	Monthly     string `json:"monthly" doc:"Of what is there now, for a whole month."`
+	MonthToDate string `json:"month_to_date" doc:"Since the first of the month (UTC), of what is gone by now too."`
+	MonthEnd    string `json:"month_end" doc:"What the month will have cost if nothing changes."`
+	Unpriced    int    `json:"unpriced" doc:"Resources of which a part has no price: their cost is not in here in full."`
+}
+
+// A CostComparison compares costs with DigitalOcean's preview of its invoice.
+type CostComparison struct {
+	Account     string           `json:"account"`
+	Currency    string           `json:"currency"`
+	AsOf        Time             `json:"as_of" format:"date-time" doc:"When DigitalOcean made the preview."`
+	Month       string           `json:"month" example:"2026-11"`
+	Lines       []CostDifference `json:"lines" nullable:"false"`
+	Ours        string           `json:"ours"`
+	Theirs      string           `json:"theirs"`
+	Unexplained string           `json:"unexplained"`
+}
+
+// A CostDifference is one product of a CostComparison.
+type CostDifference struct {
+	Product    string `json:"product"`
+	Ours       string `json:"ours"`
+	Theirs     string `json:"theirs"`
+	Difference string `json:"difference"`
+	Explained  string `json:"explained" doc:"Why the two may differ; empty where nothing says why, or there is no difference."`
+}
+
+// A Relation is how a resource stands to another.
+type Relation struct {
+	Type  string       `json:"type" enum:"attached_to,member_of,depends_on,snapshot_of,points_to,protects,serves"`
+	Out   bool         `json:"out" doc:"From this resource to the other; else the other way round."`
+	First bool         `json:"first" doc:"The source has to be deleted before the target can be."`
+	Other ResourceName `json:"other"`
+}
+
+// A ResourceName is a resource, in short.
+type ResourceName struct {
+	URN    string `json:"urn"`
+	Kind   string `json:"kind" doc:"Empty: the inventory does not keep things of its sort."`
+	Name   string `json:"name"`
+	Status string `json:"status"`
+	Gone   bool   `json:"gone"`
+}
+
+// A Graph is a resource with what is around it.
+type Graph struct {
+	Center string         `json:"center"`
+	Nodes  []ResourceName `json:"nodes" nullable:"false"`
+	Edges  []GraphEdge    `json:"edges" nullable:"false"`
+}
+
+// A GraphEdge goes between two resources of a graph.
+type GraphEdge struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Type  string `json:"type"`
+	First bool   `json:"first"`
+}
+
+// Costs sums what resources cost, of one account or of all.
+func (c *Client) Costs(ctx context.Context, by, account string) (costs Costs, err error) {
+	query := url.Values{"by": {by}}
+	if account != "" {
+		query.Set("account", account)
+	}
+	_, err = c.call(ctx, http.MethodGet, "/v1/costs", query, nil, nil, &costs)
+	return costs, err
+}
+
+// CompareCosts compares the costs of an account with DigitalOcean's own preview.
+func (c *Client) CompareCosts(ctx context.Context, account string) (cmp CostComparison, err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/accounts/"+url.PathEscape(account)+"/cost-comparison", nil, nil, nil, &cmp)
+	return cmp, err
+}
+
+// Relations are how a resource stands to others.
+func (c *Client) Relations(ctx context.Context, urn string) ([]Relation, error) {
+	return list[Relation](ctx, c, "/v1/resources/"+pathOf(urn)+"/relations")
+}
+
+// Graph reads a resource with what is around it, so many hops far.
+func (c *Client) Graph(ctx context.Context, urn string, hops int) (g Graph, err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/resources/"+pathOf(urn)+"/graph", url.Values{"hops": {strconv.Itoa(hops)}}, nil, nil, &g)
+	return g, err
+}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -35,6 +36,7 @@ type Options struct {
 	Feed         *feed.Feed // has to run beside the API
 	Provisioning *provisioning.Service
 	Inventory    *inventory.Service
+	Billing      func(ctx context.Context, account string) (*digitalocean.Client, error) // reads DigitalOcean's invoices
 	Access       *access.Service
 	Account      string         // our name for the account that requests without one mean
 	Environment  []access.Token // tokens that were given in the environment, which win over stored ones
@@ -67,6 +69,7 @@ func New(o Options) *API {
 	a.sagaRoutes(h)
 	a.fleetRoutes(h)
 	a.inventoryRoutes(h)
+	a.costRoutes(h)
 	a.eventRoutes(h, mux)
 	nullable(h.OpenAPI())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })

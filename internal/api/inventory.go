@@ -76,11 +76,11 @@ func (a *API) getResource(ctx context.Context, in *struct {
 	ResourceQuery
 	AsOf time.Time `query:"as_of" doc:"As it was then; left away: as it is."`
 }) (*struct{ Body client.Resource }, error) {
-	r, err := a.o.Inventory.Resource(ctx, in.URN, in.AsOf)
+	d, err := a.o.Inventory.Describe(ctx, in.URN, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body client.Resource }{wire.Resource(r)}, nil
+	return &struct{ Body client.Resource }{wire.Description(d)}, nil
 }
 
 func (a *API) listResourceChanges(ctx context.Context, in *ResourceQuery) (*struct{ Body client.List[client.Change] }, error) {

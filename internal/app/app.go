@@ -175,7 +175,7 @@ func (a *App) buildServices(context.Context) (err error) {
 		return err
 	}
 	a.api = api.New(api.Options{
-		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Access: a.access, Account: account, Environment: given,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Billing: a.clouds.billing, Access: a.access, Account: account, Environment: given,
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil

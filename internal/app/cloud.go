@@ -65,6 +65,11 @@ func (c *clouds) provisioning(ctx context.Context, account string) (*digitalocea
 	return c.client(ctx, account, digitalocean.Provisioning)
 }
 
+// billing is the client that reads invoices.
+func (c *clouds) billing(ctx context.Context, account string) (*digitalocean.Client, error) {
+	return c.client(ctx, account, digitalocean.Billing)
+}
+
 // reading is the client that looks: the inventory token's, and the provisioning
 // token's where there is none, which may read what it changes.
 func (c *clouds) reading(ctx context.Context, account string) (*digitalocean.Client, error) {

@@ -38,7 +38,7 @@ type Config struct {
 	Settle  time.Duration `env:"ARCADIA_DO_SETTLE"`                    // how late a sent request may be carried out; default Horizon
 	Poll    time.Duration `env:"ARCADIA_DO_POLL" envDefault:"5s"`      // between two looks at an action
 
-	Retention time.Duration `env:"ARCADIA_INVENTORY_RETENTION" envDefault:"9600h"` // of versions that are no longer in force: 400 days
+	Retention time.Duration `env:"ARCADIA_INVENTORY_RETENTION"` // of versions that are no longer in force; default 400 days
 
 	URL    string       `env:"ARCADIA_URL"` // of a server, for the command line
 	APIKey vault.Secret `env:"ARCADIA_API_KEY,unset"`
@@ -46,6 +46,12 @@ type Config struct {
 	demo       bool    // the data are a demonstration's
 	cloudSpeed float64 // of a simulated cloud's clock; 0: it runs as ours
 }
+
+// How long versions of resources are kept that are no longer in force.
+const (
+	keptFor   = 400 * 24 * time.Hour
+	leastKept = 32 * 24 * time.Hour
+)
 
 // account is our name for the one account that there is at present.
 const account = "default"
@@ -64,9 +70,11 @@ func ReadConfig() (Config, error) {
 	if c.Settle == 0 {
 		c.Settle = c.Horizon
 	}
+	if c.Retention != 0 && c.Retention < leastKept {
+		return c, fault.New(fault.Invalid, "ARCADIA_INVENTORY_RETENTION must be at least a month, %s: costs are counted from the versions of the month so far.", leastKept)
+	}
 	for name, d := range map[string]time.Duration{
 		"ARCADIA_LEASE": c.Lease, "ARCADIA_DO_HORIZON": c.Horizon, "ARCADIA_DO_SETTLE": c.Settle, "ARCADIA_DO_POLL": c.Poll,
-		"ARCADIA_INVENTORY_RETENTION": c.Retention,
 	} {
 		if d < time.Millisecond {
 			return c, fault.New(fault.Invalid, "%s must be longer than nothing, as 5s or 300ms.", name)
@@ -105,6 +113,9 @@ func (c Config) at(p cli.Place) Config {
 
 // resolved fills in where things are.
 func (c Config) resolved() (Config, error) {
+	if c.Retention == 0 {
+		c.Retention = keptFor
+	}
 	if c.DataDir == "" {
 		dir, err := defaultDataDir()
 		if err != nil {

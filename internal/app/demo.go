@@ -25,8 +25,10 @@ func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err err
 		return err
 	}
 	c := Config{
-		DataDir: dir, ProvisioningToken: vault.NewSecret("dop_v1_demonstration"), demo: true, cloudSpeed: how.Speed,
-		Lease: 15 * time.Second, Horizon: demo.Horizon(how.Speed), Settle: demo.Horizon(how.Speed), Poll: demo.Poll(how.Speed),
+		DataDir: dir, demo: true, cloudSpeed: how.Speed,
+		InventoryToken: vault.NewSecret("dop_v1_demonstration_inventory"), ProvisioningToken: vault.NewSecret("dop_v1_demonstration"),
+		BillingToken: vault.NewSecret("dop_v1_demonstration_billing"),
+		Lease:        15 * time.Second, Horizon: demo.Horizon(how.Speed), Settle: demo.Horizon(how.Speed), Poll: demo.Poll(how.Speed),
 	}
 	l, err := p.claimDemo(ctx, dir, how)
 	if err != nil {

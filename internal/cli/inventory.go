@@ -19,6 +19,8 @@ type inventoryCommand struct {
 	Show    inventoryShowCommand    `cmd:"" help:"Show a resource, as it is or as it was."`
 	History inventoryHistoryCommand `cmd:"" help:"Show what happened to a resource, and why."`
 	Changes inventoryChangesCommand `cmd:"" help:"Show what changed, the newest first."`
+	Cost    inventoryCostCommand    `cmd:"" help:"Sum what resources cost, and compare it with DigitalOcean's invoice."`
+	Graph   inventoryGraphCommand   `cmd:"" help:"Show how a resource stands to others."`
 	Kinds   inventoryKindsCommand   `cmd:"" help:"List the kinds of resources."`
 }
 

@@ -171,11 +171,18 @@ func (s *Service) heard(account string, at, ours time.Time) {
 }
 
 // Now is DigitalOcean's clock as an account's last answer told it, which is ours
-// where nothing was heard yet. Ages and "this month" are counted from it.
+// where nothing was heard yet; without an account the clock that is furthest on.
+// Ages and "this month" are counted from it.
 func (s *Service) Now(account string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Now().Add(s.clocks[account]).UTC().Truncate(time.Microsecond)
+	ahead := s.clocks[account]
+	if account == "" {
+		for _, d := range s.clocks {
+			ahead = max(ahead, d)
+		}
+	}
+	return time.Now().Add(ahead).UTC().Truncate(time.Microsecond)
 }
 
 // stateOf is how a reading went.

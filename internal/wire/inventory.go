@@ -21,6 +21,13 @@ func Resource(r inventory.Resource) client.Resource {
 	return w
 }
 
+// Description is a resource with whose it is and what it costs.
+func Description(d inventory.Description) client.Resource {
+	w := Resource(d.Resource)
+	w.Tenant, w.Attribution, w.Cost = Text(d.Owner.Slug), Attribution(d.Verdict), Cost(d.Cost)
+	return w
+}
+
 func bounds(b inventory.Bounds) *client.Bounds {
 	if b.To.IsZero() {
 		return nil
