@@ -3,13 +3,11 @@ package inventory
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/period"
 )
@@ -53,13 +51,24 @@ type priceTime struct {
 	monthly Micros
 	known   bool // else a part of it had no price
 	in      period.Period
+	version int64
+	// charges are what the price is made of; nil where nobody looked, because it is
+	// the only price that the resource had.
+	charges []chargeTime
 }
 
-// costWithin is what a resource costs within a month. Each price is a line of its
-// own on DigitalOcean's invoice, with its own minimum and cap, however often the
-// resource had it.
+// A chargeTime is a part of a price: that of the droplet, or that of its backups.
+type chargeTime struct {
+	sku     string
+	monthly Micros
+	nth     int // of those that are alike: an app's second instance
+}
+
+// costWithin is what a resource costs within a month. Each charge at each price is a
+// line of its own on DigitalOcean's invoice, with its own minimum and cap, however
+// often the resource had it.
 func costWithin(times []priceTime, month period.Period) (cost Micros, known bool) {
-	lived := map[Micros]time.Duration{}
+	lived := map[chargeTime]time.Duration{}
 	known = true
 	for _, t := range times {
 		part, ok := t.in.Overlap(month)
@@ -67,10 +76,16 @@ func costWithin(times []priceTime, month period.Period) (cost Micros, known bool
 			continue
 		}
 		known = known && t.known
-		lived[t.monthly] += part.Duration()
+		charges := t.charges
+		if charges == nil {
+			charges = []chargeTime{{monthly: t.monthly}}
+		}
+		for _, c := range charges {
+			lived[c] += part.Duration()
+		}
 	}
-	for monthly, d := range lived {
-		cost += CostOf(monthly, d)
+	for c, d := range lived {
+		cost += CostOf(c.monthly, d)
 	}
 	return cost, known
 }
@@ -176,66 +191,16 @@ func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at tim
 		at = s.Now(account)
 	}
 	month := MonthOf(at)
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT v.urn, v.version, v.account, v.kind, v.region, v.gone, v.monthly, v.at, v.until, r.born_to,
-			COALESCE(a.tenant_id, ''), COALESCE(p.target, '')
-		FROM inv_versions v JOIN inv_resources r ON r.urn = v.urn
-		LEFT JOIN inv_attributions a ON a.urn = v.urn AND a.since <= $2 AND (a.until IS NULL OR a.until > $2)
-		LEFT JOIN inv_edges p ON p.source = v.urn AND p.type = 'member_of' AND p.target LIKE 'do:project:%'
-		WHERE v.at <= $2 AND (v.until IS NULL OR v.until > $1) AND NOT (v.gone AND v.at < $1)
-			AND (CAST($3 AS TEXT) = '' OR v.account = $3) AND (CAST($4 AS TEXT) = '' OR v.urn = $4)
-		ORDER BY v.urn, v.version`, db.Micros(month.From), db.Micros(at), account, urn)
+	lives, err := s.lives(ctx, account, urn, month.From, at)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var (
-		all   []ResourceCost
-		times []priceTime
-		alive bool
-	)
-	finish := func() {
-		if len(all) == 0 {
-			return
-		}
-		r := &all[len(all)-1]
-		soFar, known := costWithin(times, period.Period{From: month.From, To: at})
-		r.MonthToDate, r.MonthEnd = soFar, soFar
-		if n := len(times); alive && n > 0 {
-			r.Resources, r.Monthly = 1, times[n-1].monthly
-			r.MonthEnd, _ = costWithin(append(times[:n-1:n-1], priceTime{times[n-1].monthly, true, period.Period{From: times[n-1].in.From, To: month.To}}), month)
-		}
-		if !known {
-			r.Unpriced = 1
-		}
+	if err := s.itemize(ctx, lives); err != nil {
+		return nil, err
 	}
-	for rows.Next() {
-		var (
-			r                  ResourceCost
-			version, from, was int64
-			until              db.NullTime
-			gone               bool
-			monthly            sql.NullInt64
-		)
-		if err := rows.Scan(&r.URN, &version, &r.Account, &r.Kind, &r.Region, &gone, &monthly, &from, &until, &was, &r.Tenant, &r.Project); err != nil {
-			return nil, err
-		}
-		if len(all) == 0 || all[len(all)-1].URN != r.URN {
-			finish()
-			all, times = append(all, r), nil
-		}
-		all[len(all)-1] = r
-		if alive = !gone; gone {
-			continue
-		}
-		in := period.Period{From: db.Time(from), To: at}
-		if born := db.Time(was); version == 1 && born.Before(in.From) {
-			in.From = born // it was there before it was first seen
-		}
-		if !until.Time.IsZero() && until.Time.Before(at) {
-			in.To = until.Time
-		}
-		times = append(times, priceTime{Micros(monthly.Int64), monthly.Valid, in})
+	var all []ResourceCost
+	for _, l := range lives {
+		all = append(all, l.cost(month, at))
 	}
-	finish()
-	return all, rows.Err()
+	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/period"
 )
@@ -45,10 +46,10 @@ func TestCutsCostNothing(t *testing.T) {
 		var times []priceTime
 		for range rapid.IntRange(1, 8).Draw(t, "versions") {
 			to := at.Add(time.Duration(rapid.Int64Range(0, 1e6).Draw(t, "lived")) * time.Second)
-			times = append(times, priceTime{monthly, true, period.Period{From: at, To: to}})
+			times = append(times, priceTime{monthly: monthly, known: true, in: period.Period{From: at, To: to}})
 			at = to
 		}
-		whole := []priceTime{{monthly, true, period.Period{From: first, To: at}}}
+		whole := []priceTime{{monthly: monthly, known: true, in: period.Period{From: first, To: at}}}
 		cut, _ := costWithin(times, month)
 		if uncut, _ := costWithin(whole, month); cut != uncut {
 			t.Fatalf("cut it costs %s, whole %s", cut, uncut)
@@ -64,11 +65,31 @@ func TestAResizeIsTwoLines(t *testing.T) {
 	month := MonthOf(time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC))
 	at := month.From.Add(336 * time.Hour)
 	got, known := costWithin([]priceTime{
-		{6_000_000, true, period.Period{From: month.From.AddDate(0, -3, 0), To: at}},
-		{12_000_000, true, period.Period{From: at, To: month.To.AddDate(0, 3, 0)}},
+		{monthly: 6_000_000, known: true, in: period.Period{From: month.From.AddDate(0, -3, 0), To: at}},
+		{monthly: 12_000_000, known: true, in: period.Period{From: at, To: month.To.AddDate(0, 3, 0)}},
 	}, month)
 	if want := Micros(3_000_000) + CostOf(12_000_000, 408*time.Hour); got != want || !known {
 		t.Errorf("%s, known %v; want %s", got, known, want)
+	}
+}
+
+// Who turns backups on pays the droplet's price once, not once without and once with.
+func TestEachPartOfAPriceIsItsOwnLine(t *testing.T) {
+	month := MonthOf(time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)) // 31 days
+	at := month.From.Add(72 * time.Hour)
+	alone := []chargeTime{{sku: "droplet:s", monthly: 24_000_000}}
+	times := []priceTime{
+		{monthly: 24_000_000, known: true, in: period.Period{From: month.From, To: at}, charges: alone},
+		{monthly: 28_800_000, known: true, in: period.Period{From: at, To: month.To}, charges: append(alone, chargeTime{sku: "backup:weekly", monthly: 4_800_000})},
+	}
+	if got, _ := costWithin(times, month); got != 28_800_000 {
+		t.Errorf("a droplet of $24 with backups from the third day on costs %s in 31 days, want 28.80", got)
+	}
+	two := chargesOf([]PricedCharge{
+		{Charge: Charge{SKU: "app:x"}, Cost: exact.Whole(5)}, {Charge: Charge{SKU: "app:x"}, Cost: exact.Whole(5)},
+	})
+	if got, _ := costWithin([]priceTime{{monthly: 10_000_000, known: true, in: month, charges: two}}, month); got != 10_000_000 {
+		t.Errorf("two instances of $5 cost %s", got)
 	}
 }
 
