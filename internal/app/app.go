@@ -25,6 +25,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
 	"github.com/arcadia-cloud/arcadia/internal/schema"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 	"github.com/arcadia-cloud/arcadia/internal/web"
 )
@@ -168,7 +169,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
-		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Access: a.access, Account: account, Environment: given,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: tenant.New(a.db), Access: a.access, Account: account, Environment: given,
 		Checks: a.checks, Budgets: a.clouds.uses, Simulated: a.config.simulated(), Version: a.version, Logger: a.log,
 	})
 	if err != nil {

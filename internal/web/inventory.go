@@ -15,6 +15,11 @@ import (
 // inventoryRoutes are the pages about what there is at DigitalOcean.
 func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
 	page("GET /inventory/{urn}", s.resource)
+	for _, verb := range []string{"assign", "unassign"} {
+		page("GET /inventory/"+verb, s.askAssign)
+		page("GET /inventory/"+verb+".json", s.askAssign)
+		page("POST /inventory/"+verb, s.assign)
+	}
 	page("GET /changes", s.changes)
 	page("GET /changes.json", s.changes)
 	page("GET /changes.csv", s.changes)

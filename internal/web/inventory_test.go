@@ -14,6 +14,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // sync lists kinds, all of them where none is named, and waits for the end.
@@ -158,5 +159,51 @@ func TestNotPermittedIsNotNone(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+}
+
+// A form gives a resource to a tenant whatever the rules say, with a reason, and
+// back to them.
+func TestAssigningByForm(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	s.sync(t)
+	for _, slug := range []string{"acme", "zebra"} {
+		if _, err := s.tenants.Add(t.Context(), tenant.Entry{Slug: slug}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.stock.Attribute(t.Context(), "", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	urn := "do:droplet:" + s.drop
+	page := "/inventory/" + urn
+	owner := func(want string) {
+		t.Helper()
+		body := s.get(t, page).body
+		if !strings.Contains(body, `href="/tenants/`+want+`">`) {
+			t.Errorf("its page does not say that it is %s's", want)
+		}
+	}
+	owner("acme") // its tag says so
+	form := url.Values{"urn": {urn}, "tenant": {"zebra"}, "reason": {" "}}
+	if a := s.do(t, "POST", "/inventory/assign", form); a.status != http.StatusBadRequest || !strings.Contains(a.body, "Say why") {
+		t.Errorf("without a reason: %d", a.status)
+	}
+	owner("acme")
+	form.Set("reason", "moved in May")
+	if a := s.do(t, "POST", "/inventory/assign", form); a.status != http.StatusSeeOther || a.header.Get("Location") != page+"?did=assign" {
+		t.Errorf("assign: %d to %q", a.status, a.header.Get("Location"))
+	}
+	owner("zebra")
+	if body := s.get(t, page).body; !strings.Contains(body, "moved in May") || !strings.Contains(body, "Back to the rules") {
+		t.Error("its page does not say why, or does not offer to take it back")
+	}
+	if a := s.do(t, "POST", "/inventory/unassign", url.Values{"urn": {urn}}); a.status != http.StatusSeeOther {
+		t.Errorf("unassign: %d", a.status)
+	}
+	owner("acme")
+	form.Set("tenant", "castle")
+	if a := s.do(t, "POST", "/inventory/assign", form); a.status != http.StatusNotFound {
+		t.Errorf("to no tenant: %d", a.status)
 	}
 }

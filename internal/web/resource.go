@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -28,6 +29,11 @@ type resourceView struct {
 	changes   []inventory.Change
 	cut       bool // there are more changes
 	sagas     []saga.Saga
+	owner     owner
+	charges   []inventory.PricedCharge
+	cost      *inventory.Cost // of the month; nil where it is not known
+	bonds     []bond
+	around    neighbourhood
 	twins     ui.Twin
 }
 
@@ -57,8 +63,30 @@ func (s *Server) resource(v *visit) error {
 	if !at.IsZero() { // what came later was not known then
 		view.changes = slices.DeleteFunc(view.changes, func(c inventory.Change) bool { return c.At.After(at) })
 	}
+	if view.owner, err = s.readOwner(ctx, urn, at); err != nil {
+		return err
+	}
+	if err = s.readCost(ctx, &view); err != nil {
+		return err
+	}
+	relations, err := s.o.Inventory.Relations(ctx, urn, at)
+	if err != nil {
+		return err
+	}
+	view.bonds = bonds(relations)
 	if asJSON {
 		return v.json(view.twin())
+	}
+	if at.IsZero() {
+		hops := 1
+		if v.query.Get("hops") == "2" {
+			hops = 2
+		}
+		g, err := s.o.Inventory.Graph(ctx, urn, hops)
+		if err != nil {
+			return err
+		}
+		view.around = picture(g)
 	}
 	if view.sagas, _, err = s.o.Engine.Sagas(ctx, saga.Filter{Subject: urn, Limit: 10}); err != nil {
 		return err
@@ -82,6 +110,18 @@ func (s *Server) resource(v *visit) error {
 	return v.show(http.StatusOK, resourcePage(view))
 }
 
+// readCost reads what the resource is billed for, and what that comes to in the month.
+func (s *Server) readCost(ctx context.Context, view *resourceView) (err error) {
+	if view.charges, err = view.Charges(); err != nil {
+		return err
+	}
+	costs, err := s.o.Inventory.ResourceCosts(ctx, view.Account, view.URN, view.at)
+	for _, c := range costs {
+		view.cost = &c.Cost
+	}
+	return err
+}
+
 // A resourceTwin is the page's JSON.
 type resourceTwin struct {
 	Resource client.Resource `json:"resource"`
@@ -90,11 +130,24 @@ type resourceTwin struct {
 }
 
 func (v resourceView) twin() resourceTwin {
-	t := resourceTwin{Resource: wire.Resource(v.Resource), Changes: make([]client.Change, len(v.changes)), Cut: v.cut}
+	t := resourceTwin{Resource: v.wire(), Changes: make([]client.Change, len(v.changes)), Cut: v.cut}
 	for i, c := range v.changes {
 		t.Changes[i] = wire.Change(c)
 	}
 	return t
+}
+
+// wire is the resource with whose it is and what it costs.
+func (v resourceView) wire() client.Resource {
+	r := wire.Resource(v.Resource)
+	if v.owner.verdict.Decided() {
+		r.Tenant = wire.Text(v.owner.tenant.Slug)
+		r.Attribution = &client.Attribution{Rule: string(v.owner.verdict.Rule), Evidence: v.owner.verdict.Evidence, Confidence: v.owner.verdict.Confidence}
+	}
+	if v.Monthly != nil && v.cost != nil {
+		r.Cost = &client.Cost{Currency: "USD", Monthly: inventory.Micros(*v.Monthly).String(), MonthToDate: v.cost.MonthToDate.String()}
+	}
+	return r
 }
 
 // title is the kind for people.

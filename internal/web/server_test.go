@@ -27,6 +27,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 	"github.com/arcadia-cloud/arcadia/internal/web"
 )
@@ -36,10 +37,11 @@ var discard = slog.New(slog.DiscardHandler)
 // A server is the pages over a database and a simulated cloud. Nobody drives its sagas.
 type server struct {
 	*httptest.Server
-	cloud  *dosimtest.Server
-	engine *saga.Engine
-	stock  *inventory.Service
-	drop   string // a droplet's id
+	cloud   *dosimtest.Server
+	engine  *saga.Engine
+	stock   *inventory.Service
+	tenants *tenant.Service
+	drop    string // a droplet's id
 }
 
 func serve(t testing.TB, d *db.DB, o ...dosim.Options) *server {
@@ -57,6 +59,7 @@ func serve(t testing.TB, d *db.DB, o ...dosim.Options) *server {
 		t.Fatal(err)
 	}
 	follow := feed.New(s.engine, discard)
+	s.tenants = tenant.New(d)
 	s.stock = inventory.New(d, s.engine, inventory.Settings{
 		Client:   func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
 		Accounts: func(context.Context) ([]string, error) { return []string{"default"}, nil },
@@ -67,7 +70,7 @@ func serve(t testing.TB, d *db.DB, o ...dosim.Options) *server {
 	}
 	pages, err := web.New(web.Options{
 		Engine: s.engine, Feed: follow, Provisioning: provisioning.New(d, s.engine, steps), Account: "default", Logger: discard,
-		Inventory: s.stock, Access: access.New(d, box),
+		Inventory: s.stock, Tenants: s.tenants, Access: access.New(d, box),
 		Checks:  func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
 		Budgets: func() map[digitalocean.Purpose]digitalocean.Use { return nil },
 	})
@@ -161,7 +164,7 @@ func TestPagesAreWhole(t *testing.T) {
 		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
 		"/droplets/" + s.drop + "/snapshot":     "/droplets/" + s.drop + "/snapshot.json", "/droplets/" + s.drop + "/smoke": "/droplets/" + s.drop + "/smoke.json",
 		"/smoke": "/smoke.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
-		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
+		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/assign?urn=" + url.QueryEscape(drop): "/inventory/assign.json?urn=" + url.QueryEscape(drop), "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
 	} {
 		a := s.get(t, path)
 		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
@@ -239,6 +242,8 @@ func TestRefusals(t *testing.T) {
 		{"a sync of no such kind", "POST", "/accounts/default/sync", url.Values{"kind": {"castle"}}, nil, 400, "no kind"},
 		{"no such sync", "GET", "/syncs/sync_00000000000000000000000000000000", nil, nil, 404, "no sync"},
 		{"no id of a sync", "GET", "/syncs/x", nil, nil, 404, "no sync id"},
+		{"nothing to assign", "GET", "/inventory/assign", nil, nil, 400, "No resource is chosen"},
+		{"what is not there is assigned", "GET", "/inventory/assign?urn=do:droplet:1", nil, nil, 404, "knows no do:droplet:1"},
 		{"a problem for a program", "GET", "/sagas.json?state=happy", nil, nil, 400, `"code":"invalid"`},
 	} {
 		a := s.do(t, tt.method, tt.path, tt.form, tt.header...)

@@ -126,6 +126,9 @@ var flashes = map[string]string{
 	"start": "It was started.", "pause": "It pauses at its next boundary.", "resume": "It goes on.",
 	"cancel": "It turns back at its next boundary and undoes what it did.", "retry": "It looks again now.",
 	"skip": "The step was passed over.", "mark-done": "The step was marked done.", "force-release": "It was taken from its owner.", "sync": "The sync was asked for.",
+	"assign": "It was assigned.", "unassign": "The rules decide again.", "add": "The tenant was added.", "change": "It was changed.",
+	"suspend": "The tenant is suspended.", "unsuspend": "The tenant is active again.", "close": "The tenant is closed.",
+	"import": "The tenants were imported.",
 }
 
 // wants reports whether the request is for the page's twin in another form.

@@ -17,6 +17,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 //go:generate go tool -modfile=../../tools/go.mod templ generate -path .
@@ -27,6 +28,7 @@ type Options struct {
 	Feed         *feed.Feed // has to run beside the pages
 	Provisioning *provisioning.Service
 	Inventory    *inventory.Service
+	Tenants      *tenant.Service
 	Access       *access.Service
 	Account      string // our name for the account that sagas are started on
 
