@@ -68,7 +68,11 @@ func (s *Sim) begin(r *http.Request, body []byte) (c *call, wait time.Duration) 
 	c.log = s.journal.begin(Request{At: c.at, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, RequestID: c.id})
 	c.bearer, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	c.chooseReplica()
-	s.hear(Input{At: c.at, Seq: c.log.Seq, Method: r.Method, Target: r.URL.RequestURI(), Token: c.bearer, Body: body})
+	if s.recording != nil {
+		s.hear(Input{
+			At: c.at, Seq: c.log.Seq, Method: r.Method, Target: r.URL.RequestURI(), Token: c.bearer, Header: withoutToken(r), Body: body,
+		})
+	}
 
 	before := c.bitten(beforeKinds()...)
 	if before != nil && before.Kind == Slow {
@@ -194,10 +198,11 @@ func (c *call) decode(v any) bool { return json.Unmarshal(c.body, v) == nil }
 
 // A lateCall is a request whose client was told nothing and that takes effect later.
 type lateCall struct {
-	Method string `json:"method"`
-	Target string `json:"target"`
-	Token  string `json:"token"`
-	Body   []byte `json:"body"`
+	Method string      `json:"method"`
+	Target string      `json:"target"`
+	Token  string      `json:"token"`
+	Header http.Header `json:"header,omitempty"` // but for the token
+	Body   []byte      `json:"body"`
 }
 
 const dutyRequest = "request"
@@ -206,7 +211,7 @@ func lateResource() resource { return resource{duties: []duty{{dutyRequest, serv
 
 // putOff has the call take effect when the fault's delay has passed.
 func (c *call) putOff(f *armedFault) {
-	seq := c.later(f.delay(10*time.Second), dutyRequest, lateCall{c.r.Method, c.r.URL.RequestURI(), c.bearer, c.body})
+	seq := c.later(f.delay(10*time.Second), dutyRequest, lateCall{c.r.Method, c.r.URL.RequestURI(), c.bearer, withoutToken(c.r), c.body})
 	c.sim.late[seq] = c.log
 }
 
@@ -219,7 +224,7 @@ func serveLate(c *call, arg json.RawMessage) {
 	if err != nil {
 		return
 	}
-	c.r = &http.Request{Method: l.Method, URL: u, Header: http.Header{}, Body: http.NoBody}
+	c.r = &http.Request{Method: l.Method, URL: u, Header: l.Header, Body: http.NoBody}
 	c.bearer, c.body = l.Token, l.Body
 	seq := c.sim.world.due[0].seq
 	if log := c.sim.late[seq]; log != nil {

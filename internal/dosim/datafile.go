@@ -23,7 +23,8 @@ import (
 // log of JSON lines to which each change is appended before its request is
 // answered, in one write; reading it back is folding it. What a killed process
 // leaves of a line that it had not finished, nobody was told of, and it is
-// dropped. The journal of requests and the rate limits' windows are not kept.
+// dropped. The journal of requests and the rate limits' windows are not kept, but
+// how many requests there may have been.
 type dataFile struct {
 	path string
 	lock *flock.Flock
@@ -44,6 +45,7 @@ type entry struct {
 	Disarmed []string          `json:"disarmed,omitempty"` // ids of faults
 	Events   []event           `json:"events,omitempty"`   // of one request
 	Marks    []int64           `json:"marks,omitempty"`
+	Requests int64             `json:"requests,omitempty"` // no request has had a higher number
 }
 
 // A clockEntry says what the clock showed at an instant of the machine's. A clock
@@ -120,6 +122,7 @@ func (s *Sim) openData(path string) error {
 			return errors.Join(fault.Wrap(fault.Unprocessable, err, "The data file %s holds no cloud: %s", path, fault.Message(err)), d.lock.Unlock())
 		}
 		s.install(st.state, next)
+		s.journal.seq = st.Requests
 		if err := s.clock.resume(st.clock); err != nil {
 			return errors.Join(err, d.lock.Unlock())
 		}
@@ -211,7 +214,13 @@ func (st *stored) add(e entry, faults map[string]faultState) {
 	st.Tokens = append(st.Tokens, e.Tokens...)
 	st.Events = append(st.Events, e.Events...)
 	st.Marks = append(st.Marks, e.Marks...)
+	st.Requests = max(st.Requests, e.Requests)
 }
+
+// numberedAhead is for how many requests the file vouches beforehand, so that it
+// grows with what changes something alone. A cloud that is read back goes on
+// after them: an id of a request never comes again.
+const numberedAhead = 1000
 
 // save keeps e and every event that is not kept yet. s.mu must be held. Without
 // a data file it does nothing. Once it has failed, the cloud serves nobody: what
@@ -229,6 +238,10 @@ func (s *Sim) save(e entry) error {
 	s.struck = nil
 	if now := s.clock.entry(); now != s.kept {
 		s.kept, e.Clock = now, &now
+	}
+	if s.journal.seq > s.numbered {
+		s.numbered = s.journal.seq + numberedAhead
+		e.Requests = s.numbered
 	}
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -276,11 +289,11 @@ func (s *Sim) rewrite() error {
 		return err
 	}
 	w := &countingWriter{w: bufio.NewWriter(next)}
-	now := s.clock.entry()
+	now, numbered := s.clock.entry(), s.journal.seq+numberedAhead
 	encode := json.NewEncoder(w)
 	err = encode.Encode(entry{
 		Version: stateVersion, Seed: &s.seed, Clock: &now, Params: s.params.text, Preset: &s.preset,
-		Tokens: slices.Collect(maps.Values(s.tokens)), Faults: s.faultStates(), Marks: s.marks,
+		Tokens: slices.Collect(maps.Values(s.tokens)), Faults: s.faultStates(), Marks: s.marks, Requests: numbered,
 	})
 	for i := range s.events {
 		err = errors.Join(err, encode.Encode(entry{Events: s.events[i : i+1]}))
@@ -296,7 +309,7 @@ func (s *Sim) rewrite() error {
 		_ = d.f.Close() // it has no name any more
 	}
 	d.f, d.size = next, w.n
-	s.saved, s.kept, s.struck = len(s.events), now, nil
+	s.saved, s.kept, s.struck, s.numbered = len(s.events), now, nil, numbered
 	return nil
 }
 

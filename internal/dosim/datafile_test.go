@@ -255,3 +255,31 @@ func TestPresets(t *testing.T) {
 		t.Errorf("an unknown preset: %d %v", e.Status, e.Body)
 	}
 }
+
+// Support finds a request by its id: none is given twice, however often a cloud is
+// opened again, and by whom it was left.
+func TestRequestIDsDoNotComeAgain(t *testing.T) {
+	o := dosim.Options{Data: filepath.Join(t.TempDir(), "cloud.jsonl"), Clock: dosim.NewClock(dosim.Stepped), Params: map[string]string{
+		"ratelimit.hourly": "1000000", "ratelimit.burst": "1000000",
+	}}
+	seen, last := map[string]bool{}, int64(0)
+	for run := range 4 {
+		s, err := dosim.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 700 {
+			id := ask(s.API(), "GET", "/v2/account", nil).Header().Get("X-Request-Id")
+			if id == "" || seen[id] {
+				t.Fatalf("run %d answers with the id %q again", run+1, id)
+			}
+			seen[id] = true
+		}
+		all := s.Requests(last)
+		if len(all) != 700 {
+			t.Errorf("run %d has %d requests after those of the one before, want 700", run+1, len(all))
+		}
+		last = all[len(all)-1].Seq
+		s.Close()
+	}
+}

@@ -69,6 +69,8 @@ type Sim struct {
 	saved  int       // events that are kept
 	kept   clockEntry
 	struck []faultState // faults whose hits are not kept yet
+
+	numbered int64 // the highest number of a request that the file vouches for
 }
 
 // New returns a cloud that holds nothing, or what o.Data holds. It panics where

@@ -24,6 +24,7 @@ type droplet struct {
 
 	Disk        int        `json:"disk,omitempty"` // gigabytes, where a resize left it; 0: what its size has
 	PrivateOnly bool       `json:"private_only,omitempty"`
+	Host        uint32     `json:"host"` // which of its VPC's addresses it has, see [vpc.privateAddress]
 	Backups     *backupsOn `json:"backups,omitempty"`
 }
 
@@ -63,7 +64,8 @@ func dropletResource() resource {
 				name: kindDroplet, numbers: 400_000_000, wire: func(c *call, d *droplet) any { return d.wire(c) },
 				title: func(d *droplet) string { return d.Name },
 				check: checkDroplet, path: "/v2/droplets/", urn: "droplet",
-				tag: &tagKind{resourceType: "droplet", group: "droplets"},
+				tag:  &tagKind{resourceType: "droplet", group: "droplets"},
+				keys: func(d *droplet) []string { return []string{hostKey(d.VPC, d.Host)} },
 			})
 			return w.droplets
 		},
@@ -78,6 +80,29 @@ func dropletResource() resource {
 			op("GET /v2/reports/droplet_neighbors_ids", reportNeighbors, "droplet:read"),
 		},
 		params: []Param{{paramDropletLimit, "100000", 1, 1_000_000, "how many droplets an account may have"}},
+	}
+}
+
+// hostKey is what a droplet is found under by its address in a VPC.
+func hostKey(vpc string, n uint32) string {
+	return "host:" + vpc + ":" + strconv.FormatUint(uint64(n), 10)
+}
+
+// place gives the droplet the first address of its VPC, after that of the one made
+// last, that no other droplet has. Where there is none left they share: a VPC is
+// never too small for a droplet here.
+func (c *call) place(d *droplet) {
+	droplets := c.sim.world.droplets
+	v, _ := c.sim.world.vpcs.get(c.account(), d.VPC)
+	room := v.hosts()
+	if last, ok := droplets.newestUnder(c, vpcKey(d.VPC)); ok {
+		d.Host = (last.Host + 1) % room
+	}
+	if droplets.countUnder(c, vpcKey(d.VPC)) >= int(room) {
+		return
+	}
+	for droplets.countUnder(c, hostKey(d.VPC, d.Host)) > 0 {
+		d.Host = (d.Host + 1) % room
 	}
 }
 

@@ -84,6 +84,7 @@ func createDroplet(c *call) answer {
 	}
 	wires, links := []dropletWire{}, []actionLink{}
 	for _, d := range all {
+		c.place(d)
 		d = c.sim.world.droplets.create(c, d)
 		begin, then := d.action("create"), ""
 		for _, v := range volumes {

@@ -108,7 +108,7 @@ func (d *droplet) networks(cloud *world) networksWire {
 	n := hash(cloud.seed, "address", d.ID)
 	public := netip.AddrFrom4([4]byte{198, 18 + byte(n>>16&1), byte(n >> 8), 2 + byte(n%252)})
 	v, _ := cloud.vpcs.get(d.Account, d.VPC)
-	private, netmask := v.privateAddress(uint64(number(d.ID))) //nolint:gosec // not below 0
+	private, netmask := v.privateAddress(d.Host)
 	gateway := public.As4()
 	gateway[3] = 1
 	w := networksWire{V4: []networkV4Wire{{private, netmask, "nil", "private"}}, V6: []networkV6Wire{}}

@@ -23,14 +23,15 @@ type Recording struct {
 // An Input is one thing that came over a cloud: a request, the going on of one
 // that a fault had slowed down, or a change from outside the API.
 type Input struct {
-	At      time.Time `json:"at"`
-	Seq     int64     `json:"seq,omitempty"` // of the request, in the journal
-	Method  string    `json:"method,omitempty"`
-	Target  string    `json:"target,omitempty"` // path and query
-	Token   string    `json:"token,omitempty"`
-	Body    []byte    `json:"body,omitempty"`
-	Resumed bool      `json:"resumed,omitempty"` // request Seq goes on
-	Change  *entry    `json:"change,omitempty"`
+	At      time.Time   `json:"at"`
+	Seq     int64       `json:"seq,omitempty"` // of the request, in the journal
+	Method  string      `json:"method,omitempty"`
+	Target  string      `json:"target,omitempty"` // path and query
+	Token   string      `json:"token,omitempty"`
+	Header  http.Header `json:"header,omitempty"` // but for the token
+	Body    []byte      `json:"body,omitempty"`
+	Resumed bool        `json:"resumed,omitempty"` // request Seq goes on
+	Change  *entry      `json:"change,omitempty"`
 }
 
 // Record begins a recording anew. It holds everything from now on in memory,
@@ -68,6 +69,13 @@ func (s *Sim) Recording() (Recording, error) {
 	r := *s.recording
 	r.Inputs = slices.Clone(r.Inputs)
 	return r, nil
+}
+
+// withoutToken are the request's headers that a recording keeps as they are.
+func withoutToken(r *http.Request) http.Header {
+	h := r.Header.Clone()
+	h.Del("Authorization")
+	return h
 }
 
 // hear adds to the recording, if there is one. s.mu must be held.
@@ -131,7 +139,10 @@ func (s *Sim) again(in Input, waiting map[int64]*call) error {
 	if err != nil {
 		return fault.Wrap(fault.Unprocessable, err, "%q is no target of a request.", in.Target)
 	}
-	r := &http.Request{Method: in.Method, URL: u, Host: "dosim", Header: http.Header{}, Body: http.NoBody}
+	r := &http.Request{Method: in.Method, URL: u, Host: "dosim", Header: in.Header.Clone(), Body: http.NoBody}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
 	if in.Token != "" {
 		r.Header.Set("Authorization", "Bearer "+in.Token)
 	}

@@ -3,6 +3,7 @@ package dosim_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 )
 
@@ -99,6 +101,87 @@ func TestARecordingLeadsToTheSameCloud(t *testing.T) {
 			t.Error("a recording that lacks its first input leads to the same cloud")
 		}
 	})
+}
+
+// replayed records what do makes of a cloud, and makes another of that.
+func replayed(t *testing.T, s *dosimtest.Server, do func()) *dosim.Sim {
+	t.Helper()
+	s.Record()
+	do()
+	recorded, err := s.Recording()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read dosim.Recording
+	if err := json.Unmarshal(b, &read); err != nil {
+		t.Fatal(err)
+	}
+	again, err := dosim.Replay(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Clock().Set(s.Clock().Now())
+	return again
+}
+
+// What a request's headers ask for is asked for again, also where a fault had it
+// take effect later.
+func TestARecordingKeepsHeaders(t *testing.T) {
+	inBubble(t, with(nil), func(t *testing.T, s *dosimtest.Server) {
+		first, second := seeded(s), seeded(s)
+		again := replayed(t, s, func() {
+			if got := dangerous(t, s, first); got != 202 {
+				t.Fatalf("it answered %d", got)
+			}
+			s.AddFault(dosim.Fault{Kind: dosim.ResetCommitLate, Delay: "30s", Times: 1})
+			late, err := http.NewRequestWithContext(t.Context(), "DELETE", s.URL+second+"/destroy_with_associated_resources/dangerous", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			late.Header = http.Header{"Authorization": {"Bearer " + s.Token}, "X-Dangerous": {"true"}}
+			if resp, err := s.Client.Do(late); err == nil {
+				resp.Body.Close()
+				t.Fatalf("it answered %d under a fault that resets it", resp.StatusCode)
+			}
+			time.Sleep(time.Minute)
+		})
+		if here, there := len(s.Truth("droplet")), len(again.Truth("droplet")); here != 0 || there != 0 {
+			t.Errorf("%d droplets are left here and %d in the replayed cloud, want none", here, there)
+		}
+	})
+}
+
+func TestARecordingKeepsWhatConcernsBills(t *testing.T) {
+	s := billed(t, nil)
+	s.SeedDroplet(dosim.SeedDroplet{Name: "web"})
+	again := replayed(t, s, func() {
+		s.Clock().Advance(24 * time.Hour)
+		for path, body := range map[string]string{
+			"/billing/credits":   `{"amount":"25","description":"Sorry"}`,
+			"/billing/transfers": `{"gib":5000}`,
+			"/billing/prices":    `{"sku":"s-1vcpu-1gb","monthly":"6.72"}`,
+		} {
+			wantStatus(t, path, admin(t, s, "POST", path, body), 204)
+		}
+		s.Clock().Advance(40 * 24 * time.Hour)
+	})
+	here := do(t, s, "GET", "/v2/customers/my/invoices?per_page=200", nil)
+	total := func(api http.Handler) (all []string) {
+		for _, path := range []string{"/v2/customers/my/invoices", "/v2/customers/my/invoices/preview", "/v2/customers/my/billing_history", "/v2/sizes"} {
+			all = append(all, ask(api, "GET", path+"?per_page=200", nil).Body.String())
+		}
+		return all
+	}
+	if diff := cmp.Diff(total(s.API()), total(again.API())); diff != "" {
+		t.Errorf("the replayed cloud bills otherwise (-want +got):\n%.2000s", diff)
+	}
+	if text := fmt.Sprint(total(s.API())); len(list(here, "invoices")) != 1 || !strings.Contains(text, "Sorry") || !strings.Contains(text, "6.72") {
+		t.Errorf("too little happened to compare: %.1000s", text)
+	}
 }
 
 func TestRecordingsThatCannotBeAreRefused(t *testing.T) {

@@ -47,6 +47,7 @@ type shelf[E entity] struct {
 	rows    []E
 	settles time.Time // when lists show the truth of every row
 	gone    bool      // some rows are deleted
+	live    int       // rows that are not
 }
 
 // An anyTable is a table whatever its kind.
@@ -131,6 +132,22 @@ func (t *table[E]) under(c *call, key string) []E {
 func (t *table[E]) reaches(c *call, n int) bool {
 	s := t.shelves[tableKey{c.account(), wholeAccount}]
 	return s != nil && len(s.rows) >= n && len(t.under(c, wholeAccount)) >= n
+}
+
+// countUnder is how many there are under the key, or will be.
+func (t *table[E]) countUnder(c *call, key string) int {
+	if s := t.shelves[tableKey{c.account(), key}]; s != nil {
+		return s.live
+	}
+	return 0
+}
+
+// newestUnder is what was made last of what lists may still show under the key.
+func (t *table[E]) newestUnder(c *call, key string) (newest E, ok bool) {
+	if s := t.shelves[tableKey{c.account(), key}]; s != nil && len(s.rows) > 0 {
+		return s.rows[len(s.rows)-1], true
+	}
+	return newest, false
 }
 
 // only returns those of all that are so.
@@ -366,6 +383,7 @@ func (t *table[E]) end(account, id string, at time.Time, linger time.Duration) {
 	for _, key := range t.keysOf(e) {
 		if s := t.shelves[tableKey{account, key}]; s != nil {
 			s.gone = true
+			s.live--
 			s.settle(e.self())
 		}
 	}
@@ -405,7 +423,11 @@ func (t *table[E]) put(e E, key string) {
 		i, _ := slices.BinarySearchFunc(s.rows, e.self().Seq, func(r E, seq int64) int { return int(r.self().Seq - seq) })
 		s.rows = slices.Insert(slices.Clone(s.rows), i, e)
 	}
-	s.gone = s.gone || !e.self().Until.IsZero()
+	if e.self().Until.IsZero() {
+		s.live++
+	} else {
+		s.gone = true
+	}
 	s.settle(e.self())
 }
 
@@ -415,6 +437,9 @@ func (t *table[E]) take(e E, key string) {
 		return
 	}
 	s.rows = slices.DeleteFunc(slices.Clone(s.rows), func(r E) bool { return r.self() == e.self() })
+	if e.self().Until.IsZero() {
+		s.live--
+	}
 }
 
 func (s *shelf[E]) settle(t *thing) {

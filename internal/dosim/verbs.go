@@ -259,6 +259,7 @@ func (s *Sim) SeedDroplet(seed SeedDroplet) int64 {
 		panic("dosim: " + err.Error())
 	}
 	d.life = everShown(at)
+	c.place(d)
 	d = s.world.droplets.create(c, d)
 	c.record(&made{kindAction, &action{
 		thing: thing{life: everShown(at), ID: s.world.actions.newID(c), Account: d.Account, CreatedAt: at},

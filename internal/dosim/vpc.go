@@ -2,6 +2,7 @@ package dosim
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -126,14 +127,15 @@ func (c *call) networkIn(region, id string) (networked, error) {
 	return networked{v.ID}, nil
 }
 
+// hosts is how many addresses the VPC has for its members: the first two and the
+// last are the network's own.
+func (v *vpc) hosts() uint32 { return 1<<(32-v.Range.Bits()) - 3 }
+
 // privateAddress is the nth address of the VPC for a member, from 0, and its
-// netmask. The first two are the network's own; after the last it begins again.
-func (v *vpc) privateAddress(n uint64) (address, netmask string) {
-	size := uint64(1) << (32 - v.Range.Bits())
-	host := uint32(2 + n%(size-3)) //nolint:gosec // less than size
+// netmask.
+func (v *vpc) privateAddress(n uint32) (address, netmask string) {
 	base := v.Range.Masked().Addr().As4()
-	sum := uint32(base[0])<<24 | uint32(base[1])<<16 | uint32(base[2])<<8 | uint32(base[3])
-	sum += host
+	sum := binary.BigEndian.Uint32(base[:]) + 2 + n%v.hosts()
 	mask := ^uint32(0) << (32 - v.Range.Bits())
 	return ip4(sum).String(), ip4(mask).String()
 }

@@ -1,8 +1,11 @@
 package dosim_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,4 +160,58 @@ func TestVPCsOfAnAccountHaveRangesOfTheirOwn(t *testing.T) {
 			ranges = append(ranges, p)
 		}
 	})
+}
+
+// Two droplets of a VPC never have one private address, however many there are,
+// and whatever was deleted in between, unless the VPC is full.
+func TestPrivateAddressesAreUnique(t *testing.T) {
+	private := func(s *dosimtest.Server) map[string]int {
+		used := map[string]int{}
+		for _, i := range s.Truth("droplet") {
+			_, rest, _ := strings.Cut(string(i.Data), `"v4":[{"ip_address":"`)
+			ip, _, _ := strings.Cut(rest, `"`)
+			used[ip]++
+		}
+		return used
+	}
+	body := func(vpc any, names ...string) []byte {
+		b, err := json.Marshal(object{"names": names, "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-12-x64", "vpc_uuid": vpc})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	ten := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	s := start(t, with(map[string]string{"droplet.create": "0s", "ratelimit.burst": "1000000"}))
+	large := at(do(t, s, "POST", "/v2/vpcs", object{"name": "large", "region": "nyc3", "ip_range": "10.10.0.0/16"}).Body, "vpc", "id")
+	for range 1000 {
+		if w := ask(s.API(), "POST", "/v2/droplets", body(large, ten...)); w.Code != 202 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	if used := private(s); len(used) != 10_000 {
+		t.Errorf("10,000 droplets have %d addresses", len(used))
+	}
+
+	s = start(t, with(map[string]string{"droplet.create": "0s"}))
+	small := at(do(t, s, "POST", "/v2/vpcs", object{"name": "small", "region": "nyc3", "ip_range": "10.11.0.0/28"}).Body, "vpc", "id")
+	var ids []string
+	for n := range 40 { // round and round within 13 addresses
+		made := do(t, s, "POST", "/v2/droplets", json.RawMessage(body(small, fmt.Sprint("web-", n))))
+		ids = append(ids, idOf(made, "droplets", 0, "id"))
+		if len(ids) > 10 {
+			gone := n % 7
+			wantStatus(t, "DELETE", do(t, s, "DELETE", "/v2/droplets/"+ids[gone], nil), 204)
+			ids = slices.Delete(ids, gone, gone+1)
+		}
+		if used := private(s); len(used) != len(ids) {
+			t.Fatalf("%d droplets have the addresses %v", len(ids), used)
+		}
+	}
+	for n := range 6 {
+		do(t, s, "POST", "/v2/droplets", json.RawMessage(body(small, fmt.Sprint("more-", n))))
+	}
+	if used := private(s); len(used) != 13 {
+		t.Errorf("16 droplets in a VPC of 13 have the addresses %v, want every one used", used)
+	}
 }
