@@ -140,15 +140,15 @@ func seedListed(t *testing.T, s *dosimtest.Server) {
 		{Kind: "registry", Data: map[string]any{"name": "images"}},
 		{Kind: "alert_policy", Data: map[string]any{"description": "disk is full"}},
 		{Kind: "uptime_check", Data: map[string]any{"name": "landing"}},
+		{Kind: "uptime_alert", Data: map[string]any{"name": "landing is down"}},
+		{Kind: "autoscale_pool", Data: map[string]any{"name": "burst"}},
 		{Kind: "app", Data: map[string]any{"tier_slug": "professional"}},
 		{Kind: "functions_namespace", Data: map[string]any{"label": "jobs"}},
 		{Kind: "agent", Data: map[string]any{"name": "helper"}},
 		{Kind: "nfs", Data: map[string]any{"name": "shared", "region": "fra1"}},
 		{Kind: "spaces_key", Data: map[string]any{"name": "backup", "access_key": "DO00EXAMPLE"}},
 	} {
-		if seed.Kind == "database_replica" {
-			seed.Parent = parent["database"]
-		}
+		seed.Parent = parent[map[string]string{"database_replica": "database", "uptime_alert": "uptime_check"}[seed.Kind]]
 		id, err := s.SeedThing(seed)
 		if err != nil {
 			t.Fatal(err)

@@ -48,10 +48,27 @@ func (d drive) listed() {
 	registry := oneOf("registry", "images", got(d.Registries.List(ctx)), func(e *godo.Registry) string { return e.Name },
 		func(e *godo.Registry) string { return e.Name }, func(id string) *godo.Registry { return got(d.Registries.Get(ctx, id)) })
 	want("the only registry", got(d.Registry.Get(ctx)).Name, registry.Name)
+	for _, of := range []struct {
+		subscription *godo.RegistrySubscription
+		options      *godo.RegistryOptions
+	}{
+		{got(d.Registry.GetSubscription(ctx)), got(d.Registry.GetOptions(ctx))},
+		{got(d.Registries.GetSubscription(ctx)), got(d.Registries.GetOptions(ctx))},
+	} {
+		want("the subscription", []any{of.subscription.Tier.Slug, len(of.options.SubscriptionTiers)}, []any{"basic", 3})
+	}
 	oneOf("alert_policy", "disk is full", got(d.Monitoring.ListAlertPolicies(ctx, all())), func(e godo.AlertPolicy) string { return e.Description },
 		func(e godo.AlertPolicy) string { return e.UUID }, func(id string) godo.AlertPolicy { return *got(d.Monitoring.GetAlertPolicy(ctx, id)) })
-	oneOf("uptime_check", "landing", got(d.UptimeChecks.List(ctx, all())), func(e godo.UptimeCheck) string { return e.Name },
+	check := oneOf("uptime_check", "landing", got(d.UptimeChecks.List(ctx, all())), func(e godo.UptimeCheck) string { return e.Name },
 		func(e godo.UptimeCheck) string { return e.ID }, func(id string) godo.UptimeCheck { return *got(d.UptimeChecks.Get(ctx, id)) })
+	want("the check's state", got(d.UptimeChecks.GetState(ctx, check.ID)).Regions["us_east"].Status, "UP")
+	oneOf("uptime_alert", "landing is down", got(d.UptimeChecks.ListAlerts(ctx, check.ID, all())), func(e godo.UptimeAlert) string { return e.Name },
+		func(e godo.UptimeAlert) string { return e.ID }, func(id string) godo.UptimeAlert { return *got(d.UptimeChecks.GetAlert(ctx, check.ID, id)) })
+	pool := oneOf("autoscale_pool", "burst", got(d.DropletAutoscale.List(ctx, all())), func(e *godo.DropletAutoscalePool) string { return e.Name },
+		func(e *godo.DropletAutoscalePool) string { return e.ID }, func(id string) *godo.DropletAutoscalePool { return got(d.DropletAutoscale.Get(ctx, id)) })
+	want("the pool's members and events", []int{
+		len(got(d.DropletAutoscale.ListMembers(ctx, pool.ID, all()))), len(got(d.DropletAutoscale.ListHistory(ctx, pool.ID, all()))),
+	}, []int{0, 1})
 	oneOf("app", "professional", got(d.Apps.List(ctx, &godo.ListOptions{PerPage: 200, WithProjects: true})), func(e *godo.App) string { return e.TierSlug },
 		func(e *godo.App) string { return e.ID }, func(id string) *godo.App { return got(d.Apps.Get(ctx, id)) })
 	oneOf("functions_namespace", "jobs", got(d.Functions.ListNamespaces(ctx)), func(e godo.FunctionsNamespace) string { return e.Label },

@@ -38,6 +38,7 @@ func stories() map[string][]chapter {
 			{"images", drive.images},
 			{"volumes", drive.volumes},
 			{"reserved IPs", drive.reservedIPs},
+			{"reserved IPv6", drive.reservedIPv6s},
 			{"reserved IPs as floating IPs", drive.floatingIPs},
 			{"a droplet with all that belongs to it", drive.associated},
 			{"VPCs", drive.vpcs},

@@ -100,6 +100,24 @@ func (d drive) reservedIPs() {
 	refused[*godo.ReservedIP](404)(d.ReservedIPs.Get(d.ctx, "203.0.113.7"))
 }
 
+// reservedIPv6s cannot be released while they are assigned.
+func (d drive) reservedIPv6s() {
+	one := d.droplet(plainDroplet("sixth"))
+	ip := got(d.ReservedIPV6s.Create(d.ctx, &godo.ReservedIPV6CreateRequest{Region: "nyc3"}))
+	d.settle()
+	read := got(d.ReservedIPV6s.Get(d.ctx, ip.IP))
+	want("the address", []any{read.IP, read.RegionSlug, read.Droplet == nil}, []any{ip.IP, "nyc3", true})
+	d.did("assign_ip")(d.ReservedIPV6Actions.Assign(d.ctx, ip.IP, one.ID))
+	want("its droplet", got(d.ReservedIPV6s.Get(d.ctx, ip.IP)).Droplet.ID, one.ID)
+	undone(400)(d.ReservedIPV6s.Delete(d.ctx, ip.IP))
+	d.did("unassign_ip")(d.ReservedIPV6Actions.Unassign(d.ctx, ip.IP))
+	want("the addresses", names(got(d.ReservedIPV6s.List(d.ctx, all())), func(r godo.ReservedIPV6) string { return r.IP }), []string{ip.IP})
+	done(d.ReservedIPV6s.Delete(d.ctx, ip.IP))
+	refused[*godo.ReservedIPV6](404)(d.ReservedIPV6s.Get(d.ctx, ip.IP))
+	done(d.Droplets.Delete(d.ctx, one.ID))
+	d.settle()
+}
+
 // floatingIPs are reserved IPs under the name that they had.
 func (d drive) floatingIPs() {
 	one := d.droplet(plainDroplet("afloat"))
