@@ -32,7 +32,8 @@ type Token struct {
 
 // A TokenText carries a token to the server, once.
 type TokenText struct {
-	Token string `json:"token" writeOnly:"true"`
+	Token     string `json:"token" writeOnly:"true"`
+	ExpiresAt *Time  `json:"expires_at,omitempty" format:"date-time" doc:"As its maker knows it: nothing else tells."`
 }
 
 // A Check is one line of the doctor's: something that was looked at.
@@ -58,15 +59,16 @@ func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
 	return list[Token](ctx, c, "/v1/tokens")
 }
 
-// SetToken stores a token for a purpose in place of the one that was there.
-func (c *Client) SetToken(ctx context.Context, purpose, token string) (t Token, err error) {
-	_, err = c.call(ctx, http.MethodPut, "/v1/tokens/"+url.PathEscape(purpose), nil, nil, TokenText{token}, &t)
+// SetToken stores a token of an account for a purpose in place of the one that was
+// there.
+func (c *Client) SetToken(ctx context.Context, account, purpose string, token TokenText) (t Token, err error) {
+	_, err = c.call(ctx, http.MethodPut, "/v1/tokens/"+url.PathEscape(purpose), url.Values{"account": {account}}, nil, token, &t)
 	return t, err
 }
 
-// RemoveToken forgets the token of a purpose. It does not revoke it.
-func (c *Client) RemoveToken(ctx context.Context, purpose string) error {
-	_, err := c.call(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(purpose), nil, nil, nil, nil)
+// RemoveToken forgets the token of an account for a purpose. It does not revoke it.
+func (c *Client) RemoveToken(ctx context.Context, account, purpose string) error {
+	_, err := c.call(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(purpose), url.Values{"account": {account}}, nil, nil, nil)
 	return err
 }
 

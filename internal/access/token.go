@@ -28,6 +28,7 @@ type Token struct {
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // as the operator entered it: no API tells; zero: not entered
 	LastUsedAt  time.Time // zero: never
+	Given       bool      // it is the environment's, and is not stored
 
 	// Warning is what SetToken found odd about the token; empty otherwise.
 	Warning string
@@ -43,8 +44,8 @@ var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 // SetToken stores a token for an account and purpose at the time at, in place
 // of the one that was there. expires is when the operator says that it expires,
 // nil when not known. The result carries a Warning when the token does not look
-// like DigitalOcean's. It answers fault.Invalid for an account's name, a purpose
-// or a token that cannot be right.
+// like DigitalOcean's. It answers fault.Invalid for an account's name, a purpose, a
+// token or an expiry that cannot be right, and fault.NotFound for no such account.
 func (s *Service) SetToken(ctx context.Context, account string, p digitalocean.Purpose, token vault.Secret, expires *time.Time, at time.Time) (Token, error) {
 	if err := checkPlace(account, p); err != nil {
 		return Token{}, err
@@ -57,6 +58,9 @@ func (s *Service) SetToken(ctx context.Context, account string, p digitalocean.P
 		Last4: last4(token), CreatedAt: at.UTC().Truncate(time.Microsecond), Warning: warningAbout(token),
 	}
 	if expires != nil {
+		if !expires.After(at) {
+			return Token{}, fault.New(fault.Invalid, "A token that expired on %s cannot be used: set one that lasts.", expires.UTC().Format(time.DateOnly))
+		}
 		t.ExpiresAt = expires.UTC().Truncate(time.Microsecond)
 	}
 	var err error
@@ -68,6 +72,9 @@ func (s *Service) SetToken(ctx context.Context, account string, p digitalocean.P
 		return Token{}, err
 	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := mustBe(ctx, tx, account); err != nil {
+			return err
+		}
 		if _, err := deleteToken(ctx, tx, account, p); err != nil {
 			return err
 		}
@@ -79,9 +86,27 @@ func (s *Service) SetToken(ctx context.Context, account string, p digitalocean.P
 	return t, nil
 }
 
-// Tokens lists the stored tokens by account and purpose.
-func (s *Service) Tokens(ctx context.Context) ([]Token, error) {
-	return listTokens(ctx, s.db.Read())
+// Tokens lists the tokens by account and purpose, those of the environment first;
+// what one of them hides is left out.
+func (s *Service) Tokens(ctx context.Context) (tokens []Token, err error) {
+	for _, p := range digitalocean.Purposes() {
+		given, ok := s.given[p]
+		if !ok {
+			continue
+		}
+		mark, err := s.vault.Fingerprint(given)
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, Token{Account: DefaultAccount, Purpose: p, Last4: last4(given), Fingerprint: mark, Given: true})
+	}
+	stored, err := listTokens(ctx, s.db.Read())
+	for _, t := range stored {
+		if _, hidden := s.given[t.Purpose]; !hidden || t.Account != DefaultAccount {
+			tokens = append(tokens, t)
+		}
+	}
+	return tokens, err
 }
 
 // RemoveToken forgets the token of an account and purpose. It does not revoke
@@ -107,6 +132,9 @@ func (s *Service) Token(ctx context.Context, account string, p digitalocean.Purp
 	if err := checkPlace(account, p); err != nil {
 		return vault.Secret{}, err
 	}
+	if given, ok := s.given[p]; ok && account == DefaultAccount {
+		return given, nil
+	}
 	t, sealed, err := findToken(ctx, s.db.Read(), account, p)
 	if err != nil {
 		return vault.Secret{}, err
@@ -126,9 +154,11 @@ func (s *Service) NoteTokenUse(ctx context.Context, account string, p digitaloce
 
 // missing is the fault of a token that is needed and not there.
 func missing(account string, p digitalocean.Purpose) error {
-	return fault.New(fault.NotFound,
-		"There is no %s token for account %s: store one with: arcadia token set %s, or give it in ARCADIA_DO_TOKEN_%s.",
-		p, account, p, strings.ToUpper(string(p)))
+	todo := SetCommand(p, account)
+	if account == DefaultAccount {
+		todo += ", or give it in ARCADIA_DO_TOKEN_" + strings.ToUpper(string(p))
+	}
+	return fault.New(fault.NotFound, "There is no %s token for account %s: store one with: %s.", p, account, todo)
 }
 
 // place is the row that a token is sealed for.
@@ -137,8 +167,8 @@ func (t Token) place() string {
 }
 
 func checkPlace(account string, p digitalocean.Purpose) error {
-	if !accountName.MatchString(account) {
-		return fault.New(fault.Invalid, "%q is no name of an account: use a–z, 0–9, dot, dash and underscore, at most 63 characters.", account)
+	if err := CheckAccountName(account); err != nil {
+		return err
 	}
 	_, err := digitalocean.ParsePurpose(string(p))
 	return err

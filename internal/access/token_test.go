@@ -30,8 +30,17 @@ func openVault(t *testing.T) *vault.Vault {
 	return v
 }
 
+// known adds an account unless it is there.
+func known(t *testing.T, s *access.Service, account string) {
+	t.Helper()
+	if _, err := s.AddAccount(t.Context(), account, noon); err != nil && !errors.Is(err, fault.Conflict) {
+		t.Fatal(err)
+	}
+}
+
 func set(t *testing.T, s *access.Service, account string, p digitalocean.Purpose, token string) access.Token {
 	t.Helper()
+	known(t, s, account)
 	stored, err := s.SetToken(t.Context(), account, p, vault.NewSecret(token), nil, noon)
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +51,7 @@ func set(t *testing.T, s *access.Service, account string, p digitalocean.Purpose
 func TestATokenIsKeptPerAccountAndPurpose(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := access.New(d, openVault(t))
+		known(t, s, "main")
 		expires := noon.Add(90 * 24 * time.Hour)
 		stored, err := s.SetToken(t.Context(), "main", digitalocean.Provisioning, vault.NewSecret(planted), &expires, noon)
 		if err != nil {
@@ -102,13 +112,18 @@ func TestANewTokenReplacesTheOld(t *testing.T) {
 
 func TestAMissingTokenSaysHowToSetIt(t *testing.T) {
 	s := access.New(dbtest.New(t), openVault(t))
-	_, err := s.Token(t.Context(), "main", digitalocean.Provisioning)
-	if !errors.Is(err, fault.NotFound) {
-		t.Errorf("Token = %v, want fault.NotFound", err)
-	}
-	for _, says := range []string{"arcadia token set provisioning", "ARCADIA_DO_TOKEN_PROVISIONING", "main"} {
-		if !strings.Contains(fault.Message(err), says) {
-			t.Errorf("the sentence %q does not say %q", fault.Message(err), says)
+	for account, says := range map[string][]string{
+		"main":    {"arcadia token set provisioning --account main", "main"},
+		"default": {"arcadia token set provisioning,", "ARCADIA_DO_TOKEN_PROVISIONING", "default"},
+	} {
+		_, err := s.Token(t.Context(), account, digitalocean.Provisioning)
+		if !errors.Is(err, fault.NotFound) {
+			t.Errorf("Token = %v, want fault.NotFound", err)
+		}
+		for _, word := range says {
+			if !strings.Contains(fault.Message(err), word) {
+				t.Errorf("the sentence %q does not say %q", fault.Message(err), word)
+			}
 		}
 	}
 	if err := s.RemoveToken(t.Context(), "main", digitalocean.Provisioning); !errors.Is(err, fault.NotFound) {

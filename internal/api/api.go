@@ -24,6 +24,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // maxBody is the most that is read of a request's body, in bytes: what a saga's
@@ -37,9 +38,10 @@ type Options struct {
 	Provisioning *provisioning.Service
 	Inventory    *inventory.Service
 	Billing      func(ctx context.Context, account string) (*digitalocean.Client, error) // reads DigitalOcean's invoices
+	Tenants      *tenant.Service
 	Access       *access.Service
 	Account      string         // our name for the account that requests without one mean
-	Environment  []access.Token // tokens that were given in the environment, which win over stored ones
+	Clients      access.Clients // for the check of an account's tokens
 
 	Ready  func(context.Context) error          // why requests cannot be served now; nil when they can
 	Checks func(context.Context) []client.Check // how this process is
@@ -68,6 +70,9 @@ func New(o Options) *API {
 	a.describeProblem(h)
 	a.sagaRoutes(h)
 	a.fleetRoutes(h)
+	a.accountRoutes(h)
+	a.tenantRoutes(h)
+	a.ruleRoutes(h)
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
 	a.eventRoutes(h, mux)

@@ -3,13 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/arcadia-cloud/arcadia/client"
-	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -40,26 +38,14 @@ func (a *API) listDroplets(ctx context.Context, _ *struct{}) (*struct{ Body clie
 	return listed(items), nil
 }
 
-// The sources of a token.
-const (
-	stored      = "stored"
-	environment = "environment"
-)
-
 func (a *API) listTokens(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Token] }, error) {
 	kept, err := a.o.Access.Tokens(ctx)
 	if err != nil {
 		return nil, err
 	}
 	items := []client.Token{}
-	for _, t := range a.o.Environment {
-		items = append(items, wire.Token(t, environment))
-	}
 	for _, t := range kept {
-		hidden := slices.ContainsFunc(a.o.Environment, func(e access.Token) bool { return e.Account == t.Account && e.Purpose == t.Purpose })
-		if !hidden {
-			items = append(items, wire.Token(t, stored))
-		}
+		items = append(items, wire.Token(t))
 	}
 	return listed(items), nil
 }
@@ -67,6 +53,7 @@ func (a *API) listTokens(ctx context.Context, _ *struct{}) (*struct{ Body client
 // TokenQuery names a token. It is exported because huma looks at exported fields only.
 type TokenQuery struct {
 	Purpose string `path:"purpose" doc:"inventory, provisioning or billing"`
+	Account string `query:"account" default:"default" doc:"Our name for the account that the token is of."`
 }
 
 func (a *API) setToken(ctx context.Context, in *struct {
@@ -77,11 +64,15 @@ func (a *API) setToken(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.o.Access.SetToken(ctx, a.o.Account, purpose, vault.NewSecret(in.Body.Token), nil, time.Now())
+	var expires *time.Time
+	if in.Body.ExpiresAt != nil {
+		expires = &in.Body.ExpiresAt.Time
+	}
+	t, err := a.o.Access.SetToken(ctx, in.Account, purpose, vault.NewSecret(in.Body.Token), expires, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body client.Token }{wire.Token(t, stored)}, nil
+	return &struct{ Body client.Token }{wire.Token(t)}, nil
 }
 
 func (a *API) removeToken(ctx context.Context, in *TokenQuery) (*struct{}, error) {
@@ -89,7 +80,7 @@ func (a *API) removeToken(ctx context.Context, in *TokenQuery) (*struct{}, error
 	if err != nil {
 		return nil, err
 	}
-	return &struct{}{}, a.o.Access.RemoveToken(ctx, a.o.Account, purpose)
+	return &struct{}{}, a.o.Access.RemoveToken(ctx, in.Account, purpose)
 }
 
 func (a *API) listChecks(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Check] }, error) {

@@ -131,6 +131,9 @@ func (a *API) createSaga(ctx context.Context, in *struct {
 	if in.Body.Kind == provisioning.SmokeKind {
 		return nil, fault.New(fault.Unprocessable, "A smoke saga is started by POST /v1/droplets/{id}/smoke alone.")
 	}
+	if err := a.o.Access.MustWrite(ctx, a.o.Account); err != nil {
+		return nil, err
+	}
 	begin := a.o.Engine.Launch
 	if in.Body.Start != nil && !*in.Body.Start {
 		begin = a.o.Engine.Create
@@ -149,10 +152,16 @@ type dropletQuery struct {
 }
 
 func (a *API) snapshotDroplet(ctx context.Context, in *dropletQuery) (*startAnswer, error) {
+	if err := a.o.Access.MustWrite(ctx, a.o.Account); err != nil {
+		return nil, err
+	}
 	return startedAs(a.o.Provisioning.SnapshotDroplet(ctx, a.snapshotRequest(ctx, in)))
 }
 
 func (a *API) smokeDroplet(ctx context.Context, in *dropletQuery) (*startAnswer, error) {
+	if err := a.o.Access.MustWrite(ctx, a.o.Account); err != nil {
+		return nil, err
+	}
 	return startedAs(a.o.Provisioning.Smoke(ctx, a.snapshotRequest(ctx, in)))
 }
 

@@ -21,9 +21,11 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
@@ -61,9 +63,12 @@ func serve(t *testing.T, d *db.DB, drive bool) *server {
 	}
 	follow := feed.New(engine, slog.New(slog.DiscardHandler))
 	a := api.New(api.Options{
-		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Access: access.New(d, v), Account: "default",
-		Ready:  func(context.Context) error { return nil },
-		Checks: func(context.Context) []client.Check { return []client.Check{} },
+		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
+		Access:  access.New(d, v, access.Given{Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token)}),
+		Tenants: tenant.New(d), Inventory: inventory.New(d, engine, inventory.Settings{}),
+		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
+		Ready:   func(context.Context) error { return nil },
+		Checks:  func(context.Context) []client.Check { return []client.Check{} },
 	})
 	s := &server{Server: httptest.NewServer(a.Handler()), cloud: cloud, engine: engine}
 	s.drop = jsonNumber(id)

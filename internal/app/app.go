@@ -42,6 +42,7 @@ type App struct {
 	dir          *datadir.Dir // nil with PostgreSQL
 	db           *db.DB
 	vault        *vault.Vault
+	tenants      *tenant.Service
 	access       *access.Service
 	clouds       *clouds
 	engine       *saga.Engine
@@ -147,11 +148,13 @@ func makeDir(dir string) error {
 }
 
 func (a *App) buildServices(context.Context) (err error) {
-	a.access = access.New(a.db, a.vault)
+	a.tenants = tenant.New(a.db)
+	a.access = access.New(a.db, a.vault, a.config.tokens()...)
 	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
 	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
 		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
+		Reading: a.clouds.reading,
 	}, a.log)
 	a.engine, err = saga.New(a.db, saga.Options{
 		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,
@@ -163,20 +166,17 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.inventory = inventory.New(a.db, a.engine, inventory.Settings{
 		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Logger: a.log,
 	})
-	given, err := a.clouds.shown()
-	if err != nil {
-		return err
-	}
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
-		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: tenant.New(a.db), Access: a.access, Account: account, Environment: given,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: a.tenants, Access: a.access, Account: account,
 		Checks: a.checks, Budgets: a.clouds.uses, Simulated: a.config.simulated(), Version: a.version, Logger: a.log,
 	})
 	if err != nil {
 		return err
 	}
 	a.api = api.New(api.Options{
-		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Billing: a.clouds.billing, Access: a.access, Account: account, Environment: given,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Billing: a.clouds.billing, Tenants: a.tenants,
+		Access: a.access, Account: account, Clients: a.clouds.client,
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil

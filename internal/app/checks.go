@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/cli"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
@@ -117,8 +119,14 @@ func checkKeyFile(c Config) client.Check {
 // checks is what this process finds about itself.
 func (a *App) checks(ctx context.Context) []client.Check {
 	checks := []client.Check{a.checkDatabase(ctx), a.checkAPI(ctx)}
-	for _, p := range digitalocean.Purposes() {
-		checks = append(checks, a.checkToken(ctx, p))
+	accounts, err := a.access.Accounts(ctx)
+	if err != nil {
+		return append(checks, fail("accounts", "", "%s", sentence(err)))
+	}
+	for _, of := range accounts {
+		for _, standing := range of.Standings {
+			checks = append(checks, a.checkToken(ctx, of, standing))
+		}
 	}
 	return checks
 }
@@ -168,19 +176,33 @@ func root(err error) error {
 	return err
 }
 
-func (a *App) checkToken(ctx context.Context, p digitalocean.Purpose) client.Check {
-	name := string(p) + " token"
-	c, err := a.clouds.client(ctx, account, p)
-	switch {
-	case fault.Code(err) == noToken && p != digitalocean.Provisioning:
-		return ok(name, "not set; nothing needs it yet")
-	case fault.Code(err) == noToken:
-		return fail(name, "Make one in DigitalOcean's control panel, then: arcadia token set "+string(p), "not set")
-	case err != nil:
+// checkToken asks whose a token is. What it may do was found out by the last check of
+// its account.
+func (a *App) checkToken(ctx context.Context, account access.Account, s access.Standing) client.Check {
+	name, todo := string(s.Purpose)+" token", access.SetCommand(s.Purpose, account.Name)
+	if account.Name != access.DefaultAccount {
+		name += " of " + account.Name
+	}
+	if s.State == access.NoToken {
+		todo = "Make one in DigitalOcean's control panel, then: " + todo
+		switch {
+		case s.Purpose == digitalocean.Billing:
+			return ok(name, "not set; nothing needs it yet")
+		case s.Purpose == digitalocean.Provisioning:
+			return warn(name, todo, "not set: account %s is read-only", account.Name)
+		case slices.ContainsFunc(account.Standings, func(o access.Standing) bool {
+			return o.Purpose == digitalocean.Provisioning && o.State != access.NoToken
+		}):
+			return ok(name, "not set; the provisioning token reads in its place")
+		}
+		return fail(name, todo, "not set, nor one to provision with: nothing can be read")
+	}
+	c, err := a.clouds.client(ctx, account.Name, s.Purpose)
+	if err != nil {
 		return fail(name, "", "%s", sentence(err))
 	}
 	from := "stored"
-	if _, given := a.clouds.given[p]; given {
+	if s.Token.Given {
 		from = "from the environment"
 	}
 	who, err := c.Account(ctx)
@@ -191,8 +213,16 @@ func (a *App) checkToken(ctx context.Context, p digitalocean.Purpose) client.Che
 	if who.TeamName != "" {
 		of += ", team " + who.TeamName
 	}
-	if who.Status != "active" {
+	ends := s.Token.ExpiresAt.Format(time.DateOnly)
+	switch left := s.Token.Expiry(time.Now()); {
+	case who.Status != "active":
 		return warn(name, "Look into DigitalOcean's control panel.", "accepted, but the account of %s is in state %q", of, who.Status)
+	case left == access.Expired:
+		return warn(name, "Set one that lasts: "+todo, "still accepted, and said to expire on %s: %s", ends, of)
+	case left == access.Expiring:
+		return warn(name, "Make a new one in DigitalOcean's control panel, then: "+todo, "accepted, and expires on %s: %s", ends, of)
+	case s.State == access.ScopesLack:
+		return warn(name, "Make one with these scopes too, then: "+todo, "accepted, and lacks the scopes %s: %s", strings.Join(s.Missing, ", "), of)
 	}
 	return ok(name, "%s, accepted: %s", from, of)
 }

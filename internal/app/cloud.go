@@ -18,7 +18,6 @@ import (
 type clouds struct {
 	apiURL  string
 	timeout time.Duration
-	given   map[digitalocean.Purpose]vault.Secret // by the environment; they win over stored ones
 	access  *access.Service
 	vault   *vault.Vault
 	log     *slog.Logger
@@ -30,13 +29,15 @@ type clouds struct {
 	spends  map[place]*digitalocean.Budget  // which of them a purpose uses
 }
 
-// uses tells how much of the limits of each token is used up.
+// uses tells how much of the limits of each token of the default account is used up.
 func (c *clouds) uses() map[digitalocean.Purpose]digitalocean.Use {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	uses := map[digitalocean.Purpose]digitalocean.Use{}
 	for at, b := range c.spends {
-		uses[at.purpose] = b.Use()
+		if at.account == access.DefaultAccount {
+			uses[at.purpose] = b.Use()
+		}
 	}
 	return uses
 }
@@ -55,7 +56,7 @@ func newClouds(c Config, a *access.Service, v *vault.Vault, log *slog.Logger) *c
 	wire := http.DefaultTransport.(*http.Transport).Clone()
 	wire.MaxIdleConnsPerHost = 16
 	return &clouds{
-		apiURL: c.APIURL, timeout: c.requestTimeout(), given: c.tokens(), access: a, vault: v, log: log, wire: wire,
+		apiURL: c.APIURL, timeout: c.requestTimeout(), access: a, vault: v, log: log, wire: wire,
 		clients: map[place]cached{}, budgets: map[string]*digitalocean.Budget{}, spends: map[place]*digitalocean.Budget{},
 	}
 }
@@ -83,19 +84,27 @@ func (c *clouds) reading(ctx context.Context, account string) (*digitalocean.Cli
 }
 
 // readable are the accounts that have a token to look with.
-func (c *clouds) readable(ctx context.Context) ([]string, error) {
-	_, err := c.reading(ctx, account)
-	if fault.Code(err) == noToken {
-		return nil, nil
+func (c *clouds) readable(ctx context.Context) (names []string, err error) {
+	accounts, err := c.access.Accounts(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return []string{account}, err
+	for _, a := range accounts {
+		switch _, err := c.reading(ctx, a.Name); {
+		case err == nil:
+			names = append(names, a.Name)
+		case fault.Code(err) != noToken:
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 // client returns the client of an account for a purpose. Unprocessable when there
 // is no token for it.
 func (c *clouds) client(ctx context.Context, of string, p digitalocean.Purpose) (*digitalocean.Client, error) {
 	if of == "" {
-		of = account
+		of = access.DefaultAccount
 	}
 	token, err := c.token(ctx, of, p)
 	if err != nil {
@@ -129,40 +138,12 @@ func (c *clouds) client(ctx context.Context, of string, p digitalocean.Purpose) 
 const noToken = "no_token"
 
 func (c *clouds) token(ctx context.Context, of string, p digitalocean.Purpose) (vault.Secret, error) {
-	if t, ok := c.given[p]; ok && of == account {
-		return t, nil
-	}
 	t, err := c.access.Token(ctx, of, p)
 	if fault.KindOf(err) == fault.NotFound {
 		// What was asked for may well exist: the request cannot be carried out.
 		err = fault.WithCode(fault.Wrap(fault.Unprocessable, err, "%s", fault.Message(err)), noToken)
 	}
 	return t, err
-}
-
-// shown is what may be shown of the tokens of the environment.
-func (c *clouds) shown() (tokens []access.Token, err error) {
-	for _, p := range digitalocean.Purposes() {
-		t, ok := c.given[p]
-		if !ok {
-			continue
-		}
-		mark, err := c.vault.Fingerprint(t)
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, access.Token{Account: account, Purpose: p, Last4: last4(t), Fingerprint: mark})
-	}
-	return tokens, nil
-}
-
-// last4 is a token's end, unless the token is so short that it gives it away.
-func last4(t vault.Secret) string {
-	text := t.Reveal()
-	if len(text) < 16 {
-		return ""
-	}
-	return text[len(text)-4:]
 }
 
 func (c *clouds) close() { c.wire.(*http.Transport).CloseIdleConnections() }

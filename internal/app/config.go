@@ -14,6 +14,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/cli"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -53,8 +54,8 @@ const (
 	leastKept = 32 * 24 * time.Hour
 )
 
-// account is our name for the one account that there is at present.
-const account = "default"
+// account is the one that what knows of no others is about: sagas and their pages.
+const account = access.DefaultAccount
 
 // ReadConfig reads the environment, and takes the tokens out of it: what this
 // process starts does not inherit them.
@@ -182,14 +183,14 @@ func (c Config) margin() time.Duration { return c.Lease / 3 }
 
 func (c Config) requestTimeout() time.Duration { return min(digitalocean.DefaultTimeout, c.margin()) }
 
-// tokens are the tokens that the environment gave, by purpose.
-func (c Config) tokens() map[digitalocean.Purpose]vault.Secret {
-	given := map[digitalocean.Purpose]vault.Secret{}
-	for p, t := range map[digitalocean.Purpose]vault.Secret{
-		digitalocean.Inventory: c.InventoryToken, digitalocean.Provisioning: c.ProvisioningToken, digitalocean.Billing: c.BillingToken,
+// tokens are the tokens that the environment gave.
+func (c Config) tokens() (given []access.Given) {
+	for _, g := range []access.Given{
+		{Purpose: digitalocean.Inventory, Token: c.InventoryToken}, {Purpose: digitalocean.Provisioning, Token: c.ProvisioningToken},
+		{Purpose: digitalocean.Billing, Token: c.BillingToken},
 	} {
-		if !t.IsZero() {
-			given[p] = t
+		if !g.Token.IsZero() {
+			given = append(given, g)
 		}
 	}
 	return given

@@ -22,6 +22,11 @@ type inventoryCommand struct {
 	Cost    inventoryCostCommand    `cmd:"" help:"Sum what resources cost, and compare it with DigitalOcean's invoice."`
 	Graph   inventoryGraphCommand   `cmd:"" help:"Show how a resource stands to others."`
 	Kinds   inventoryKindsCommand   `cmd:"" help:"List the kinds of resources."`
+
+	Assign   assignCommand   `cmd:"" help:"Say whose resources are, whatever the rules say."`
+	Unassign unassignCommand `cmd:"" help:"Let the rules decide again whose resources are."`
+	Rules    rulesCommand    `cmd:"" help:"Keep the rules that say whose resources are."`
+	Coverage coverageCommand `cmd:"" help:"Show of how much it is known whose it is."`
 }
 
 // An accountFlag says which account is meant.

@@ -23,6 +23,7 @@ type tokenCommand struct {
 }
 
 type purposeRef struct {
+	accountFlag
 	Purpose string `arg:"" help:"inventory, provisioning or billing."`
 }
 
@@ -32,7 +33,23 @@ func (p *purposeRef) AfterApply() error {
 	return err
 }
 
-type tokenSetCommand struct{ purposeRef }
+type tokenSetCommand struct {
+	purposeRef
+	Expires string `placeholder:"DATE" help:"The day on which the token expires, as 2027-01-31: nothing else tells."`
+}
+
+// expiry is the beginning of the day on which the token expires: it is not to be
+// counted on from then on.
+func (c *tokenSetCommand) expiry() (*client.Time, error) {
+	if c.Expires == "" {
+		return nil, nil
+	}
+	day, err := time.Parse(time.DateOnly, c.Expires)
+	if err != nil {
+		return nil, usage{fmt.Errorf("--expires must be a day, as 2027-01-31, not %q", c.Expires)}
+	}
+	return &client.Time{Time: day}, nil
+}
 
 // tokenAsArgument says why a token is none of the arguments. The parser's own
 // words would show it.
@@ -47,13 +64,17 @@ const longestToken = 4 << 10
 // Run stores a token. It is never an argument: other users see those, and the
 // shell keeps them.
 func (c *tokenSetCommand) Run(ctx context.Context, r *runner) error {
+	expires, err := c.expiry()
+	if err != nil {
+		return err
+	}
 	text, err := r.readToken(c.Purpose)
 	if err != nil {
 		return err
 	}
 	var kept client.Token
 	err = r.once(ctx, func(cl *client.Client) (err error) {
-		kept, err = cl.SetToken(ctx, c.Purpose, text)
+		kept, err = cl.SetToken(ctx, c.Account, c.Purpose, client.TokenText{Token: text, ExpiresAt: expires})
 		return err
 	})
 	switch {
@@ -62,7 +83,7 @@ func (c *tokenSetCommand) Run(ctx context.Context, r *runner) error {
 	case r.json:
 		return r.print(kept)
 	}
-	r.say("The %s token is stored, encrypted%s. Check it with: arcadia doctor", kept.Purpose, ending(kept))
+	r.say("The %s token of account %s is stored, encrypted%s. Check it with: arcadia account check %s", kept.Purpose, kept.Account, ending(kept), kept.Account)
 	if kept.Warning != "" {
 		r.say("%s", kept.Warning)
 	}
@@ -122,9 +143,17 @@ func (c *tokenListCommand) Run(ctx context.Context, r *runner) error {
 		if end == "" {
 			end = "–"
 		}
-		rows = append(rows, []string{t.Purpose, t.Source, end, t.Fingerprint, ago(t.CreatedAt, now), ago(t.LastUsedAt, now)})
+		rows = append(rows, []string{t.Account, t.Purpose, t.Source, end, t.Fingerprint, ago(t.CreatedAt, now), ago(t.LastUsedAt, now), day(t.ExpiresAt)})
 	}
-	return table(r.Out, "PURPOSE|FROM|ENDS IN|FINGERPRINT|STORED|USED", rows)
+	return table(r.Out, "ACCOUNT|PURPOSE|FROM|ENDS IN|FINGERPRINT|STORED|USED|EXPIRES", rows)
+}
+
+// day is the day of a time.
+func day(t *client.Time) string {
+	if t == nil {
+		return "–"
+	}
+	return t.UTC().Format(time.DateOnly)
 }
 
 type tokenRmCommand struct{ purposeRef }
@@ -136,13 +165,13 @@ func (c *tokenRmCommand) Run(ctx context.Context, r *runner) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	err = s.write(ctx, func(cl *client.Client) error { return cl.RemoveToken(ctx, c.Purpose) })
+	err = s.write(ctx, func(cl *client.Client) error { return cl.RemoveToken(ctx, c.Account, c.Purpose) })
 	if err != nil {
 		return err
 	}
 	if r.json {
-		return r.print(map[string]string{"removed": c.Purpose})
+		return r.print(map[string]string{"removed": c.Purpose, "account": c.Account})
 	}
-	r.say("The %s token is forgotten here. Revoke it in DigitalOcean's control panel if nobody else needs it.", c.Purpose)
+	r.say("The %s token of account %s is forgotten here. Revoke it in DigitalOcean's control panel if nobody else needs it.", c.Purpose, c.Account)
 	return nil
 }

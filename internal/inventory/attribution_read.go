@@ -54,7 +54,7 @@ func (s *Service) Tenures(ctx context.Context, urn string) (tenures []Tenure, er
 }
 
 // Explain thinks the verdict on a resource over now: why nobody's is nobody's, and
-// what the rules say against a word by hand. fault.NotFound for what is not there.
+// what the rules say against a word by hand.
 func (s *Service) Explain(ctx context.Context, urn string) (Verdict, error) {
 	d, err := s.readDocket(ctx)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Service) Explain(ctx context.Context, urn string) (Verdict, error) {
 			return v, nil
 		}
 	}
-	return Verdict{}, fault.New(fault.NotFound, "The inventory knows no %s that could be somebody's now.", clip(urn))
+	return Verdict{URN: urn, Evidence: "It is nothing that could be somebody's."}, nil
 }
 
 // Contradictions are the words by hand in an account against which other rules say

@@ -36,6 +36,9 @@ type Settings struct {
 	// CloudSpeed is how fast the cloud's clock runs against ours: 1, the default,
 	// but for a simulated one. The durations above are by our clock.
 	CloudSpeed float64
+
+	// Reading is the cloud for what only looks; nil is the one that changes things.
+	Reading Cloud
 }
 
 func (s Settings) withDefaults() Settings {
@@ -89,7 +92,11 @@ func New(d *db.DB, e *saga.Engine, p *Steps) *Service { return &Service{db: d, e
 
 // Droplets lists the droplets of an account, GPU droplets too.
 func (s *Service) Droplets(ctx context.Context, account string) ([]digitalocean.Droplet, error) {
-	c, err := s.steps.cloud(ctx, account)
+	read := s.steps.cloud
+	if s.steps.set.Reading != nil {
+		read = s.steps.set.Reading
+	}
+	c, err := read(ctx, account)
 	if err != nil {
 		return nil, err
 	}

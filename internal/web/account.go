@@ -131,19 +131,11 @@ func (s *Server) tokens(v *visit, account string) (rows []tokenRow, err error) {
 	if err != nil {
 		return nil, err
 	}
-	find := func(all []access.Token, source string, p digitalocean.Purpose) *client.Token {
-		for _, t := range all {
-			if t.Account == account && t.Purpose == p {
-				shown := wire.Token(t, source)
-				return &shown
-			}
-		}
-		return nil
-	}
 	for _, p := range digitalocean.Purposes() {
-		row := tokenRow{p, find(s.o.Environment, "environment", p)} // which wins
-		if row.token == nil {
-			row.token = find(kept, "stored", p)
+		row := tokenRow{purpose: p}
+		if i := slices.IndexFunc(kept, func(t access.Token) bool { return t.Account == account && t.Purpose == p }); i >= 0 {
+			shown := wire.Token(kept[i])
+			row.token = &shown
 		}
 		rows = append(rows, row)
 	}

@@ -153,7 +153,7 @@ func (s *Server) droplets(v *visit) error {
 		return err
 	}
 	page.table = ui.Table{
-		Caption: "Droplets", Columns: dropletColumns, Rows: dropletRows(rows, busy, v), Query: v.query, Sort: f.sort,
+		Caption: "Droplets", Columns: dropletColumns, Rows: dropletRows(page.Page, rows, busy), Query: v.query, Sort: f.sort,
 		Total: int64(len(chosen)), Unit: "droplets", Next: next, CSV: v.query.With("cursor", "").At("/droplets.csv").String(),
 	}
 	page.regions = counted("All regions", list.items, func(d digitalocean.Droplet) string { return d.Region })
@@ -218,12 +218,12 @@ var dropletColumns = []ui.Column{
 	{Key: "act", Title: "Action", Phone: ui.PhoneHide},
 }
 
-func dropletRows(rows []digitalocean.Droplet, busy map[string]saga.Saga, v *visit) []ui.Row {
+func dropletRows(p ui.Page, rows []digitalocean.Droplet, busy map[string]saga.Saga) []ui.Row {
 	out := make([]ui.Row, len(rows))
 	for i, d := range rows {
 		open, isBusy := busy["do:droplet:"+decimal(d.ID)]
 		out[i] = ui.Row{ID: decimal(d.ID), Cells: []templ.Component{
-			dropletName(d), ui.Badge(d.Status), mono(d.Region), mono(d.Size), tags(d.Tags), dropletSaga(open, isBusy), ui.Ago(d.CreatedAt, v.now), dropletVerb(d),
+			dropletName(d), ui.Badge(d.Status), mono(d.Region), mono(d.Size), tags(d.Tags), dropletSaga(open, isBusy), ui.Ago(d.CreatedAt, p.Now), dropletVerb(p, d),
 		}}
 	}
 	return out

@@ -44,7 +44,26 @@ type server struct {
 	drop    string // a droplet's id
 }
 
+// writable knows of a token to provision with, unless it is empty.
+func writable(t testing.TB, d *db.DB, token string) *access.Service {
+	t.Helper()
+	v, err := vault.Open(filepath.Join(t.TempDir(), "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token == "" {
+		return access.New(d, v)
+	}
+	return access.New(d, v, access.Given{Purpose: digitalocean.Provisioning, Token: vault.NewSecret(token)})
+}
+
 func serve(t testing.TB, d *db.DB, o ...dosim.Options) *server {
+	t.Helper()
+	return serveAs(t, d, true, o...)
+}
+
+// serveAs serves with a token to provision with, or without.
+func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 	t.Helper()
 	cloud := dosimtest.Start(t, o...)
 	s := &server{cloud: cloud, drop: strconv.FormatInt(cloud.SeedDroplet(dosim.SeedDroplet{Name: "web-1", Tags: []string{"tenant:acme"}}), 10)}
@@ -58,19 +77,19 @@ func serve(t testing.TB, d *db.DB, o ...dosim.Options) *server {
 	if s.engine, err = saga.New(d, saga.Options{}, steps.Kinds()...); err != nil {
 		t.Fatal(err)
 	}
+	token := ""
+	if writing {
+		token = cloud.Token
+	}
 	follow := feed.New(s.engine, discard)
 	s.tenants = tenant.New(d)
 	s.stock = inventory.New(d, s.engine, inventory.Settings{
 		Client:   func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
 		Accounts: func(context.Context) ([]string, error) { return []string{"default"}, nil },
 	})
-	box, err := vault.Open(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	pages, err := web.New(web.Options{
 		Engine: s.engine, Feed: follow, Provisioning: provisioning.New(d, s.engine, steps), Account: "default", Logger: discard,
-		Inventory: s.stock, Tenants: s.tenants, Access: access.New(d, box),
+		Inventory: s.stock, Tenants: s.tenants, Access: writable(t, d, token),
 		Checks:  func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
 		Budgets: func() map[digitalocean.Purpose]digitalocean.Use { return nil },
 	})

@@ -47,6 +47,9 @@ func (s *Server) confirmStart(v *visit, status int, refusal error) error {
 	if !ok {
 		return errNowhere
 	}
+	if err := s.o.Access.MustWrite(v.r.Context(), s.o.Account); err != nil {
+		return err
+	}
 	d, err := s.fleet.one(v.r.Context(), v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -103,6 +106,9 @@ func (s *Server) beginOn(v *visit, b beginning, droplet string) (saga.Saga, erro
 	if err := formError(v.r.ParseForm()); err != nil {
 		return saga.Saga{}, err
 	}
+	if err := s.o.Access.MustWrite(v.r.Context(), s.o.Account); err != nil {
+		return saga.Saga{}, err
+	}
 	key := v.r.PostFormValue("key")
 	if err := id.Check("form", key); err != nil {
 		return saga.Saga{}, fault.Wrap(fault.Invalid, err, "The form is not whole: open its page again.")
@@ -117,6 +123,9 @@ func (s *Server) beginOn(v *visit, b beginning, droplet string) (saga.Saga, erro
 func (s *Server) askSmoke(v *visit) error { return s.confirmSmoke(v, http.StatusOK, nil) }
 
 func (s *Server) confirmSmoke(v *visit, status int, refusal error) error {
+	if err := s.o.Access.MustWrite(v.r.Context(), s.o.Account); err != nil {
+		return err
+	}
 	list, err := s.fleet.droplets(v.r.Context(), anyAge)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/origin"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
@@ -89,6 +90,10 @@ func (v *visit) page(title, here string) ui.Page {
 	p := ui.Page{
 		Title: title, Here: here, Query: v.query, Now: v.now, Flash: flashes[v.r.URL.Query().Get("did")],
 		Assets: v.s.assets.address, Simulated: v.s.o.Simulated, Version: v.s.o.Version,
+	}
+	var err error
+	if _, p.ReadOnly, err = v.s.o.Access.Writable(v.r.Context(), v.s.o.Account); err != nil {
+		v.s.log.WarnContext(v.r.Context(), "whether anything can be changed is not known", "err", err)
 	}
 	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
 		p.Theme = c.Value
@@ -277,7 +282,7 @@ var titles = map[fault.Kind]string{
 }
 
 var titlesByCode = map[string]string{
-	"no_token": "There is no token yet", "digitalocean_unauthorized": "DigitalOcean does not accept the token",
+	"no_token": "There is no token yet", access.ReadOnly: "This account is read-only", "digitalocean_unauthorized": "DigitalOcean does not accept the token",
 	"digitalocean_forbidden": "The token may not do that", "digitalocean_unavailable": "DigitalOcean does not answer properly",
 	"digitalocean_not_found": "DigitalOcean does not know it", "digitalocean_rate_limited": "The token's rate limit is used up",
 }

@@ -32,8 +32,6 @@ type Options struct {
 	Access       *access.Service
 	Account      string // our name for the account that sagas are started on
 
-	Environment []access.Token // those given in the environment, as they may be shown
-
 	Checks  func(context.Context) []client.Check             // how this process is
 	Budgets func() map[digitalocean.Purpose]digitalocean.Use // what is used of the limits of each token
 

@@ -49,8 +49,12 @@ func Droplet(d digitalocean.Droplet) client.Droplet {
 	}
 }
 
-// Token is what may be shown of a token; source says where it is kept.
-func Token(t access.Token, source string) client.Token {
+// Token is what may be shown of a token.
+func Token(t access.Token) client.Token {
+	source := "stored"
+	if t.Given {
+		source = "environment"
+	}
 	return client.Token{
 		Account: t.Account, Purpose: string(t.Purpose), Source: source, Last4: t.Last4, Fingerprint: t.Fingerprint,
 		CreatedAt: client.At(t.CreatedAt), ExpiresAt: client.At(t.ExpiresAt), LastUsedAt: client.At(t.LastUsedAt), Warning: t.Warning,

@@ -27,6 +27,10 @@ type Page struct {
 	Flash   string // what the last request came to; empty: nothing
 	Now     Clock
 
+	// ReadOnly is why nothing can be changed at DigitalOcean, and what to do: no page
+	// offers what would. Empty: everything can be.
+	ReadOnly string
+
 	Assets    func(name string) string // the address of an asset
 	Simulated bool                     // the cloud is a simulated one
 	Version   string

@@ -1,0 +1,135 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
+)
+
+func (a *API) ruleRoutes(h huma.API) {
+	register(a, h, operation("list-rules", http.MethodGet, "/v1/rules", "List the rules that say whose resources are"), a.listRules)
+	register(a, h, operation("add-rule", http.MethodPost, "/v1/rules", "Add a rule, or say what it would move"), a.addRule)
+	register(a, h, operation("remove-rule", http.MethodDelete, "/v1/rules/{id}", "Remove a rule, or say what that would move"), a.removeRule)
+	register(a, h, operation("assign-resources", http.MethodPost, "/v1/assignments", "Say whose resources are, whatever the rules say"), a.assignAll)
+	register(a, h, operation("get-ownership", http.MethodGet, "/v1/resources/{urn}/assignment", "Say whose a resource is and was, and why"), a.getOwnership)
+	register(a, h, operation("assign-resource", http.MethodPut, "/v1/resources/{urn}/assignment", "Say whose a resource is, whatever the rules say"), a.assign)
+	register(a, h, operation("unassign-resource", http.MethodDelete, "/v1/resources/{urn}/assignment", "Let the rules decide again whose a resource is"), a.unassign)
+	register(a, h, operation("get-coverage", http.MethodGet, "/v1/coverage", "Say of how much it is known whose it is"), a.getCoverage)
+}
+
+// slugs are the slugs of all tenants.
+func (a *API) slugs(ctx context.Context) (wire.Slugs, error) {
+	tenants, err := a.o.Tenants.All(ctx)
+	slugs := make(wire.Slugs, len(tenants))
+	for _, t := range tenants {
+		slugs[t.ID] = t.Slug
+	}
+	return slugs, err
+}
+
+func (a *API) listRules(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Rule] }, error) {
+	rules, err := a.o.Inventory.Rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	slugs, err := a.slugs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.Rule, len(rules))
+	for i, r := range rules {
+		items[i] = slugs.Rule(r)
+	}
+	return listed(items), nil
+}
+
+type ruleAnswer struct{ Body client.RuleChange }
+
+func (a *API) addRule(ctx context.Context, in *struct{ Body client.NewRule }) (*ruleAnswer, error) {
+	b := in.Body
+	r, moves, err := a.o.Inventory.AddRule(ctx, inventory.RuleName(b.Type), b.Pattern, b.Tenant, actor(ctx), time.Now(), b.DryRun)
+	if err != nil {
+		return nil, err
+	}
+	slugs, err := a.slugs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	added := slugs.Rule(r)
+	return &ruleAnswer{client.RuleChange{Rule: &added, Done: !b.DryRun, Moved: slugs.Moves(moves)}}, nil
+}
+
+func (a *API) removeRule(ctx context.Context, in *struct {
+	ID  string `path:"id"`
+	Dry bool   `query:"dry_run" doc:"Only say what would move."`
+}) (*ruleAnswer, error) {
+	moves, err := a.o.Inventory.RemoveRule(ctx, inventory.RuleID(in.ID), in.Dry)
+	if err != nil {
+		return nil, err
+	}
+	slugs, err := a.slugs(ctx)
+	return &ruleAnswer{client.RuleChange{Done: !in.Dry, Moved: slugs.Moves(moves)}}, err
+}
+
+type assignedAnswer struct{ Body client.Assigned }
+
+func (a *API) assignAll(ctx context.Context, in *struct{ Body client.Assignments }) (*assignedAnswer, error) {
+	return a.say(ctx, in.Body.URNs, in.Body.Assignment)
+}
+
+func (a *API) assign(ctx context.Context, in *struct {
+	ResourceQuery
+	Body client.Assignment
+}) (*assignedAnswer, error) {
+	return a.say(ctx, []string{in.URN}, in.Body)
+}
+
+func (a *API) say(ctx context.Context, urns []string, as client.Assignment) (*assignedAnswer, error) {
+	tenant := ""
+	if as.Tenant != nil {
+		if tenant = *as.Tenant; tenant == "" {
+			return nil, fault.New(fault.Invalid, "The tenant is empty: write null for nobody.")
+		}
+	}
+	moved, err := a.o.Inventory.Assign(ctx, urns, tenant, as.Reason, actor(ctx), time.Now())
+	return &assignedAnswer{client.Assigned{Moved: moved}}, err
+}
+
+func (a *API) unassign(ctx context.Context, in *ResourceQuery) (*assignedAnswer, error) {
+	moved, err := a.o.Inventory.Unassign(ctx, []string{in.URN}, actor(ctx))
+	return &assignedAnswer{client.Assigned{Moved: moved}}, err
+}
+
+func (a *API) getOwnership(ctx context.Context, in *ResourceQuery) (*struct{ Body client.Ownership }, error) {
+	r, err := a.o.Inventory.Resource(ctx, in.URN, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.o.Inventory.Attribution(ctx, in.URN, time.Time{})
+	if err == nil && (!v.Decided() || v.Rule == inventory.ByManual) && !r.Gone() {
+		v, err = a.o.Inventory.Explain(ctx, in.URN)
+	}
+	if err != nil {
+		return nil, err
+	}
+	tenures, err := a.o.Inventory.Tenures(ctx, in.URN)
+	if err != nil {
+		return nil, err
+	}
+	slugs, err := a.slugs(ctx)
+	return &struct{ Body client.Ownership }{slugs.Ownership(v, tenures)}, err
+}
+
+func (a *API) getCoverage(ctx context.Context, in *struct {
+	Account string `query:"account" doc:"Left away: all accounts."`
+}) (*struct{ Body client.Coverage }, error) {
+	c, err := a.o.Inventory.Coverage(ctx, in.Account)
+	return &struct{ Body client.Coverage }{wire.Coverage(in.Account, c)}, err
+}

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/arcadia-cloud/arcadia/client"
+)
+
+type rulesCommand struct {
+	List   rulesListCommand   `cmd:"" default:"1" help:"List the rules that say whose resources are."`
+	Add    rulesAddCommand    `cmd:"" help:"Add a rule; --dry-run shows what it would move."`
+	Remove rulesRemoveCommand `cmd:"" help:"Remove a rule; --dry-run shows what that would move."`
+}
+
+type rulesListCommand struct{}
+
+// Run lists rules.
+func (c *rulesListCommand) Run(ctx context.Context, r *runner) error {
+	var rules []client.Rule
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		rules, err = cl.Rules(ctx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(client.List[client.Rule]{Items: append([]client.Rule{}, rules...)})
+	case len(rules) == 0:
+		r.say("There are no rules. Tags tenant:SLUG need none; add one with: arcadia inventory rules add name 'acme-*' acme --dry-run")
+		return nil
+	}
+	rows := [][]string{}
+	for _, one := range rules {
+		rows = append(rows, []string{one.ID, one.Type, one.Pattern, one.Tenant, one.Actor, one.At.UTC().Format("2006-01-02")})
+	}
+	return table(r.Out, "RULE|TYPE|PATTERN|TENANT|ADDED BY|ON", rows)
+}
+
+type rulesAddCommand struct {
+	Type    string `arg:"" enum:"tag,project,name" help:"What is matched: tag, project or name."`
+	Pattern string `arg:"" help:"A tag, the id or name of a project, or a name; * is any characters, ? is one."`
+	Tenant  string `arg:"" help:"Whose it is then: slug or id."`
+	DryRun  bool   `short:"n" help:"Only show what would move."`
+}
+
+// Run adds a rule.
+func (c *rulesAddCommand) Run(ctx context.Context, r *runner) error {
+	return r.changeRules(ctx, func(cl *client.Client) (client.RuleChange, error) {
+		return cl.AddRule(ctx, client.NewRule{Type: c.Type, Pattern: c.Pattern, Tenant: c.Tenant, DryRun: c.DryRun})
+	})
+}
+
+type rulesRemoveCommand struct {
+	Rule   string `arg:"" help:"The rule's id."`
+	DryRun bool   `short:"n" help:"Only show what would move."`
+}
+
+// Run removes a rule.
+func (c *rulesRemoveCommand) Run(ctx context.Context, r *runner) error {
+	return r.changeRules(ctx, func(cl *client.Client) (client.RuleChange, error) { return cl.RemoveRule(ctx, c.Rule, c.DryRun) })
+}
+
+// changeRules changes the rules and shows what moved, or would.
+func (r *runner) changeRules(ctx context.Context, ask func(*client.Client) (client.RuleChange, error)) (err error) {
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var change client.RuleChange
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		change, err = ask(cl)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(change)
+	}
+	rows := [][]string{}
+	for i, m := range change.Moved {
+		if i == maxShown {
+			break
+		}
+		rows = append(rows, []string{m.URN, orDash(m.Name), deref(m.Former) + " → " + deref(m.Tenant), m.Evidence})
+	}
+	if len(rows) > 0 {
+		if err := table(r.Out, "RESOURCE|NAME|WHOSE|WHY", rows); err != nil {
+			return err
+		}
+		if more := len(change.Moved) - len(rows); more > 0 {
+			r.say("… and %d more (--json lists all)", more)
+		}
+		r.say("")
+	}
+	verb := "would become"
+	if change.Done {
+		verb = "became"
+	}
+	r.say("%s %s another tenant's.", resources(len(change.Moved)), verb)
+	return nil
+}
+
+// maxShown is how many moves a person is shown.
+const maxShown = 50
+
+func resources(n int) string {
+	if n == 1 {
+		return "1 resource"
+	}
+	return fmt.Sprintf("%d resources", n)
+}
+
+type assignCommand struct {
+	Tenant string   `arg:"" help:"Whose they are from now on: slug or id, or none for nobody's."`
+	URNs   []string `arg:"" name:"urn" help:"The resources: do:droplet:3164494, or droplet:3164494."`
+	Reason string   `short:"r" placeholder:"WHY" help:"Why; it is kept beside."`
+}
+
+// Run says whose resources are.
+func (c *assignCommand) Run(ctx context.Context, r *runner) error {
+	as := client.Assignment{Tenant: &c.Tenant, Reason: c.Reason}
+	if c.Tenant == "none" {
+		as.Tenant = nil
+	}
+	urns, err := urnsOf(c.URNs)
+	if err != nil {
+		return err
+	}
+	return r.assign(ctx, func(cl *client.Client) (client.Assigned, error) { return cl.Assign(ctx, urns, as) }, "It holds until: arcadia inventory unassign")
+}
+
+// urnsOf are URNs in full.
+func urnsOf(texts []string) ([]string, error) {
+	urns := make([]string, len(texts))
+	for i, text := range texts {
+		full, err := urnOf(text)
+		if err != nil {
+			return nil, err
+		}
+		urns[i] = full
+	}
+	return urns, nil
+}
+
+type unassignCommand struct {
+	URNs []string `arg:"" name:"urn" help:"The resources: do:droplet:3164494, or droplet:3164494."`
+}
+
+// Run lets the rules decide again.
+func (c *unassignCommand) Run(ctx context.Context, r *runner) error {
+	urns, err := urnsOf(c.URNs)
+	if err != nil {
+		return err
+	}
+	return r.assign(ctx, func(cl *client.Client) (sum client.Assigned, err error) {
+		for _, urn := range urns {
+			one, err := cl.Unassign(ctx, urn)
+			if err != nil {
+				return sum, err
+			}
+			sum.Moved += one.Moved
+		}
+		return sum, nil
+	}, "The rules decide again.")
+}
+
+func (r *runner) assign(ctx context.Context, ask func(*client.Client) (client.Assigned, error), then string) (err error) {
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var did client.Assigned
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		did, err = ask(cl)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(did)
+	}
+	r.say("%s, with what hangs on them, became another tenant's. %s", resources(did.Moved), then)
+	return nil
+}
+
+type coverageCommand struct {
+	Account string `placeholder:"NAME" help:"Only this account."`
+}
+
+// Run shows of how much it is known whose it is.
+func (c *coverageCommand) Run(ctx context.Context, r *runner) error {
+	var v client.Coverage
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		v, err = cl.Coverage(ctx, c.Account)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(v)
+	case v.All.Resources == 0:
+		r.say("The inventory is empty. Fill it with: arcadia inventory sync")
+		return nil
+	}
+	rows := [][]string{}
+	for _, by := range v.By {
+		rule := by.Rule
+		switch {
+		case rule == "":
+			rule = "undecided"
+		case by.Nobody:
+			rule += ": nobody's"
+		}
+		rows = append(rows, []string{rule, count(by.Resources), monthly(by.Estate)})
+	}
+	if err := table(r.Out, "BY|RESOURCES|MONTHLY", append(rows, []string{"all", count(v.All.Resources), monthly(v.All)})); err != nil {
+		return err
+	}
+	r.say("\nIt is known of %s %% of the resources and %s %% of the money whose they are.", v.ResourcesPercent, v.MoneyPercent)
+	return nil
+}
