@@ -104,6 +104,8 @@ type commands struct {
 	Saga      sagaCommand      `cmd:"" help:"Look at sagas and act on them."`
 	Inventory inventoryCommand `cmd:"" help:"See what there is at DigitalOcean, what changed and why."`
 	Billing   billingCommand   `cmd:"" help:"Work out what tenants are to pay."`
+	Tenant    tenantCommand    `cmd:"" help:"Keep whom the product is hosted for."`
+	Account   accountCommand   `cmd:"" help:"Keep the accounts at DigitalOcean."`
 	Token     tokenCommand     `cmd:"" help:"Keep the tokens of DigitalOcean."`
 	Serve     serveCommand     `cmd:"" help:"Run the server: REST API, sagas, schedules."`
 	Dosim     dosimCommand     `cmd:"" help:"Run a simulated DigitalOcean to try things with."`
