@@ -56,6 +56,8 @@ type Service struct {
 	attributed  map[string]string // by account: what they went by the last time
 
 	related map[string]*resolved // by account: what the ties to tags and addresses were made of
+
+	lookouts map[string]lookout // by account: what the last look for findings went by
 }
 
 // New returns the service over d. The engine's ledger says what sagas did.
@@ -67,7 +69,7 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 	return &Service{
 		db: d, sagas: e, tenants: tenant.New(d), settings: s, log: log, awake: make(chan struct{}, 1),
 		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{}, attributed: map[string]string{},
-		related: map[string]*resolved{},
+		related: map[string]*resolved{}, lookouts: map[string]lookout{},
 	}
 }
 

@@ -130,6 +130,8 @@ func (s *Service) conclude(ctx context.Context, c *digitalocean.Client, account 
 	if err := s.relateAll(ctx, account); err != nil {
 		return err
 	}
-	_, err := s.Attribute(ctx, account, time.Time{})
-	return err
+	if _, err := s.Attribute(ctx, account, time.Time{}); err != nil {
+		return err
+	}
+	return s.refreshFindings(ctx, c, account)
 }

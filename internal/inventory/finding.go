@@ -1,0 +1,75 @@
+package inventory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// A FindingRule is a reason for which something is worth a look.
+type FindingRule string
+
+// The rules.
+const (
+	Unattributed       FindingRule = "unattributed"        // costs money and is nobody's
+	UnattachedVolume   FindingRule = "unattached_volume"   // no droplet uses it
+	UnassignedIP       FindingRule = "unassigned_ip"       // costs money because no droplet uses it
+	OldSnapshot        FindingRule = "old_snapshot"        // of what may be there still
+	OrphanSnapshot     FindingRule = "orphan_snapshot"     // of what is gone
+	DropletOff         FindingRule = "droplet_off"         // costs as much as if it were on
+	ExpiringCert       FindingRule = "certificate_expires" // within days
+	NoBackup           FindingRule = "no_backup"           // a tenant's droplet that nothing could bring back
+	OpenFirewall       FindingRule = "firewall_open"       // to the world, where it should not be
+	NoFirewall         FindingRule = "no_firewall"         // a droplet that no firewall protects
+	QuotaNearlyUsed    FindingRule = "quota"               // an account's limit is nearly reached
+	Unpriced           FindingRule = "unpriced"            // costs what nobody knows
+	ContradictedByRule FindingRule = "contradiction"       // somebody's by hand, another's by rule
+)
+
+// FindingRules are all of them.
+func FindingRules() []FindingRule {
+	return []FindingRule{
+		Unattributed, UnattachedVolume, UnassignedIP, OldSnapshot, OrphanSnapshot, DropletOff, ExpiringCert, NoBackup, OpenFirewall,
+		NoFirewall, QuotaNearlyUsed, Unpriced, ContradictedByRule,
+	}
+}
+
+// When what is normal becomes worth a look.
+const (
+	snapshotIsOld   = 90 * 24 * time.Hour
+	offIsLong       = 7 * 24 * time.Hour
+	certIsShort     = 14 * 24 * time.Hour
+	backupIsFresh   = 7 * 24 * time.Hour
+	dropletIsNew    = 24 * time.Hour // nobody has to have backed it up yet
+	quotaIsNearFull = 80             // percent
+)
+
+// A Finding is something that is worth a look, with what mends it. It has the same
+// id for as long as it is the same, also when it comes back: a mute holds.
+type Finding struct {
+	ID      string // "fnd_…"
+	Rule    FindingRule
+	URN     string // empty: it is of the account as a whole
+	Name    string
+	Account string
+	Since   time.Time // when it was found first; DigitalOcean's clock
+	Monthly Micros    // what the resource that it is about costs a month, as far as that is known
+	Says    string    // a sentence
+	Mend    string    // a command, or the address of a page
+	Mute    *Mute     // nil: it is to be heard
+}
+
+// A Mute is that somebody does not want to hear of a finding.
+type Mute struct {
+	Until  time.Time // zero: never again
+	Reason string
+	Actor  string
+	At     time.Time
+}
+
+// findingID is the id of what a rule says of a resource, or of an account.
+func findingID(rule FindingRule, account, urn string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{string(rule), account, urn}, "\x00")))
+	return "fnd_" + hex.EncodeToString(sum[:10])
+}
