@@ -19,19 +19,20 @@ const (
 	OrphanSnapshot     FindingRule = "orphan_snapshot"     // of what is gone
 	DropletOff         FindingRule = "droplet_off"         // costs as much as if it were on
 	ExpiringCert       FindingRule = "certificate_expires" // within days
-	NoBackup           FindingRule = "no_backup"           // a tenant's droplet that nothing could bring back
-	OpenFirewall       FindingRule = "firewall_open"       // to the world, where it should not be
-	NoFirewall         FindingRule = "no_firewall"         // a droplet that no firewall protects
-	QuotaNearlyUsed    FindingRule = "quota"               // an account's limit is nearly reached
-	Unpriced           FindingRule = "unpriced"            // costs what nobody knows
-	ContradictedByRule FindingRule = "contradiction"       // somebody's by hand, another's by rule
+	ExpiringToken      FindingRule = "token_expires"
+	NoBackup           FindingRule = "no_backup"     // a tenant's droplet that nothing could bring back
+	OpenFirewall       FindingRule = "firewall_open" // to the world, where it should not be
+	NoFirewall         FindingRule = "no_firewall"   // a droplet that no firewall protects
+	QuotaNearlyUsed    FindingRule = "quota"         // an account's limit is nearly reached
+	Unpriced           FindingRule = "unpriced"      // costs what nobody knows
+	ContradictedByRule FindingRule = "contradiction" // somebody's by hand, another's by rule
 )
 
 // FindingRules are all of them.
 func FindingRules() []FindingRule {
 	return []FindingRule{
-		Unattributed, UnattachedVolume, UnassignedIP, OldSnapshot, OrphanSnapshot, DropletOff, ExpiringCert, NoBackup, OpenFirewall,
-		NoFirewall, QuotaNearlyUsed, Unpriced, ContradictedByRule,
+		Unattributed, UnattachedVolume, UnassignedIP, OldSnapshot, OrphanSnapshot, DropletOff, ExpiringCert, ExpiringToken, NoBackup,
+		OpenFirewall, NoFirewall, QuotaNearlyUsed, Unpriced, ContradictedByRule,
 	}
 }
 
@@ -68,8 +69,8 @@ type Mute struct {
 	At     time.Time
 }
 
-// findingID is the id of what a rule says of a resource, or of an account.
-func findingID(rule FindingRule, account, urn string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{string(rule), account, urn}, "\x00")))
+// findingID is the id of what a rule says of a resource, or of a part of an account.
+func findingID(rule FindingRule, account, subject string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{string(rule), account, subject}, "\x00")))
 	return "fnd_" + hex.EncodeToString(sum[:10])
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 )
 
@@ -20,9 +22,9 @@ type scene struct {
 	index   map[string]int  // of the objects, by URN
 	guarded map[string]bool // URNs that a firewall protects
 	guards  map[string][]string
-	against []Verdict // words by hand that rules contradict
-	// dropletLimit is how many droplets the account may have; 0: nobody knows.
-	dropletLimit int
+	against []Verdict           // words by hand that rules contradict
+	limits  digitalocean.Limits // how much the account may have; 0: nobody knows
+	tokens  []access.Token      // of all accounts
 }
 
 // An object is a resource of a scene.
@@ -43,7 +45,7 @@ func (s scene) findings() []Finding {
 	var all []Finding
 	add := func(o object, rule FindingRule, mend, says string, args ...any) {
 		all = append(all, Finding{
-			ID: findingID(rule, s.account, o.urn), Rule: rule, URN: o.urn, Name: o.name, Account: s.account, Since: s.at, Monthly: o.monthly,
+			ID: findingID(rule, s.account, cmp.Or(o.urn, o.name)), Rule: rule, URN: o.urn, Name: o.name, Account: s.account, Since: s.at, Monthly: o.monthly,
 			Says: fmt.Sprintf(says, args...), Mend: mend,
 		})
 	}
@@ -70,11 +72,7 @@ func (s scene) findings() []Finding {
 			s.dropletFindings(o, snapped[o.urn], add)
 		case certificate:
 			if ends := o.doc.Time("not_after"); !ends.IsZero() && ends.Sub(s.at) < certIsShort {
-				word := "expires"
-				if ends.Before(s.at) {
-					word = "expired"
-				}
-				add(o, ExpiringCert, "https://cloud.digitalocean.com/account/security", "The certificate %s on %s.", word, ends.Format(time.DateOnly))
+				add(o, ExpiringCert, "https://cloud.digitalocean.com/account/security", "The certificate %s on %s.", expires(ends.Sub(s.at)), ends.Format(time.DateOnly))
 			}
 		case firewall:
 			if ports := openPorts(o.doc); len(ports) > 0 && len(s.guards[o.urn]) > 0 {
@@ -100,15 +98,31 @@ func (s scene) accountFindings(add addFinding) {
 			add(o, ContradictedByRule, "arcadia inventory unassign "+o.short(), "What somebody said of it is not what the rules say: %s", v.AgainstWhy)
 		}
 	}
-	count := 0
+	counts := map[*Kind]int{}
 	for _, o := range s.objects {
-		if o.kind == droplet {
-			count++
+		counts[o.kind]++
+	}
+	for _, l := range []struct {
+		kind *Kind
+		most int
+	}{{droplet, s.limits.Droplets}, {volume, s.limits.Volumes}, {reservedIP, s.limits.ReservedIPs}} {
+		if n := counts[l.kind]; l.most > 0 && s.listed[l.kind.Name] && n*100 > l.most*quotaIsNearFull {
+			add(object{name: l.kind.Many}, QuotaNearlyUsed, "https://cloud.digitalocean.com/support", "The account has %d of at most %d %s.", n, l.most, l.kind.Many)
 		}
 	}
-	if s.dropletLimit > 0 && s.listed[droplet.Name] && count*100 > s.dropletLimit*quotaIsNearFull {
-		add(object{name: "Droplets"}, QuotaNearlyUsed, "https://cloud.digitalocean.com/support", "The account has %d of the %d droplets that it may have.", count, s.dropletLimit)
+	for _, t := range s.tokens {
+		if t.Account == s.account && t.Expiry(s.at) != access.Lasting {
+			mend := fmt.Sprintf("arcadia token set %s --account %s", t.Purpose, s.account)
+			add(object{name: string(t.Purpose) + " token"}, ExpiringToken, mend, "The %s token %s on %s.", t.Purpose, expires(t.ExpiresAt.Sub(s.at)), t.ExpiresAt.Format(time.DateOnly))
+		}
 	}
+}
+
+func expires(left time.Duration) string {
+	if left < 0 {
+		return "expired"
+	}
+	return "expires"
 }
 
 func (s scene) snapshotFindings(o object, add addFinding) {

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 )
 
 var sceneNow = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -86,8 +89,15 @@ func TestWhatIsWorthALook(t *testing.T) {
 		{"SSH to one", []string{backedUp, wall(`{"protocol":"tcp","ports":"22","sources":{"addresses":["192.0.2.1"]}}`)}, nil, ""},
 		{"the web to the world", []string{backedUp, wall(`{"protocol":"tcp","ports":"443","sources":{"addresses":["0.0.0.0/0"]}}`)}, nil, ""},
 		{"a firewall of nothing", []string{wall(`{"protocol":"tcp","ports":"22","sources":{"addresses":["0.0.0.0/0"]}}`)}, nil, ""},
-		{"a quota", []string{backedUp}, func(s *scene) { s.dropletLimit = 1 }, "quota "},
-		{"a quota with room", []string{backedUp}, func(s *scene) { s.dropletLimit = 2 }, ""},
+		{"a quota", []string{backedUp}, func(s *scene) { s.limits.Droplets = 1 }, "quota "},
+		{"a quota with room", []string{backedUp}, func(s *scene) { s.limits.Droplets = 2 }, ""},
+		{"two quotas", []string{backedUp, `volume v 1 {"droplet_ids":[1]}`}, func(s *scene) { s.limits = digitalocean.Limits{Droplets: 1, Volumes: 1} }, "quota , quota "},
+		{"a token for a week", nil, func(s *scene) {
+			s.tokens = []access.Token{{Account: "main", Purpose: "billing", ExpiresAt: sceneNow.AddDate(0, 0, 7)}}
+		}, "token_expires "},
+		{"tokens for long", nil, func(s *scene) {
+			s.tokens = []access.Token{{Account: "main"}, {Account: "main", ExpiresAt: sceneNow.AddDate(0, 0, 15)}, {Account: "other", ExpiresAt: sceneNow}}
+		}, ""},
 		{"a contradiction", []string{backedUp}, func(s *scene) { s.against = []Verdict{{URN: "do:droplet:1", AgainstWhy: "Its tag says so."}} }, "contradiction 1"},
 		{"the dearest first", []string{`volume a 10 {}`, `volume b 30 {}`, `volume c 20 {}`}, nil, "unattached_volume b, unattached_volume c, unattached_volume a"},
 	} {
@@ -97,7 +107,12 @@ func TestWhatIsWorthALook(t *testing.T) {
 				tt.change(&s)
 			}
 			var got []string
+			ids := map[string]bool{}
 			for _, f := range s.findings() {
+				if ids[f.ID] {
+					t.Errorf("two findings have the id of %q", f.Says)
+				}
+				ids[f.ID] = true
 				got = append(got, string(f.Rule)+" "+f.URN[strings.LastIndex(f.URN, ":")+1:])
 				if f.Says == "" || f.Mend == "" || !strings.HasSuffix(f.Says, ".") || strings.Contains(f.Says+f.Mend, "%!") || f.Account != "main" {
 					t.Errorf("it says %q and %q", f.Says, f.Mend)

@@ -25,10 +25,10 @@ const limitsHold = time.Hour
 
 // A lookout is what the last look for findings in an account went by.
 type lookout struct {
-	feed         int64     // the last change
-	hour         time.Time // days pass without changes
-	dropletLimit int
-	limitsUntil  time.Time
+	feed        int64     // the last change
+	hour        time.Time // days pass without changes
+	limits      digitalocean.Limits
+	limitsUntil time.Time
 }
 
 // refreshFindings looks for what is worth a look, after a run. Where nothing changed
@@ -42,7 +42,7 @@ func (s *Service) refreshFindings(ctx context.Context, c *digitalocean.Client, a
 	s.mu.Lock()
 	was := s.lookouts[account]
 	s.mu.Unlock()
-	now := lookout{feed: feed, hour: at.Truncate(time.Hour), dropletLimit: was.dropletLimit, limitsUntil: was.limitsUntil}
+	now := lookout{feed: feed, hour: at.Truncate(time.Hour), limits: was.limits, limitsUntil: was.limitsUntil}
 	if now == was {
 		return nil
 	}
@@ -51,14 +51,19 @@ func (s *Service) refreshFindings(ctx context.Context, c *digitalocean.Client, a
 		if err != nil {
 			s.log.WarnContext(ctx, "inventory: how much the account may have is not known", "account", account, "err", err)
 		} else {
-			now.dropletLimit, now.limitsUntil = whose.DropletLimit, at.Add(limitsHold)
+			now.limits, now.limitsUntil = whose.Limits, at.Add(limitsHold)
 		}
 	}
 	sc, err := s.scene(ctx, account, at)
 	if err != nil {
 		return err
 	}
-	sc.dropletLimit = now.dropletLimit
+	sc.limits = now.limits
+	if s.settings.Tokens != nil {
+		if sc.tokens, err = s.settings.Tokens(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.writeFindings(ctx, account, sc.findings()); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -34,6 +35,8 @@ type Settings struct {
 	Client func(ctx context.Context, account string) (*digitalocean.Client, error)
 	// Accounts are the accounts that have a token to read with.
 	Accounts func(ctx context.Context) ([]string, error)
+	// Tokens are those of all accounts, for when they expire; nil: nobody knows.
+	Tokens func(ctx context.Context) ([]access.Token, error)
 	// Logger hears of lists that failed; nil discards.
 	Logger *slog.Logger
 }
