@@ -128,7 +128,7 @@ func TestFleetOfAThousand(t *testing.T) {
 	}
 	clock := dosim.NewClock(dosim.Stepped)
 	clock.Set(time.Date(2060, 1, 7, 12, 0, 0, 0, time.UTC)) // a Wednesday: how many backups there are depends on it
-	s := dosim.New(dosim.Options{Clock: clock})
+	s := start(t, dosim.Options{Clock: clock})
 	began := time.Now()
 	if err := s.Play(sc); err != nil {
 		t.Fatal(err)
@@ -170,6 +170,14 @@ func TestFleetOfAThousand(t *testing.T) {
 		"reserved_ipv6": 25, "uptime_alert": 20, "autoscale_pool": 6,
 	}; !maps.Equal(kinds, want) || others != 10_000 {
 		t.Errorf("%d others than droplets: %v, want 10,000: %v", others, kinds, want)
+	}
+	for _, list := range []string{ // each answer is held against the description
+		"droplets?type=gpus&", "volumes?", "snapshots?", "reserved_ips?", "reserved_ipv6?", "load_balancers?", "certificates?", "databases?", "kubernetes/clusters?",
+		"droplets/autoscale?", "vpc_nat_gateways?", "vpc_peerings?", "nfs?region=nyc2&", "uptime/checks?", "monitoring/alerts?", "firewalls?", "apps?", "images?private=true&",
+	} {
+		if e := do(t, s, "GET", "/v2/"+list+"per_page=20", nil); e.Status != 200 {
+			t.Errorf("%s is answered %d", list, e.Status)
+		}
 	}
 	if want := map[string]int{"active": 957, "off": 43, "gpu": 10, "nobody's": 44}; !maps.Equal(droplets, want) {
 		t.Errorf("droplets: %v, want %v", droplets, want)
