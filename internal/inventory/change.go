@@ -10,6 +10,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // A ChangeType says what happened to a resource.
@@ -142,6 +143,7 @@ type ChangeFilter struct {
 	Kinds   []string
 	Types   []ChangeType
 	Causes  []CauseType
+	Tenant  tenant.ID // of resources that are this tenant's now
 	Since   time.Time // noticed then or later
 	Limit   int       // default 100, at most 1000
 }
@@ -178,6 +180,9 @@ func (s *Service) Changes(ctx context.Context, f ChangeFilter) ([]Change, error)
 	}
 	if f.Account != "" {
 		and("account = ?", f.Account)
+	}
+	if f.Tenant != "" {
+		and("urn IN (SELECT a.urn FROM inv_attributions a WHERE a.tenant_id = ? AND a.until IS NULL)", string(f.Tenant))
 	}
 	if !f.Since.IsZero() {
 		and("seen >= ?", db.Micros(f.Since))

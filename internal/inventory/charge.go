@@ -14,3 +14,9 @@ func (r Resource) Charges() ([]PricedCharge, error) {
 	d.Parent = r.Parent
 	return Prices().priced(k, d, r.At), nil
 }
+
+// Plus is what two costs come to.
+func (c Cost) Plus(o Cost) Cost {
+	c.add(o)
+	return c
+}

@@ -123,6 +123,13 @@ func (s *Server) changes(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if slug := v.query.Get("tenant"); slug != "" {
+		of, err := s.o.Tenants.Tenant(v.r.Context(), slug)
+		if err != nil {
+			return err
+		}
+		f.Tenant = of.ID
+	}
 	if v.wants("csv") {
 		return s.changesCSV(v, f)
 	}

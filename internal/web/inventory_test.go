@@ -207,3 +207,52 @@ func TestAssigningByForm(t *testing.T) {
 		t.Errorf("to no tenant: %d", a.status)
 	}
 }
+
+// Tenants come from tags by a form that says first what it will do, and what is
+// theirs costs what their pages say.
+func TestTenantsFromTags(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	s.sync(t)
+	if body := s.get(t, "/tenants").body; !strings.Contains(body, "There are no tenants yet") || !strings.Contains(body, "name 1 of them") {
+		t.Error("the empty page does not suggest what tags name")
+	}
+	if body := s.get(t, "/tenants/import?from=tags").body; !strings.Contains(body, "1 would be added") {
+		t.Error("the form does not say what it would do")
+	}
+	if a := s.do(t, "POST", "/tenants/import", url.Values{"from": {"tags"}}); a.status != http.StatusSeeOther {
+		t.Fatalf("import: %d %.300s", a.status, a.body)
+	}
+	var list struct {
+		Items []struct {
+			Slug string
+			Cost struct {
+				Resources int
+				Monthly   string
+			}
+		}
+		Unattributed, All struct{ Monthly string }
+	}
+	if err := json.Unmarshal([]byte(s.get(t, "/tenants.json").body), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) != 1 || list.Items[0].Slug != "acme" || list.Items[0].Cost.Resources == 0 || list.Items[0].Cost.Monthly != list.All.Monthly || list.Unattributed.Monthly != "0.000000" {
+		t.Errorf("the tenants are %+v", list)
+	}
+	page := s.get(t, "/tenants/acme").body
+	for _, want := range []string{"Droplets", "web-1", "100.0 %"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the tenant's page lacks %q", want)
+		}
+	}
+	for _, verb := range []string{"suspend", "resume"} {
+		if a := s.do(t, "POST", "/tenants/acme/"+verb, url.Values{}); a.status != http.StatusSeeOther {
+			t.Errorf("%s: %d", verb, a.status)
+		}
+	}
+	if a := s.do(t, "POST", "/tenants/acme/close", url.Values{}); a.status != http.StatusConflict || !strings.Contains(a.body, "resources are tenant acme") {
+		t.Errorf("what has resources is closed: %d", a.status)
+	}
+	if a := s.do(t, "POST", "/tenants/acme/change", url.Values{"name": {"Acme Ltd"}}); a.status != http.StatusSeeOther || !strings.Contains(s.get(t, "/tenants/acme").body, "<h1>Acme Ltd</h1>") {
+		t.Errorf("the name is not changed: %d", a.status)
+	}
+}

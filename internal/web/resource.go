@@ -66,7 +66,7 @@ func (s *Server) resource(v *visit) error {
 	if view.owner, err = s.readOwner(ctx, urn, at); err != nil {
 		return err
 	}
-	if err = s.readCost(ctx, &view); err != nil {
+	if err := s.readCost(ctx, &view); err != nil {
 		return err
 	}
 	relations, err := s.o.Inventory.Relations(ctx, urn, at)
@@ -153,10 +153,8 @@ func (v resourceView) wire() client.Resource {
 // title is the kind for people.
 func (v resourceView) title() string { return titleOf(v.Kind) }
 
-// droplet is the id of the droplet that it is, for what sagas can do with it.
-func (v resourceView) droplet() (dropletID string, ok bool) {
-	return v.ID, v.Kind == "droplet" && !v.Gone() && v.at.IsZero()
-}
+// isDroplet reports whether it is a droplet that sagas can do something with.
+func (v resourceView) isDroplet() bool { return v.Kind == "droplet" && !v.Gone() && v.at.IsZero() }
 
 // then is this page as it was when a change had come into force.
 func (v resourceView) then(c inventory.Change) ui.Query {

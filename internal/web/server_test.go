@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/access"
@@ -175,6 +176,9 @@ func (s *server) get(t testing.TB, path string, header ...string) answer {
 func TestPagesAreWhole(t *testing.T) {
 	s := serve(t, dbtest.New(t), dosim.Options{Params: map[string]string{"lag.tag": "0s", "lag.list_after_create": "0s", "lag.replica": "0s"}})
 	s.byHand(t, "/v2/tags", `{"name":"tenant:acme"}`)
+	if _, err := s.tenants.Add(t.Context(), tenant.Entry{Slug: "acme", Name: `web<b>"1"`}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	made, ran, drop := s.create(t), s.sync(t), "do:droplet:"+s.drop
 	inline := regexp.MustCompile(`(?i)<style|<script>|\sstyle=|\son[a-z]+=|javascript:|https?://(?:[^l1]|l[^o])`)
 	for path, twin := range map[string]string{
@@ -182,7 +186,7 @@ func TestPagesAreWhole(t *testing.T) {
 		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
 		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
 		"/droplets/" + s.drop + "/snapshot":     "/droplets/" + s.drop + "/snapshot.json", "/droplets/" + s.drop + "/smoke": "/droplets/" + s.drop + "/smoke.json",
-		"/smoke": "/smoke.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
+		"/smoke": "/smoke.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
 		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/assign?urn=" + url.QueryEscape(drop): "/inventory/assign.json?urn=" + url.QueryEscape(drop), "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
 	} {
 		a := s.get(t, path)
@@ -261,6 +265,12 @@ func TestRefusals(t *testing.T) {
 		{"a sync of no such kind", "POST", "/accounts/default/sync", url.Values{"kind": {"castle"}}, nil, 400, "no kind"},
 		{"no such sync", "GET", "/syncs/sync_00000000000000000000000000000000", nil, nil, 404, "no sync"},
 		{"no id of a sync", "GET", "/syncs/x", nil, nil, 404, "no sync id"},
+		{"no such tenant", "GET", "/tenants/castle", nil, nil, 404, "no tenant"},
+		{"an order of tenants that is none", "GET", "/tenants?sort=colour", nil, nil, 400, "sorted"},
+		{"a state of tenants that is none", "GET", "/tenants?state=happy", nil, nil, 400, "no state"},
+		{"changes of no tenant", "GET", "/changes?tenant=castle", nil, nil, 404, "no tenant"},
+		{"a tenant without a slug", "POST", "/tenants/add", url.Values{"slug": {"A b"}}, nil, 400, "slug"},
+		{"an import from nowhere", "GET", "/tenants/import?from=castle", nil, nil, 400, "from tags or from projects"},
 		{"nothing to assign", "GET", "/inventory/assign", nil, nil, 400, "No resource is chosen"},
 		{"what is not there is assigned", "GET", "/inventory/assign?urn=do:droplet:1", nil, nil, 404, "knows no do:droplet:1"},
 		{"a problem for a program", "GET", "/sagas.json?state=happy", nil, nil, 400, `"code":"invalid"`},
