@@ -110,7 +110,7 @@ func TestATeamIsOneAccount(t *testing.T) {
 		if a, err := b.Account(t.Context(), "prod"); err != nil || a.Team != "" || !a.CheckedAt.IsZero() {
 			t.Errorf("a refused check was kept: %+v, %v", a, err)
 		}
-		b.give("other", digitalocean.Billing, "main")
+		b.give("other", digitalocean.Billing, "third")
 		if _, err := b.check("other"); !errors.Is(err, fault.Conflict) {
 			t.Errorf("tokens of two teams in one account: %v", err)
 		}

@@ -39,7 +39,10 @@ type server struct {
 }
 
 // serve starts the API. The engine is served where drive says so.
-func serve(t *testing.T, d *db.DB, drive bool) *server {
+func serve(t *testing.T, d *db.DB, drive bool) *server { t.Helper(); return serveAs(t, d, drive, true) }
+
+// serveAs starts the API with a token to provision with, or without.
+func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	t.Helper()
 	cloud := dosimtest.Start(t, dosim.Options{Params: map[string]string{
 		"action.snapshot": "150ms", "lag.snapshot_visible": "50ms", "lag.list_after_delete": "50ms",
@@ -62,9 +65,13 @@ func serve(t *testing.T, d *db.DB, drive bool) *server {
 		t.Fatal(err)
 	}
 	follow := feed.New(engine, slog.New(slog.DiscardHandler))
+	var given []access.Given
+	if writing {
+		given = append(given, access.Given{Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token)})
+	}
 	a := api.New(api.Options{
 		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
-		Access:  access.New(d, v, access.Given{Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token)}),
+		Access:  access.New(d, v, given...),
 		Tenants: tenant.New(d), Inventory: inventory.New(d, engine, inventory.Settings{}),
 		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
 		Ready:   func(context.Context) error { return nil },

@@ -97,11 +97,11 @@ func (r *runner) changeRules(ctx context.Context, ask func(*client.Client) (clie
 		}
 		r.say("")
 	}
-	verb := "would become"
+	verb := "would change"
 	if change.Done {
-		verb = "became"
+		verb = "changed"
 	}
-	r.say("%s %s another tenant's.", resources(len(change.Moved)), verb)
+	r.say("%s %s hands.", resources(len(change.Moved)), verb)
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (c *assignCommand) Run(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	return r.assign(ctx, func(cl *client.Client) (client.Assigned, error) { return cl.Assign(ctx, urns, as) }, "It holds until: arcadia inventory unassign")
+	return r.assign(ctx, func(cl *client.Client) (client.Assigned, error) { return cl.Assign(ctx, urns, as) }, "That holds, whatever the rules say, until: arcadia inventory unassign")
 }
 
 // urnsOf are URNs in full.
@@ -186,7 +186,7 @@ func (r *runner) assign(ctx context.Context, ask func(*client.Client) (client.As
 	case r.json:
 		return r.print(did)
 	}
-	r.say("%s, with what hangs on them, became another tenant's. %s", resources(did.Moved), then)
+	r.say("%s changed hands, counting what hangs on others. %s", resources(did.Moved), then)
 	return nil
 }
 

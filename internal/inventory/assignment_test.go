@@ -255,6 +255,13 @@ func TestVerdictsAreWrittenAsDatedIntervals(t *testing.T) {
 				t.Errorf("%s: the first verdict holds from %v, want its beginning", urn, first.Since)
 			}
 		}
+		addTenant(t, d, "initech") // another look, and nothing to be written
+		if moved, err := s.Attribute(ctx, "", time.Time{}); err != nil || moved != 0 {
+			t.Errorf("Attribute again = %d, %v", moved, err)
+		}
+		if again, err := s.Tenures(ctx, web); err != nil || len(again) != 3 {
+			t.Errorf("after another look there are %d verdicts on %s, want 3: %v", len(again), web, err)
+		}
 		c, err := s.Coverage(ctx, "")
 		resources, money := c.Percent()
 		if err != nil || c.All.Monthly != 7_000_000 || resources != 500 || money != 857 || len(c.By) != 2 || !c.By[0].Nobody {
