@@ -312,7 +312,7 @@ func (s *Service) writeEdits(ctx context.Context, tx *sql.Tx, account string, k 
 		}
 		versions = append(versions, []any{
 			e.found.urn, e.change.Version, db.Micros(e.change.At), account, k.Name, e.found.id, gone, look.Name, look.Region, look.Status,
-			look.Size, look.Project, string(tags), words(e.found.urn, look), monthly, nullMicros(look.CreatedAt), doc,
+			look.Size, look.Project, string(tags), lines(look.Tags), words(e.found.urn, look), monthly, nullMicros(look.CreatedAt), doc,
 		})
 	}
 	wrote := 0
@@ -361,7 +361,17 @@ func managedBy(e edit) any {
 // words is what a search for a plain word looks through.
 func words(urn string, l Look) string {
 	all := append([]string{l.Name, urn}, l.Tags...)
-	return strings.ToLower(strings.Join(append(all, l.Addresses...), "\n"))
+	return lines(append(all, l.Addresses...))
+}
+
+// lines are texts in lower case, each between two line breaks.
+func lines(texts []string) string {
+	var b strings.Builder
+	b.WriteByte('\n')
+	for _, t := range texts {
+		b.WriteString(strings.ToLower(strings.ReplaceAll(t, "\n", " ")) + "\n")
+	}
+	return b.String()
 }
 
 var (
@@ -386,12 +396,12 @@ var (
 		db.Column{Name: "urn"}, db.Column{Name: "version", Type: db.Integer}, db.Column{Name: "until", Type: db.Integer})
 
 	insertVersions = db.NewBulk(`INSERT INTO inv_versions (urn, version, at, account, kind, id, gone, name, region, status, size, project, tags,
-			words, monthly, created_at, doc)
-		SELECT urn, version, at, account, kind, id, gone, name, region, status, size, project, tags, words, monthly, created_at, doc FROM given`,
+			tag_lines, words, monthly, created_at, doc)
+		SELECT urn, version, at, account, kind, id, gone, name, region, status, size, project, tags, tag_lines, words, monthly, created_at, doc FROM given`,
 		db.Column{Name: "urn"}, db.Column{Name: "version", Type: db.Integer}, db.Column{Name: "at", Type: db.Integer},
 		db.Column{Name: "account"}, db.Column{Name: "kind"}, db.Column{Name: "id"}, db.Column{Name: "gone", Type: db.Boolean},
 		db.Column{Name: "name"}, db.Column{Name: "region"}, db.Column{Name: "status"}, db.Column{Name: "size"}, db.Column{Name: "project"},
-		db.Column{Name: "tags", Type: db.Object}, db.Column{Name: "words"}, db.Column{Name: "monthly", Type: db.Integer},
+		db.Column{Name: "tags", Type: db.Object}, db.Column{Name: "tag_lines"}, db.Column{Name: "words"}, db.Column{Name: "monthly", Type: db.Integer},
 		db.Column{Name: "created_at", Type: db.Integer}, db.Column{Name: "doc", Type: db.Object})
 
 	missResources = db.NewBulk(`UPDATE inv_resources SET missing_since = given.since, missing_from = given.before, missing_to = given.at

@@ -85,7 +85,8 @@ CREATE TABLE inv_resources (
 CREATE INDEX inv_resources_list ON inv_resources (account, kind);
 
 -- A version is in force from at until the next one; the current one has no end.
--- One without a document says that the resource was gone.
+-- One without a document says that the resource was gone. words and tag_lines are
+-- what searches look through: in lower case, each between two line breaks.
 CREATE TABLE inv_versions (
     urn       TEXT NOT NULL,
     version   BIGINT NOT NULL,
@@ -101,6 +102,7 @@ CREATE TABLE inv_versions (
     size      TEXT NOT NULL,
     project   TEXT NOT NULL,
     tags      JSON NOT NULL,
+    tag_lines TEXT NOT NULL,
     words     TEXT NOT NULL,
     monthly   BIGINT,
     created_at BIGINT,
