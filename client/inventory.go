@@ -310,3 +310,54 @@ func (c *Client) Graph(ctx context.Context, urn string, hops int) (g Graph, err 
 	_, err = c.call(ctx, http.MethodGet, "/v1/resources/"+pathOf(urn)+"/graph", url.Values{"hops": {strconv.Itoa(hops)}}, nil, nil, &g)
 	return g, err
 }
+
+// A ResourceQuery asks for a list of resources.
+type ResourceQuery struct {
+	Text    string    // in the grammar of searches: "kind:droplet tenant:acme cost>20"
+	AsOf    time.Time // as they were then; zero: as they are
+	Deleted bool      // also what is gone
+	Sort    string    // name, cost, changed, kind or created
+	Desc    bool
+	Limit   int
+	Cursor  string
+}
+
+// A ResourcePage is one page of what a query finds, with what all pages have in sum.
+type ResourcePage struct {
+	Items  []Resource         `json:"items" nullable:"false"`
+	Next   *string            `json:"next" doc:"The cursor of the next page."`
+	Total  int                `json:"total" doc:"On all pages."`
+	Cost   CostGroup          `json:"cost" doc:"Of all pages."`
+	Facets map[string][]Facet `json:"facets" doc:"How many of all there are by kind, region, tenant, account and status."`
+}
+
+// A Facet is how many resources have a value.
+type Facet struct {
+	Value string `json:"value" doc:"Empty: none."`
+	Name  string `json:"name" doc:"For people."`
+	Count int    `json:"count"`
+}
+
+// Resources finds resources.
+func (c *Client) Resources(ctx context.Context, q ResourceQuery) (page ResourcePage, err error) {
+	query := url.Values{}
+	for name, value := range map[string]string{"q": q.Text, "sort": q.Sort, "cursor": q.Cursor} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if !q.AsOf.IsZero() {
+		query.Set("as_of", q.AsOf.UTC().Format(time.RFC3339Nano))
+	}
+	if q.Deleted {
+		query.Set("deleted", "true")
+	}
+	if q.Desc {
+		query.Set("desc", "true")
+	}
+	if q.Limit > 0 {
+		query.Set("limit", strconv.Itoa(q.Limit))
+	}
+	_, err = c.call(ctx, http.MethodGet, "/v1/resources", query, nil, nil, &page)
+	return page, err
+}

@@ -29,6 +29,7 @@ func (a *API) inventoryRoutes(h huma.API) {
 	register(a, h, start, a.startSync)
 	register(a, h, operation("get-sync", http.MethodGet, "/v1/sync-runs/{id}", "Say how far a sync is, and how it went"), a.getSync)
 	register(a, h, operation("list-freshness", http.MethodGet, "/v1/accounts/{account}/freshness", "Say how old what is known of each kind is"), a.listFreshness)
+	register(a, h, operation("list-resources", http.MethodGet, "/v1/resources", "Find resources, as they are or as they were"), a.listResources)
 	register(a, h, operation("get-resource", http.MethodGet, "/v1/resources/{urn}", "Read a resource, as it is or as it was"), a.getResource)
 	register(a, h, operation("list-resource-changes", http.MethodGet, "/v1/resources/{urn}/changes", "List what happened to a resource, the newest first"), a.listResourceChanges)
 	register(a, h, operation("list-changes", http.MethodGet, "/v1/changes", "Read the feed of changes"), a.listChanges)
@@ -70,6 +71,32 @@ func (a *API) listFreshness(ctx context.Context, in *AccountQuery) (*struct{ Bod
 		items[i] = wire.Freshness(f)
 	}
 	return listed(items), nil
+}
+
+func (a *API) listResources(ctx context.Context, in *struct {
+	Text    string    `query:"q" example:"kind:droplet tenant:acme cost>20" doc:"The grammar of searches: words, and terms as kind:droplet, cost>20, changed<24h, as-of:2026-11-01."`
+	AsOf    time.Time `query:"as_of" doc:"As they were then; left away: as they are."`
+	Deleted bool      `query:"deleted" doc:"Also what is gone."`
+	Sort    string    `query:"sort" enum:"name,cost,changed,kind,created" default:"name"`
+	Desc    bool      `query:"desc" doc:"The last first."`
+	Limit   int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	Cursor  string    `query:"cursor" doc:"next of an earlier page"`
+}) (*struct{ Body client.ResourcePage }, error) {
+	q, err := inventory.ParseQuery(in.Text)
+	if err != nil {
+		return nil, err
+	}
+	if !in.AsOf.IsZero() {
+		q.AsOf = in.AsOf
+	}
+	if in.Deleted {
+		q.Terms = append(q.Terms, inventory.Term{Key: "deleted", Op: ":", Values: []string{"any"}})
+	}
+	l, err := a.o.Inventory.Resources(ctx, q, inventory.Page{Sort: inventory.Sort(in.Sort), Desc: in.Desc, Limit: in.Limit, Cursor: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.ResourcePage }{wire.ResourcePage(l)}, nil
 }
 
 func (a *API) getResource(ctx context.Context, in *struct {

@@ -16,6 +16,7 @@ import (
 type inventoryCommand struct {
 	Sync    inventorySyncCommand    `cmd:"" help:"List what an account has, now."`
 	Status  inventoryStatusCommand  `cmd:"" help:"Say how old what is known of each kind is."`
+	List    inventoryListCommand    `cmd:"" help:"Find resources: kind:droplet tenant:acme cost>20 changed<24h as-of:2026-11-01 …"`
 	Show    inventoryShowCommand    `cmd:"" help:"Show a resource, as it is or as it was."`
 	History inventoryHistoryCommand `cmd:"" help:"Show what happened to a resource, and why."`
 	Changes inventoryChangesCommand `cmd:"" help:"Show what changed, the newest first."`
@@ -237,18 +238,12 @@ func instant(text string) (time.Time, error) {
 }
 
 func (r *runner) showResource(f client.Resource) error {
-	dash := func(s string) string {
-		if s == "" {
-			return "–"
-		}
-		return s
-	}
-	owner, cost := "nobody", "unknown"
+	whose, cost := "nobody", "unknown"
 	if f.Tenant != nil {
-		owner = *f.Tenant
+		whose = *f.Tenant
 	}
 	if f.Attribution != nil {
-		owner += fmt.Sprintf(" (%s: %s, %d %%)", f.Attribution.Rule, f.Attribution.Evidence, f.Attribution.Confidence)
+		whose += fmt.Sprintf(" (%s: %s, %d %%)", f.Attribution.Rule, f.Attribution.Evidence, f.Attribution.Confidence)
 	}
 	if f.Cost != nil {
 		cost = fmt.Sprintf("%s %s a month, %s this month so far", f.Cost.Currency, f.Cost.Monthly, f.Cost.MonthToDate)
@@ -257,16 +252,16 @@ func (r *runner) showResource(f client.Resource) error {
 	if f.ManagedBy != nil {
 		made = "saga " + *f.ManagedBy
 	}
-	state := dash(f.Status)
+	now := dash(f.Status)
 	switch {
 	case f.DeletedAt != nil:
-		state = "gone since " + f.DeletedAt.Format(time.RFC3339)
+		now = "gone since " + f.DeletedAt.Format(time.RFC3339)
 	case f.MissingSince != nil:
-		state += ", missing from lists since " + f.MissingSince.Format(time.RFC3339)
+		now += ", missing from lists since " + f.MissingSince.Format(time.RFC3339)
 	}
 	rows := [][]string{
-		{"Name", dash(f.Name)}, {"State", state}, {"Region", dash(f.Region)}, {"Size", dash(f.Size)}, {"Tags", dash(strings.Join(f.Tags, ", "))},
-		{"Belongs to", owner}, {"Costs", cost}, {"Made by", made}, {"Account", f.Account},
+		{"Name", dash(f.Name)}, {"State", now}, {"Region", dash(f.Region)}, {"Size", dash(f.Size)}, {"Tags", dash(strings.Join(f.Tags, ", "))},
+		{"Belongs to", whose}, {"Costs", cost}, {"Made by", made}, {"Account", f.Account},
 		{"Version", fmt.Sprintf("%d, since %s", f.Version, f.LastChanged.Format(time.RFC3339))},
 	}
 	if err := table(r.Out, f.URN+"|", rows); err != nil {

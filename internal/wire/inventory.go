@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
@@ -25,6 +26,24 @@ func Resource(r inventory.Resource) client.Resource {
 func Description(d inventory.Description) client.Resource {
 	w := Resource(d.Resource)
 	w.Tenant, w.Attribution, w.Cost = Text(d.Owner.Slug), Attribution(d.Verdict), Cost(d.Cost)
+	return w
+}
+
+// ResourcePage is one page of what a query finds.
+func ResourcePage(l inventory.ResourceList) client.ResourcePage {
+	w := client.ResourcePage{
+		Items: make([]client.Resource, len(l.Items)), Next: Text(l.Next), Total: l.Total, Cost: cost("", "total", l.Cost), Facets: map[string][]client.Facet{},
+	}
+	for i, f := range l.Items {
+		w.Items[i] = Resource(f.Resource)
+		w.Items[i].Tenant, w.Items[i].Attribution, w.Items[i].Cost = Text(f.Tenant), Attribution(f.Verdict), Cost(f.Cost)
+	}
+	for name, counted := range l.Facets {
+		w.Facets[name] = make([]client.Facet, len(counted))
+		for i, c := range counted {
+			w.Facets[name][i] = client.Facet{Value: c.Value, Name: c.Name, Count: c.Count}
+		}
+	}
 	return w
 }
 
@@ -154,4 +173,35 @@ func valueText(raw json.RawMessage) string {
 		text = string(runes[:39]) + "…"
 	}
 	return text
+}
+
+// ResourceRows are resources as rows of a table for spreadsheets, under a heading.
+func ResourceRows(items []client.Resource) [][]string {
+	rows := [][]string{{
+		"urn", "kind", "account", "id", "name", "region", "status", "size", "tags", "tenant", "rule", "monthly_usd", "month_to_date_usd",
+		"first_seen", "last_changed", "deleted_at",
+	}}
+	for _, r := range items {
+		row := []string{r.URN, r.Kind, r.Account, r.ID, r.Name, r.Region, r.Status, r.Size, strings.Join(r.Tags, " "), "", "", "", "",
+			r.FirstSeen.UTC().Format(time.RFC3339), r.LastChanged.UTC().Format(time.RFC3339), ""}
+		if r.Tenant != nil {
+			row[9] = *r.Tenant
+		}
+		if r.Attribution != nil {
+			row[10] = r.Attribution.Rule
+		}
+		if r.Cost != nil {
+			row[11], row[12] = r.Cost.Monthly, r.Cost.MonthToDate
+		}
+		if r.DeletedAt != nil {
+			row[15] = r.DeletedAt.UTC().Format(time.RFC3339)
+		}
+		for i, cell := range row { // a spreadsheet takes these for formulas
+			if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
+				row[i] = "'" + cell
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
