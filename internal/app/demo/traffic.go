@@ -18,6 +18,9 @@ import (
 // Actor is who asks for the sagas that start by themselves.
 const Actor = "cli:demo"
 
+// account is the demonstration's only one.
+const account = "default"
+
 // How much goes on. The longer a demonstration runs, the less: a week adds some
 // two thousand sagas, and the cloud holds at most keptSnapshots snapshots.
 const (
@@ -31,7 +34,8 @@ const (
 func interval(age time.Duration) time.Duration { return min(max(age/40, soonest), latest) }
 
 // Traffic is somebody who uses the demonstration as a user would, through both
-// APIs: takes snapshots, runs a smoke test now and then, and deletes old snapshots.
+// APIs: makes tenants of what tags name, takes snapshots, runs a smoke test now and
+// then, and deletes old snapshots.
 type Traffic struct {
 	arcadia *client.Client
 	cloud   string // its API's address
@@ -46,10 +50,16 @@ func NewTraffic(arcadia *client.Client, c *Cloud, log *slog.Logger) *Traffic {
 
 // Run makes traffic until ctx is done. What fails is tried in a later round.
 func (t *Traffic) Run(ctx context.Context) error {
-	began := time.Now()
+	began, named := time.Now(), false
 	for round := 0; ; round++ {
 		if err := t.round(ctx, round); err != nil && ctx.Err() == nil {
 			t.log.WarnContext(ctx, "the demonstration's traffic", "err", err)
+		}
+		if !named {
+			err := t.nameTenants(ctx)
+			if named = err == nil; !named && ctx.Err() == nil {
+				t.log.WarnContext(ctx, "the demonstration's tenants", "err", err)
+			}
 		}
 		pause := time.NewTimer(interval(time.Since(began)))
 		select {
@@ -85,6 +95,26 @@ func (t *Traffic) round(ctx context.Context, n int) error {
 		err = t.snapshots(ctx, droplet(), 1)
 	}
 	return errors.Join(err, t.Prune(ctx, keptSnapshots))
+}
+
+// nameTenants makes a tenant of each that a tag names, once the inventory has seen
+// the fleet. Those that there are stay as they are.
+func (t *Traffic) nameTenants(ctx context.Context) error {
+	run, err := t.arcadia.StartSync(ctx, account)
+	for err == nil && !run.Over() {
+		pause := time.NewTimer(200 * time.Millisecond)
+		select {
+		case <-pause.C:
+			run, err = t.arcadia.SyncRun(ctx, run.ID)
+		case <-ctx.Done():
+			pause.Stop()
+			err = ctx.Err()
+		}
+	}
+	if err == nil {
+		_, err = t.arcadia.ImportTenants(ctx, client.TenantImport{From: "tags"})
+	}
+	return err
 }
 
 func isTenant(tag string) bool { return strings.HasPrefix(tag, "tenant:") }
