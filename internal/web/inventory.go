@@ -23,6 +23,12 @@ func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
 	page("GET /changes", s.changes)
 	page("GET /changes.json", s.changes)
 	page("GET /changes.csv", s.changes)
+	page("GET /findings", s.findings)
+	page("GET /findings.json", s.findings)
+	page("GET /findings.csv", s.findings)
+	page("GET /findings/{id}/mute", s.askMute)
+	page("POST /findings/{id}/mute", s.mute)
+	page("POST /findings/{id}/unmute", s.mute)
 	page("GET /tenants", s.tenants)
 	page("GET /tenants.json", s.tenants)
 	page("GET /tenants.csv", s.tenants)
@@ -41,7 +47,14 @@ func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
 }
 
 // accounts are our names for the accounts.
-func (s *Server) accounts(context.Context) ([]string, error) { return []string{s.o.Account}, nil }
+func (s *Server) accounts(ctx context.Context) ([]string, error) {
+	all, err := s.o.Access.Accounts(ctx)
+	names := make([]string, len(all))
+	for i, a := range all {
+		names[i] = a.Name
+	}
+	return names, err
+}
 
 // resourcePath is the page of a resource.
 func resourcePath(urn string) string {

@@ -256,3 +256,44 @@ func TestTenantsFromTags(t *testing.T) {
 		t.Errorf("the name is not changed: %d", a.status)
 	}
 }
+
+// A finding shows with what it costs, is muted with a reason, and is heard of again.
+func TestFindingsAreMutedByForm(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	s.sync(t)
+	read := func(path string) (found []struct{ ID, Rule, URN string }) {
+		t.Helper()
+		var list struct {
+			Items []struct{ ID, Rule, URN string }
+		}
+		if err := json.Unmarshal([]byte(s.get(t, path).body), &list); err != nil {
+			t.Fatal(err)
+		}
+		return list.Items
+	}
+	found := read("/findings.json?rule=unattributed")
+	if len(found) != 1 || found[0].URN != "do:droplet:"+s.drop {
+		t.Fatalf("unattributed are %+v", found)
+	}
+	for _, path := range []string{"/findings", "/"} {
+		if body := s.get(t, path).body; !strings.Contains(body, "Unattributed") || !strings.Contains(body, "web-1") {
+			t.Errorf("%s does not show it", path)
+		}
+	}
+	form := "/findings/" + found[0].ID
+	if a := s.do(t, "POST", form+"/mute", url.Values{"for": {"7"}, "reason": {" "}}); a.status != http.StatusBadRequest || !strings.Contains(a.body, "Say why") {
+		t.Errorf("muted without a reason: %d", a.status)
+	}
+	if a := s.do(t, "POST", form+"/mute", url.Values{"for": {"7"}, "reason": {"it is a gift"}}); a.status != http.StatusSeeOther {
+		t.Errorf("mute: %d %.300s", a.status, a.body)
+	}
+	if left := read("/findings.json?rule=unattributed"); len(left) != 0 {
+		t.Errorf("what is muted is heard of: %+v", left)
+	}
+	if body := s.get(t, "/findings?muted=only").body; !strings.Contains(body, "it is a gift") {
+		t.Error("what is muted does not say why")
+	}
+	if a := s.do(t, "POST", form+"/unmute", url.Values{}); a.status != http.StatusSeeOther || len(read("/findings.json?rule=unattributed")) != 1 {
+		t.Errorf("unmute: %d", a.status)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -32,6 +33,12 @@ type overview struct {
 	hours    []saga.Hour
 	turns    []saga.Turn
 	budgets  []budget
+	findings []inventory.Finding // the dearest
+	found    int                 // of them, all
+	spend    []tenantRow         // the dearest tenants
+	nobody   inventory.Cost
+	total    inventory.Cost
+	changes  []inventory.Change
 	twins    ui.Twin
 }
 
@@ -44,11 +51,14 @@ type budget struct {
 // overview is the first page.
 func (s *Server) overview(v *visit) error {
 	ctx := v.r.Context()
-	at, err := s.position(ctx)
+	follow, err := v.follow("Overview", "/", changesTopic)
 	if err != nil {
 		return err
 	}
-	page := overview{Page: v.live("Overview", "/", "", at)}
+	page := overview{Page: follow}
+	if err := s.readStock(ctx, &page); err != nil {
+		return err
+	}
 	for _, read := range []func() error{
 		func() (err error) { page.needs, err = s.needs(ctx, v.now.Time); return err },
 		func() (err error) { page.census, err = s.o.Engine.Census(ctx, v.now.Add(-day)); return err },
@@ -73,6 +83,30 @@ func (s *Server) overview(v *visit) error {
 	}
 	page.twins = ui.Twin{CLI: "arcadia doctor", API: "curl http://" + v.r.Host + "/v1/checks", JSON: "/overview.json"}
 	return v.show(http.StatusOK, overviewPage(page))
+}
+
+const (
+	mostFindings = 6 // that the overview shows
+	mostSpend    = 8
+	mostChanges  = 10
+)
+
+// readStock reads what the inventory has to say to the overview.
+func (s *Server) readStock(ctx context.Context, page *overview) error {
+	found, err := s.o.Inventory.Findings(ctx, inventory.FindingFilter{})
+	if err != nil {
+		return err
+	}
+	page.found, page.findings = len(found), found[:min(len(found), mostFindings)]
+	page.spend, _, page.nobody, page.total, err = s.tenantRows(ctx, ui.Query{})
+	if err != nil {
+		return err
+	}
+	page.spend = page.spend[:min(len(page.spend), mostSpend)]
+	page.changes, err = s.o.Inventory.Changes(ctx, inventory.ChangeFilter{
+		Kinds: ownKinds(), Causes: []inventory.CauseType{inventory.BySaga, inventory.ByAction, inventory.OutOfBand, inventory.ByOperator}, Limit: mostChanges,
+	})
+	return err
 }
 
 // needs are the sagas that want a person: those that are stuck, that rest because
@@ -138,6 +172,12 @@ type overviewTwin struct {
 	States  map[string]int64 `json:"states"` // ended ones of the last 24 h, open ones of any age
 	Budgets []budgetTwin     `json:"budgets"`
 	Turns   []turnTwin       `json:"turns"`
+
+	Findings     []findingTwin   `json:"findings"` // the dearest
+	Tenants      []tenantTwin    `json:"tenants"`  // the dearest
+	Unattributed costTwin        `json:"unattributed"`
+	All          costTwin        `json:"all"`
+	Changes      []client.Change `json:"changes"`
 }
 
 type budgetTwin struct {
@@ -161,6 +201,17 @@ func (o overview) twin() overviewTwin {
 	t := overviewTwin{
 		Needs: make([]client.Saga, len(o.needs)), Checks: append([]client.Check{}, o.problems...), States: map[string]int64{},
 		Budgets: make([]budgetTwin, len(o.budgets)), Turns: make([]turnTwin, len(o.turns)),
+	}
+	t.Findings, t.Tenants, t.Changes = []findingTwin{}, []tenantTwin{}, []client.Change{}
+	t.Unattributed, t.All = costTwinOf(o.nobody), costTwinOf(o.total)
+	for _, f := range o.findings {
+		t.Findings = append(t.Findings, twinOf(f))
+	}
+	for _, r := range o.spend {
+		t.Tenants = append(t.Tenants, r.twin())
+	}
+	for _, c := range o.changes {
+		t.Changes = append(t.Changes, wire.Change(c))
 	}
 	for i, s := range o.needs {
 		t.Needs[i] = wire.Saga(s)

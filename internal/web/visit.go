@@ -133,7 +133,7 @@ var flashes = map[string]string{
 	"skip": "The step was passed over.", "mark-done": "The step was marked done.", "force-release": "It was taken from its owner.", "sync": "The sync was asked for.",
 	"assign": "It was assigned.", "unassign": "The rules decide again.", "add": "The tenant was added.", "change": "It was changed.",
 	"suspend": "The tenant is suspended.", "unsuspend": "The tenant is active again.", "close": "The tenant is closed.",
-	"import": "The tenants were imported.",
+	"import": "The tenants were imported.", "mute": "It is muted.", "unmute": "It is heard of again.",
 }
 
 // wants reports whether the request is for the page's twin in another form.
