@@ -14,7 +14,7 @@ import (
 
 // DefaultAccount is the account that is always there: the one that is meant where
 // nobody names any, and whose tokens the environment gives.
-const DefaultAccount = "default"
+const DefaultAccount = digitalocean.DefaultAccount
 
 // An Account is a team at DigitalOcean under our name for it, or one person's
 // account. What is known of it is what its last check found.
@@ -82,7 +82,7 @@ func (s *Service) AddAccount(ctx context.Context, name string, at time.Time) (Ac
 			return err
 		}
 		if _, there := accounts[name]; there || name == DefaultAccount {
-			return fault.New(fault.Conflict, "There is an account %s already. Set its tokens with: %s", name, SetCommand(digitalocean.Inventory, name))
+			return fault.New(fault.Conflict, "There is an account %s already. Set its tokens with: %s", name, digitalocean.SetCommand(digitalocean.Inventory, name))
 		}
 		return putAccount(ctx, tx, record{Account: Account{Name: name, AddedAt: at}})
 	})
@@ -199,7 +199,7 @@ func (s *Service) Writable(ctx context.Context, account string) (writable bool, 
 		}
 	}
 	return false, fmt.Sprintf("Account %s is read-only: it has no provisioning token. Make one in DigitalOcean's control panel, then: %s",
-		account, SetCommand(digitalocean.Provisioning, account)), nil
+		account, digitalocean.SetCommand(digitalocean.Provisioning, account)), nil
 }
 
 // ReadOnly is the code of the refusal to change anything without a token for it.
@@ -212,15 +212,6 @@ func (s *Service) MustWrite(ctx context.Context, account string) error {
 		err = fault.WithCode(fault.New(fault.Unprocessable, "%s", reason), ReadOnly)
 	}
 	return err
-}
-
-// SetCommand is the command that sets a token.
-func SetCommand(p digitalocean.Purpose, account string) string {
-	command := "arcadia token set " + string(p)
-	if account != DefaultAccount {
-		command += " --account " + account
-	}
-	return command
 }
 
 // WarnBefore is how long before its end a token's expiry is a warning.

@@ -154,7 +154,7 @@ func (s *Service) NoteTokenUse(ctx context.Context, account string, p digitaloce
 
 // missing is the fault of a token that is needed and not there.
 func missing(account string, p digitalocean.Purpose) error {
-	todo := SetCommand(p, account)
+	todo := digitalocean.SetCommand(p, account)
 	if account == DefaultAccount {
 		todo += ", or give it in ARCADIA_DO_TOKEN_" + strings.ToUpper(string(p))
 	}

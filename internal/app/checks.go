@@ -179,7 +179,7 @@ func root(err error) error {
 // checkToken asks whose a token is. What it may do was found out by the last check of
 // its account.
 func (a *App) checkToken(ctx context.Context, account access.Account, s access.Standing) client.Check {
-	name, todo := string(s.Purpose)+" token", access.SetCommand(s.Purpose, account.Name)
+	name, todo := string(s.Purpose)+" token", digitalocean.SetCommand(s.Purpose, account.Name)
 	if account.Name != access.DefaultAccount {
 		name += " of " + account.Name
 	}

@@ -104,12 +104,12 @@ func (e *Error) say(account string, purpose Purpose) *Error {
 		e.person = fault.New(fault.TooMany, "The rate limit of the %s token of account %s is used up: %s", purpose, account, e.again())
 	case Unauthorized:
 		e.person = fault.New(fault.Unprocessable,
-			"DigitalOcean does not accept the %s token of account %s: it is wrong, expired or revoked. Set a new one with: arcadia token set %s",
-			purpose, account, purpose)
+			"DigitalOcean does not accept the %s token of account %s: it is wrong, expired or revoked. Set a new one with: %s",
+			purpose, account, SetCommand(purpose, account))
 	case Forbidden:
 		e.person = fault.New(fault.Unprocessable,
-			"The %s token of account %s lacks a scope for %s %s. Make one with the scopes %s and set it with: arcadia token set %s",
-			purpose, account, e.Method, e.Path, strings.Join(purpose.Scopes(), ", "), purpose)
+			"The %s token of account %s lacks a scope for %s %s. Make one with the scopes %s and set it with: %s",
+			purpose, account, e.Method, e.Path, strings.Join(purpose.Scopes(), ", "), SetCommand(purpose, account))
 	case Unprocessable:
 		e.person = fault.New(fault.Unprocessable, "DigitalOcean refused %s for %s: %s", e.Method, subject, e.words())
 	case Unavailable:

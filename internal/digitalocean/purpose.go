@@ -53,6 +53,18 @@ func (p Purpose) Scopes() []string {
 	}
 }
 
+// DefaultAccount is the account that is meant where nobody names any.
+const DefaultAccount = "default"
+
+// SetCommand is the command that sets the token of an account for a purpose.
+func SetCommand(p Purpose, account string) string {
+	command := "arcadia token set " + string(p)
+	if account != DefaultAccount && account != "" {
+		command += " --account " + account
+	}
+	return command
+}
+
 // CheckToken answers fault.Invalid for what cannot be a token: nothing, or
 // anything but printable ASCII without spaces. It never quotes the token.
 func CheckToken(token vault.Secret) error {
@@ -73,6 +85,6 @@ func (c *Client) may(verb string, allowed ...Purpose) error {
 		return nil
 	}
 	return refusal("", verb, fault.New(fault.Forbidden,
-		"%s is not for the %s token of account %s: it needs the %s token. Set it with: arcadia token set %s",
-		verb, c.purpose, c.account, allowed[0], allowed[0]))
+		"%s is not for the %s token of account %s: it needs the %s token. Set it with: %s",
+		verb, c.purpose, c.account, allowed[0], SetCommand(allowed[0], c.account)))
 }

@@ -80,7 +80,7 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 func (s *Service) known(ctx context.Context, account string) error {
 	accounts, err := s.settings.Accounts(ctx)
 	if err == nil && !slices.Contains(accounts, account) {
-		err = fault.New(fault.NotFound, "Account %q has no token to read with. Set one with: arcadia token set inventory", clip(account))
+		err = fault.New(fault.NotFound, "Account %q has no token to read with. Set one with: %s", clip(account), digitalocean.SetCommand(digitalocean.Inventory, clip(account)))
 	}
 	return err
 }
