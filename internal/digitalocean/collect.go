@@ -23,6 +23,7 @@ type Collection struct {
 	Key     string     // under which the items stand, "droplets"
 	Unpaged bool       // the answer has all, with neither links nor meta
 	Keyed   bool       // the items stand in an object, each under its id
+	Single  bool       // the answer has one item, or is 404 where there is none
 	// Identify returns what tells an item from the others, and false when the
 	// item has nothing of the sort, which fails the list.
 	Identify func(item json.RawMessage) (string, bool)
@@ -171,7 +172,7 @@ func (c *Client) documentPage(ctx context.Context, list Collection, number int) 
 	for k, v := range list.Query {
 		query[k] = slices.Clone(v)
 	}
-	if !list.Unpaged {
+	if !list.Unpaged && !list.Single {
 		query.Set("page", strconv.Itoa(number))
 		query.Set("per_page", strconv.Itoa(perPage))
 	}
@@ -180,6 +181,9 @@ func (c *Client) documentPage(ctx context.Context, list Collection, number int) 
 		path += "?" + query.Encode()
 	}
 	root, at, err := c.root(ctx, path)
+	if list.Single && errors.Is(err, NotFound) {
+		return p, nil
+	}
 	if err != nil {
 		return p, err
 	}
@@ -187,6 +191,10 @@ func (c *Client) documentPage(ctx context.Context, list Collection, number int) 
 	raw, there := root[list.Key]
 	if !there {
 		return p, c.unclear(http.MethodGet, list.Path, "a page without its items")
+	}
+	if list.Single {
+		p.items, p.total = []json.RawMessage{raw}, 1
+		return p, nil
 	}
 	if p.items, err = itemsOf(raw, list.Keyed); err != nil {
 		return p, c.unclear(http.MethodGet, list.Path, "a page whose items are no list")

@@ -79,6 +79,8 @@ func TestDocumentsAreAllOrNone(t *testing.T) {
 			pages([]string{`{"things":[{"id":1},{"id":1}]}`, `{"things":[{"id":1}]}`}), 1, 2, nil},
 		{"under their ids", func(l *digitalocean.Collection) { l.Keyed = true },
 			pages([]string{`{"things":{"2":{"id":2},"1":{"id":1}},"meta":{"total":2}}`}), 2, 1, nil},
+		{"one alone", func(l *digitalocean.Collection) { l.Single = true }, pages([]string{`{"things":{"id":1}}`}), 1, 1, nil},
+		{"one alone, and it fails", func(l *digitalocean.Collection) { l.Single = true }, pages(nil), 0, 0, digitalocean.Unavailable},
 		{"under their ids, and a list", func(l *digitalocean.Collection) { l.Keyed = true },
 			pages([]string{thingsPage(1, 1, 1)}), 0, 1, digitalocean.Unavailable},
 	} {
@@ -126,6 +128,18 @@ func TestDocumentsAreAllOrNone(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, tt.requests)
 			}
 		})
+	}
+}
+
+func TestOneAloneMayNotBeThere(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { refuse(w, 404, "not_found", "registry not found") })
+	list := things()
+	if _, err := client(t, s.URL).Documents(t.Context(), list); !errors.Is(err, digitalocean.NotFound) {
+		t.Errorf("a list that is not there: %v, want not found", err)
+	}
+	list.Single = true
+	if got, err := client(t, s.URL).Documents(t.Context(), list); err != nil || len(got.Items) != 0 {
+		t.Errorf("one that is not there: %s, %v; want none", got.Items, err)
 	}
 }
 

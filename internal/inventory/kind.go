@@ -66,6 +66,7 @@ type Listing struct {
 	Key     string // "droplets"
 	Unpaged bool
 	Keyed   bool // the documents stand in an object, each under its id
+	Single  bool // there is one document under the key, or none and the answer is 404
 }
 
 // A Look is what pages and searches show of a document.

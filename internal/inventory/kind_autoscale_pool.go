@@ -6,7 +6,7 @@ var autoscalePool = &Kind{
 	Name: "autoscale_pool", Title: "Autoscale pool", Many: "Autoscale pools", Tier: Warm,
 	Lists: []Listing{{Path: "/v2/droplets/autoscale", Key: "autoscale_pools"}},
 	Get:   "/v2/droplets/autoscale/{id}", One: "autoscale_pool", Scope: "droplet:read",
-	ID: "id", Ignore: []string{"updated_at", "current_utilization"}, Secret: []string{"droplet_template.user_data"},
+	ID: "id", Ignore: []string{"updated_at", "current_utilization", "active_resources_count", "members", "history"}, Secret: []string{"droplet_template.user_data"},
 	Look: func(d Doc) Look {
 		return Look{
 			Name: d.Text("name"), Region: d.Text("droplet_template", "region"), Status: d.Text("status"), Size: d.Text("droplet_template", "size"),

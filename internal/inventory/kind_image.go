@@ -3,9 +3,10 @@ package inventory
 import "net/url"
 
 // image is what an account has among images: its backups and what it brought
-// along. Its snapshots are in the same list and are a kind of their own.
+// along. Its snapshots are in the same list, which is the longer for them, and are
+// a kind of their own.
 var image = &Kind{
-	Name: "image", Title: "Image", Many: "Images", Tier: Hot,
+	Name: "image", Title: "Image", Many: "Images", Tier: Warm,
 	Lists: []Listing{{Path: "/v2/images", Query: url.Values{"private": {"true"}}, Key: "images"}},
 	Get:   "/v2/images/{id}", One: "image", Scope: "image:read",
 	ID: "id", Actions: "image",

@@ -1,6 +1,7 @@
 package inventory
 
-// registry holds container images. How full it is changes with each of them.
+// registry holds container images. How full it is changes with each of them. It
+// is paid for by the subscription that all registries of an account have together.
 var registry = &Kind{
 	Name: "registry", Title: "Container registry", Many: "Container registries", Tier: Hot,
 	Lists: []Listing{{Path: "/v2/registries", Key: "registries", Unpaged: true}},

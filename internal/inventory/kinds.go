@@ -12,9 +12,9 @@ var kinds []*Kind
 
 func init() { // here, and not above: some kinds look others up by name
 	kinds = []*Kind{
-		project, vpc, droplet, volume, snapshot, image, reservedIP, loadBalancer, firewall, natGateway, domain,
-		database, kubernetesCluster, app, registry, nfs,
-		certificate, cdnEndpoint, vpcPeering, functionsNamespace, agent, spacesKey, alertPolicy, uptimeCheck, sshKey, tag,
+		project, vpc, droplet, volume, snapshot, image, reservedIP, reservedIPv6, loadBalancer, firewall, natGateway, domain,
+		database, kubernetesCluster, app, registry, registrySubscription, nfs,
+		autoscalePool, certificate, cdnEndpoint, vpcPeering, functionsNamespace, agent, spacesKey, alertPolicy, uptimeCheck, sshKey, tag,
 		domainRecord, databaseReplica, backupPolicy, projectResource,
 		region, size, publicImage,
 	}

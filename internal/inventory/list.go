@@ -82,7 +82,7 @@ func (s *Service) read(ctx context.Context, c *digitalocean.Client, account stri
 func (s *Service) readUnder(ctx context.Context, c *digitalocean.Client, account string, k *Kind, parent string, told func(items, total int)) (items []found, at time.Time, err error) {
 	for _, l := range k.Lists {
 		list, err := c.Documents(ctx, digitalocean.Collection{
-			Path: path(l.Path, parent, ""), Query: l.Query, Key: l.Key, Unpaged: l.Unpaged, Keyed: l.Keyed, Progress: told,
+			Path: path(l.Path, parent, ""), Query: l.Query, Key: l.Key, Unpaged: l.Unpaged, Keyed: l.Keyed, Single: l.Single, Progress: told,
 			Identify: func(item json.RawMessage) (string, bool) {
 				_, id, err := parseFor(k, item)
 				return id, err == nil
