@@ -126,7 +126,7 @@ func (s *Server) droplets(v *visit) error {
 		return err
 	}
 	list, err := s.fleet.droplets(ctx, fleetAge)
-	page := dropletList{Page: v.live("Droplets", "/droplets", "", at), at: list.at}
+	page := dropletList{Page: v.live("Droplets", "/inventory", "", at), at: list.at}
 	switch {
 	case err != nil && (v.wants("csv") || v.wants("json")):
 		return err
@@ -288,7 +288,7 @@ func (s *Server) droplet(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := dropletView{Page: v.live(d.Name, "/droplets", "", at), droplet: d}
+	view := dropletView{Page: v.live(d.Name, "/inventory", "", at), droplet: d}
 	view.table = ui.Table{
 		Caption: "Sagas of this droplet", Columns: sagaColumns, Rows: sagaRows(list, v.now), Query: v.query, Sort: sortOr(v.query, newestFirst), Total: total, Unit: "sagas",
 		Next: next, CSV: ui.Query{Path: "/sagas.csv"}.With("subject", f.Subject, "sort", v.query.Get("sort")).String(),

@@ -14,6 +14,9 @@ import (
 
 // inventoryRoutes are the pages about what there is at DigitalOcean.
 func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
+	page("GET /inventory", s.stock)
+	page("GET /inventory.json", s.stock)
+	page("GET /inventory.csv", s.stock)
 	page("GET /inventory/{urn}", s.resource)
 	for _, verb := range []string{"assign", "unassign"} {
 		page("GET /inventory/"+verb, s.askAssign)
@@ -40,6 +43,7 @@ func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
 	page("GET /tenants/{slug}/{verb}", s.askTenant)
 	page("POST /tenants/{slug}/{verb}", s.actTenant)
 	page("GET /account", func(v *visit) error { return v.redirect(accountPath(s.o.Account)) })
+	page("GET /account/sync", func(v *visit) error { return v.redirect(accountPath(s.o.Account) + "/sync") })
 	page("GET /accounts/{account}", s.account)
 	page("GET /accounts/{account}/sync", s.askSync)
 	page("POST /accounts/{account}/sync", s.startSync)

@@ -297,3 +297,67 @@ func TestFindingsAreMutedByForm(t *testing.T) {
 		t.Errorf("unmute: %d", a.status)
 	}
 }
+
+// The list finds what the query says, page by page and in its CSV, with what it
+// costs in sum; and it shows the past.
+func TestInventoryIsSearched(t *testing.T) {
+	clock := dosim.NewClock(dosim.Stepped)
+	s := serve(t, dbtest.New(t), dosim.Options{Clock: clock})
+	for i := range 70 {
+		s.cloud.SeedDroplet(dosim.SeedDroplet{Name: "many", Region: []string{"nyc3", "fra1"}[i%2]})
+	}
+	clock.Advance(time.Minute)
+	s.sync(t, "droplet", "vpc")
+	before := clock.Now().Add(time.Second)
+	type page struct {
+		Items []client.Resource
+		Next  *string
+		Total int
+		Cost  struct{ Monthly string }
+	}
+	read := func(path string) (p page) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(s.get(t, path).body), &p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for query, want := range map[string]int{"q=kind%3Adroplet": 71, "q=many": 70, "q=kind%3Adroplet+-many": 1, "q=tag%3Atenant%3Aacme&sort=-cost": 1, "q=kind%3Adroplet&sort=-changed": 71} {
+		seen := map[string]bool{}
+		for path := "/inventory.json?" + query; path != ""; {
+			p := read(path)
+			if p.Total != want {
+				t.Errorf("%s finds %d, want %d", query, p.Total, want)
+			}
+			for _, r := range p.Items {
+				if seen[r.URN] {
+					t.Errorf("%s: %s is on two pages", query, r.URN)
+				}
+				seen[r.URN] = true
+			}
+			path = ""
+			if p.Next != nil {
+				path = "/inventory.json?" + query + "&cursor=" + url.QueryEscape(*p.Next)
+			}
+		}
+		rows, err := csv.NewReader(strings.NewReader(s.get(t, "/inventory.csv?"+query).body)).ReadAll()
+		if len(seen) != want || err != nil || len(rows) != want+1 {
+			t.Errorf("%s: %d on the pages and %d in the CSV, want %d (%v)", query, len(seen), len(rows)-1, want, err)
+		}
+	}
+	clock.Advance(time.Hour)
+	s.byHand(t, "/v2/droplets/"+s.drop+"/actions", `{"type":"rename","name":"late"}`)
+	clock.Advance(time.Minute)
+	s.sync(t, "droplet")
+	for query, want := range map[string]int{"q=late": 1, "q=late&as_of=" + url.QueryEscape(before.Format(time.RFC3339)): 0, "q=web-1&as_of=" + url.QueryEscape(before.Format(time.RFC3339)): 1} {
+		if p := read("/inventory.json?" + query); p.Total != want {
+			t.Errorf("%s finds %d, want %d", query, p.Total, want)
+		}
+	}
+	body := s.get(t, "/inventory?q=kind%3Adroplet").body
+	for _, want := range []string{`name="urn" value="do:droplet:` + s.drop + `"`, `href="/inventory?q=kind%3Adroplet+region%3Afra1"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}

@@ -186,7 +186,7 @@ func TestPagesAreWhole(t *testing.T) {
 		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
 		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
 		"/droplets/" + s.drop + "/snapshot":     "/droplets/" + s.drop + "/snapshot.json", "/droplets/" + s.drop + "/smoke": "/droplets/" + s.drop + "/smoke.json",
-		"/smoke": "/smoke.json", "/findings": "/findings.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
+		"/smoke": "/smoke.json", "/inventory": "/inventory.json", "/inventory?q=kind%3Adroplet": "/inventory.json?q=kind%3Adroplet", "/findings": "/findings.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
 		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/assign?urn=" + url.QueryEscape(drop): "/inventory/assign.json?urn=" + url.QueryEscape(drop), "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
 	} {
 		a := s.get(t, path)
@@ -273,6 +273,11 @@ func TestRefusals(t *testing.T) {
 		{"an import from nowhere", "GET", "/tenants/import?from=castle", nil, nil, 400, "from tags or from projects"},
 		{"no such rule of findings", "GET", "/findings?rule=castle", nil, nil, 400, "no rule of findings"},
 		{"no such finding", "GET", "/findings/castle/mute", nil, nil, 404, "no finding"},
+		{"a search that is wrong points at the word", "GET", "/inventory?q=kind:droplet+colour:red", nil, nil, 400, "colour:red\n             ^^^"},
+		{"a wrong search for a program", "GET", "/inventory.json?q=colour:red", nil, nil, 400, `"code":"invalid"`},
+		{"an order of resources that is none", "GET", "/inventory?sort=colour", nil, nil, 400, "sorted by"},
+		{"deleted that is none", "GET", "/inventory?deleted=maybe", nil, nil, 400, "deleted"},
+		{"a cursor of resources that is none", "GET", "/inventory?cursor=x", nil, nil, 400, "cursor"},
 		{"nothing to assign", "GET", "/inventory/assign", nil, nil, 400, "No resource is chosen"},
 		{"what is not there is assigned", "GET", "/inventory/assign?urn=do:droplet:1", nil, nil, 404, "knows no do:droplet:1"},
 		{"a problem for a program", "GET", "/sagas.json?state=happy", nil, nil, 400, `"code":"invalid"`},

@@ -65,7 +65,7 @@ func (s *Server) confirmStart(v *visit, status int, refusal error) error {
 	if v.wants("json") {
 		return v.json(question{Title: c.Title, About: c.About, Happens: b.happens, Method: http.MethodPost, Path: "/v1" + c.Action})
 	}
-	return v.show(status, startPage(v.page(b.title, "/droplets"), c, b, nil, "", b.twins(v, decimal(d.ID), path+"/"+b.name+".json")))
+	return v.show(status, startPage(v.page(b.title, "/inventory"), c, b, nil, "", b.twins(v, decimal(d.ID), path+"/"+b.name+".json")))
 }
 
 // formKey is the key of the form that is shown: that of the form that was refused,
