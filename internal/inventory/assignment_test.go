@@ -217,9 +217,9 @@ func TestVerdictsAreWrittenAsDatedIntervals(t *testing.T) {
 		for _, statement := range []string{
 			`INSERT INTO inv_resources (urn, account, kind, id, parent, version, hash, first_seen, last_changed, born_to, born_by) VALUES
 				('do:droplet:1', 'main', 'droplet', '1', '', 1, 'h', 5, 5, 5, 'document'), ('do:volume:v', 'main', 'volume', 'v', '', 1, 'h', 5, 5, 5, 'lists')`,
-			`INSERT INTO inv_versions (urn, version, at, account, kind, id, gone, name, region, status, size, project, tags, words, monthly, doc) VALUES
-				('do:droplet:1', 1, 5, 'main', 'droplet', '1', FALSE, 'web', '', '', '', '', '["tenant:acme"]', '', 6000000, '{}'),
-				('do:volume:v', 1, 5, 'main', 'volume', 'v', FALSE, 'disk', '', '', '', '', '[]', '', 1000000, '{}')`,
+			`INSERT INTO inv_versions (urn, version, at, account, kind, id, gone, name, region, status, size, project, tags, tag_lines, words, monthly, doc) VALUES
+				('do:droplet:1', 1, 5, 'main', 'droplet', '1', FALSE, 'web', '', '', '', '', '["tenant:acme"]', '', '', 6000000, '{}'),
+				('do:volume:v', 1, 5, 'main', 'volume', 'v', FALSE, 'disk', '', '', '', '', '[]', '', '', 1000000, '{}')`,
 			`INSERT INTO inv_edges (owner, source, type, target, "first") VALUES ('do:volume:v', 'do:volume:v', 'attached_to', 'do:droplet:1', FALSE)`,
 		} {
 			err := d.Write(ctx, func(tx *sql.Tx) error { _, err := tx.ExecContext(ctx, statement); return err })
