@@ -304,7 +304,7 @@ func TestAPollThatFailsSaysNothingOfItsAction(t *testing.T) {
 func TestWhatVanishesIsNotFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
-		c.arm(dosim.Fault{Kind: dosim.CreateVanishes, Delay: "90s", Match: dosim.Match{Method: "POST"}})
+		c.arm(dosim.Fault{Kind: dosim.CreateVanishes, Match: dosim.Match{Method: "POST"}})
 		begun := c.snapshot(t)
 		time.Sleep(10 * time.Minute)
 		list, err := c.DropletSnapshots(t.Context(), c.droplet)

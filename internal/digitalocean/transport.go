@@ -237,6 +237,8 @@ func (t *transport) judge(req *http.Request, resp *http.Response, answer []byte,
 		if !proper {
 			e.Message = fmt.Sprintf("status %d with a body that is not DigitalOcean's (%s, %d bytes)", status, sortOf(answer), len(answer))
 		}
+	case spoken(status, e.Message) != "":
+		e.Kind = spoken(status, e.Message)
 	case status == http.StatusUnauthorized:
 		e.Kind = Unauthorized
 	case status == http.StatusForbidden:
@@ -245,12 +247,40 @@ func (t *transport) judge(req *http.Request, resp *http.Response, answer []byte,
 		e.Kind = NotFound
 	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
 		e.Kind = Conflict
-	case status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(e.Message), "pending event"):
-		e.Kind = PendingEvent
 	default:
 		e.Kind = Unprocessable
 	}
 	return e
+}
+
+// sayings are refusals whose status says something else than they mean: all of them
+// end when what they speak of has ended. The number is the quirk's (reference C).
+var sayings = []struct {
+	status int
+	words  string
+	kind   Kind
+}{
+	{http.StatusUnprocessableEntity, "pending event", PendingEvent},                // 1
+	{http.StatusForbidden, "while it processes previous actions", PendingEvent},    // 16
+	{http.StatusForbidden, "can not delete vpc with members", Conflict},            // 15: members that are long gone
+	{http.StatusUnprocessableEntity, "already attached", Conflict},                 // 13: maybe to what it should be
+	{http.StatusUnprocessableEntity, "attachment not found", Conflict},             // 13: maybe it is detached already
+	{http.StatusNotFound, "not attached to droplet", Conflict},                     // 13
+	{http.StatusBadRequest, "assigned flip cannot be released", Conflict},          // 27
+	{http.StatusUnprocessableEntity, "assigned flip cannot be released", Conflict}, // 27
+	{http.StatusUnprocessableEntity, "name is not unique", Conflict},               // 17: maybe it is ours
+	{http.StatusUnprocessableEntity, "name is not available", Conflict},            // 25
+}
+
+// spoken is what a refusal's words say, "" where its status says it.
+func spoken(status int, message string) Kind {
+	message = strings.ToLower(message)
+	for _, s := range sayings {
+		if s.status == status && strings.Contains(message, s.words) {
+			return s.kind
+		}
+	}
+	return ""
 }
 
 // flawOf says what is wrong with the body of a 2xx answer, "" for nothing.

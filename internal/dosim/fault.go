@@ -45,7 +45,7 @@ const (
 	Empty200             FaultKind = "empty_200"              // after: status 200 and no body
 	UnknownFields        FaultKind = "unknown_fields"         // after: every object has a key that no description names
 	PriceChange          FaultKind = "price_change"           // after: the prices of sizes in that answer are a quarter higher
-	CreateVanishes       FaultKind = "create_vanishes"        // what the request made is gone after Delay, default 3s, without a word
+	CreateVanishes       FaultKind = "create_vanishes"        // what the request made is gone Delay (default 3s) after it came to be, without a word
 	ActionErrored        FaultKind = "action_errored"         //
 	ActionStuck          FaultKind = "action_stuck"           // it never ends
 	UnknownStatus        FaultKind = "unknown_status"         // ends as "done", which is none of the statuses

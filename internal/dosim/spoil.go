@@ -68,16 +68,18 @@ func vanishResource() resource { return resource{duties: []duty{{dutyVanish, doV
 // fault says so. An action and what came along are part of what was asked for.
 func (c *call) vanish(events int) {
 	var doomed []vanishing
+	var until time.Duration // it is there: a snapshot comes with its action's end
 	for _, e := range c.sim.events[events:] {
 		if m, ok := e.Change.(*made); ok && m.Kind != kindAction && !m.Thing.self().Unasked {
 			doomed = append(doomed, vanishing{m.Kind, m.Thing.self().ID})
+			until = max(until, m.Thing.self().From.Sub(c.at))
 		}
 	}
 	if len(doomed) == 0 {
 		return
 	}
 	if f := c.bitten(CreateVanishes); f != nil {
-		c.later(f.delay(3*time.Second), dutyVanish, doomed)
+		c.later(until+f.delay(3*time.Second), dutyVanish, doomed)
 	}
 }
 
