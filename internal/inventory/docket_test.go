@@ -25,8 +25,8 @@ func TestAVerdictThatCameTooLateIsNotWritten(t *testing.T) {
 				`INSERT INTO tenants (id, slug, name, contact, state, created_at, changed_at) VALUES ('ten_a', 'acme', 'a', '', 'active', 1, 1)`,
 				`INSERT INTO inv_resources (urn, account, kind, id, parent, version, hash, first_seen, last_changed, born_to, born_by) VALUES
 					('do:droplet:1', 'main', 'droplet', '1', '', 1, 'h', 5, 5, 5, 'document')`,
-				`INSERT INTO inv_versions (urn, version, at, account, kind, id, gone, name, region, status, size, project, tags, words, doc) VALUES
-					('do:droplet:1', 1, 5, 'main', 'droplet', '1', FALSE, 'web', '', '', '', '', '["tenant:acme"]', '', '{}')`,
+				`INSERT INTO inv_versions (urn, version, at, account, kind, id, gone, name, region, status, size, project, tags, tag_lines, words, doc) VALUES
+					('do:droplet:1', 1, 5, 'main', 'droplet', '1', FALSE, 'web', '', '', '', '', '["tenant:acme"]', '', '', '{}')`,
 			} {
 				if _, err := tx.ExecContext(ctx, statement); err != nil {
 					return err
