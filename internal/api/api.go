@@ -75,6 +75,7 @@ func New(o Options) *API {
 	a.ruleRoutes(h)
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
+	a.findingRoutes(h)
 	a.eventRoutes(h, mux)
 	nullable(h.OpenAPI())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })

@@ -14,15 +14,16 @@ import (
 )
 
 type inventoryCommand struct {
-	Sync    inventorySyncCommand    `cmd:"" help:"List what an account has, now."`
-	Status  inventoryStatusCommand  `cmd:"" help:"Say how old what is known of each kind is."`
-	List    inventoryListCommand    `cmd:"" help:"Find resources: kind:droplet tenant:acme cost>20 changed<24h as-of:2026-11-01 …"`
-	Show    inventoryShowCommand    `cmd:"" help:"Show a resource, as it is or as it was."`
-	History inventoryHistoryCommand `cmd:"" help:"Show what happened to a resource, and why."`
-	Changes inventoryChangesCommand `cmd:"" help:"Show what changed, the newest first."`
-	Cost    inventoryCostCommand    `cmd:"" help:"Sum what resources cost, and compare it with DigitalOcean's invoice."`
-	Graph   inventoryGraphCommand   `cmd:"" help:"Show how a resource stands to others."`
-	Kinds   inventoryKindsCommand   `cmd:"" help:"List the kinds of resources."`
+	Sync     inventorySyncCommand    `cmd:"" help:"List what an account has, now."`
+	Status   inventoryStatusCommand  `cmd:"" help:"Say how old what is known of each kind is."`
+	List     inventoryListCommand    `cmd:"" help:"Find resources: kind:droplet tenant:acme cost>20 changed<24h as-of:2026-11-01 …"`
+	Show     inventoryShowCommand    `cmd:"" help:"Show a resource, as it is or as it was."`
+	History  inventoryHistoryCommand `cmd:"" help:"Show what happened to a resource, and why."`
+	Changes  inventoryChangesCommand `cmd:"" help:"Show what changed, the newest first."`
+	Cost     inventoryCostCommand    `cmd:"" help:"Sum what resources cost, and compare it with DigitalOcean's invoice."`
+	Graph    inventoryGraphCommand   `cmd:"" help:"Show how a resource stands to others."`
+	Findings findingsCommand         `cmd:"" help:"Show what is worth a look, with what mends it."`
+	Kinds    inventoryKindsCommand   `cmd:"" help:"List the kinds of resources."`
 
 	Assign   assignCommand   `cmd:"" help:"Say whose resources are, whatever the rules say."`
 	Unassign unassignCommand `cmd:"" help:"Let the rules decide again whose resources are."`

@@ -154,6 +154,13 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 				t.Errorf("by %s: %s, in all %s, each %s, at the end %s", by, sum, total.MonthToDate, each, total.MonthEnd)
 			}
 		}
+		// Who looks later for the first time knows what was there already, and since when.
+		late := newMonth(t, cloud)
+		late.see()
+		known, err := late.ResourceCosts(t.Context(), "main", "do:droplet:"+steady, at)
+		if err != nil || len(known) != 1 || known[0].MonthToDate != ours["do:droplet:"+steady] {
+			t.Errorf("as of before the first look it costs %+v, %v; want %s", known, err, ours["do:droplet:"+steady])
+		}
 		for _, c := range costs { // it is gone, and was in nyc3 none the less
 			if c.URN == "do:droplet:"+short && (c.Region != "nyc3" || c.Resources != 0) {
 				t.Errorf("the one that is gone: %+v", c)

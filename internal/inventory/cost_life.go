@@ -18,7 +18,8 @@ type life struct {
 }
 
 // lives are those of an account's resources, or of the one named, in the month that
-// began at from, as far as at. In the hour in which a resource moves to another
+// began at from, as far as at: also of what was there by then and was seen later for
+// the first time. In the hour in which a resource moves to another
 // project both lists may have it: it counts once.
 func (s *Service) lives(ctx context.Context, account, urn string, from, at time.Time) (all []life, err error) {
 	rows, err := s.db.Read().QueryContext(ctx, `SELECT v.urn, v.version, v.account, v.kind, v.region, v.gone, v.monthly, v.at, v.until, r.born_to,
@@ -26,7 +27,7 @@ func (s *Service) lives(ctx context.Context, account, urn string, from, at time.
 			COALESCE((SELECT MAX(p.target) FROM inv_edges p WHERE p.source = v.urn AND p.type = 'member_of' AND p.target LIKE 'do:project:%'), '')
 		FROM inv_versions v JOIN inv_resources r ON r.urn = v.urn
 		LEFT JOIN inv_attributions a ON a.urn = v.urn AND a.since <= $2 AND (a.until IS NULL OR a.until > $2)
-		WHERE v.at <= $2 AND (v.until IS NULL OR v.until > $1) AND NOT (v.gone AND v.at < $1)
+		WHERE (v.at <= $2 OR v.version = 1 AND r.born_to <= $2) AND (v.until IS NULL OR v.until > $1) AND NOT (v.gone AND v.at < $1)
 			AND (CAST($3 AS TEXT) = '' OR v.account = $3) AND (CAST($4 AS TEXT) = '' OR v.urn = $4)
 		ORDER BY v.urn, v.version`, db.Micros(from), db.Micros(at), account, urn)
 	if err != nil {

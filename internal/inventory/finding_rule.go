@@ -55,7 +55,7 @@ func (s scene) findings() []Finding {
 			add(o, Unpriced, "arcadia inventory show "+o.short(), "Nobody knows what it costs: the price book has no price of a part of it.")
 		}
 		if !o.owned && (o.monthly > 0 || !o.priced) {
-			add(o, Unattributed, "arcadia inventory assign "+o.short()+" --tenant SLUG", "It costs %s a month and is nobody's.", o.price())
+			add(o, Unattributed, "arcadia inventory assign TENANT "+o.short(), "It costs %s a month and is nobody's.", o.price())
 		}
 		switch o.kind {
 		case volume:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -302,7 +301,7 @@ func (s *Service) Unmute(ctx context.Context, id string) (f Finding, err error) 
 func (s *Service) finding(ctx context.Context, tx *sql.Tx, id string) (Finding, error) {
 	f, err := scanFinding(tx.QueryRowContext(ctx, `SELECT `+findingColumns+` WHERE f.id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		err = fault.New(fault.NotFound, "There is no finding %s. What there is: arcadia inventory findings", fmt.Sprintf("%q", clip(id)))
+		err = fault.New(fault.NotFound, "There is no finding %q: it is over, or never was.", clip(id))
 	}
 	return f, err
 }
