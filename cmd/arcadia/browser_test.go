@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The pages are tested in a browser, by tools/browser/pages.test.mjs over the binary
+// The pages are tested in a browser, by the tests of tools/browser over the binary
 // that this package builds.
 func TestPagesInABrowser(t *testing.T) {
 	dir := filepath.Join("..", "..", "tools", "browser")
@@ -22,7 +22,7 @@ func TestPagesInABrowser(t *testing.T) {
 			t.Skipf("no browser to test the pages in: %v; scripts/setup installs what is needed", err)
 		}
 	}
-	c := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", "pages.test.mjs")
+	c := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", "--test-concurrency=1", "pages.test.mjs", "inventory.test.mjs")
 	c.Dir = dir
 	c.Env = append(os.Environ(), "ARCADIA_BINARY="+binary)
 	out, err := c.CombinedOutput()

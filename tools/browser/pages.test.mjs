@@ -1,11 +1,9 @@
 // The pages in a real browser, over the real binary and a simulated DigitalOcean.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { World, launch, quick } from "./world.mjs";
+import { World, axeFinds, launch, quick, visitOf } from "./world.mjs";
 
-const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const droplets = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot"].map((n) => ({ name: n + "-1", tags: [n] }));
 
 let browser, world;
@@ -17,23 +15,7 @@ after(async () => {
   await world?.close();
 });
 
-// visit opens a browser window for a test, and fails the test afterwards for every
-// error in the console, violation of the policy, and request to another host.
-async function visit(t, { of = world, expect = () => false, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", baseURL: of.url, ...options });
-  context.setDefaultTimeout(30000); // CI machines are slow; nothing waits for it to pass
-  const wrong = [];
-  context.on("request", (r) => { if (new URL(r.url()).host !== new URL(of.url).host) wrong.push("request to " + r.url()); });
-  context.on("console", (m) => { if (m.type() === "error" || m.text().includes("Content Security Policy")) wrong.push("console: " + m.text()); });
-  context.on("weberror", (e) => wrong.push("error: " + e.error()));
-  await context.addInitScript(() => addEventListener("securitypolicyviolation", (e) => console.error("Content Security Policy: " + e.violatedDirective + " " + e.blockedURI)));
-  t.after(async () => {
-    await context.close();
-    if (of !== world) await of.close(); // a world of the test's own
-    assert.deepEqual(wrong.filter((w) => !expect(w)), [], "the browser complained");
-  });
-  return context.newPage();
-}
+const visit = (t, { of = world, ...options } = {}) => visitOf(t, browser, of, { close: of !== world, ...options });
 
 const badge = (page) => page.locator(".head .badge");
 const becomes = (page, word) => page.locator(".head .badge", { hasText: word }).waitFor();
@@ -303,13 +285,7 @@ for (const colorScheme of ["light", "dark"]) {
       const page = await visit(t, { colorScheme, viewport: { width, height: 844 }, expect: (e) => e.includes("404") });
       for (const path of width > 500 ? paths : paths.slice(0, 7)) {
         await page.goto(path);
-        await page.evaluate(() => document.querySelectorAll("details:not(.menu)").forEach((d) => { d.open = true; }));
-        await page.evaluate(axe + "; 0");
-        const found = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-        assert.deepEqual(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target + " " + (n.any[0]?.message ?? "")).slice(0, 3).join(" | ")}`), [], `${path} at ${width}`);
-        assert.ok(found.passes.length > 10, "axe looked at the page");
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        assert.ok(wide <= 0, `${path} at ${width} is ${wide} px too wide`);
+        await axeFinds(page, `${path} at ${width}`);
       }
     }
   });

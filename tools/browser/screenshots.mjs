@@ -12,10 +12,10 @@ const tenants = ["atlas-freight", "bluefin-foods", "dune-travel", "kestrel-media
 const droplets = [];
 for (const [i, tenant] of tenants.entries()) {
   for (const role of ["web", "db", "worker"]) {
-    droplets.push({ name: `${tenant}-${role}-1`, region: ["nyc3", "fra1", "sgp1", "ams3"][i % 4], size: role === "db" ? "s-2vcpu-4gb" : "s-1vcpu-1gb", tags: i === 5 ? [] : [tenant, role] });
+    droplets.push({ name: `${tenant}-${role}-1`, region: ["nyc3", "fra1", "sgp1", "ams3"][i % 4], size: role === "db" ? "s-2vcpu-4gb" : "s-1vcpu-1gb", tags: i === 5 ? [] : ["tenant:" + tenant, role] });
   }
 }
-const world = await World.open({ params: { ...quick, "action.snapshot": "1500ms" }, droplets });
+const world = await World.open({ params: { ...quick, "action.snapshot": "1500ms", "action.rename": "10ms" }, droplets });
 const browser = await launch();
 try {
   const pages = await story(world);
@@ -55,6 +55,12 @@ async function story(w) {
   await w.until(() => w.saga(paused.id), (s) => s.state === "waiting", "it waits");
   await w.ask("POST", `${w.url}/v1/sagas/${paused.id}/pause`, { reason: "disk check at 10:00" });
   await w.until(() => w.saga(paused.id), (s) => s.state === "paused", "it is paused");
+  const first = await w.sync();
+  await w.ask("POST", w.url + "/v1/tenant-imports", { from: "tags" });
+  await w.action(id("atlas-freight-web-1"), { type: "rename", name: "atlas-freight-front-1" });
+  await w.sync();
+  const urn = "do:droplet:" + id("atlas-freight-web-1");
+  const finding = (await w.ask("GET", w.url + "/findings.json")).items[0];
   const confirm = async (page) => page.locator("[data-ask]", { hasText: "Cancel and undo" }).first().click().then(() => page.locator("dialog[open]").waitFor());
   return [
     ["overview", "/"], ["droplets", "/droplets"], ["droplets-filtered", "/droplets?region=fra1&sort=-size"], ["droplet", `/droplets/${id("kestrel-media-db-1")}`],
@@ -62,6 +68,10 @@ async function story(w) {
     ["saga-waiting", `/sagas/${waiting.id}`], ["saga-queued", `/sagas/${queued.id}`], ["saga-paused", `/sagas/${paused.id}`],
     ["saga-completed", `/sagas/${done.id}`], ["saga-rolled-back", `/sagas/${smoke.id}`], ["saga-lost-answer", `/sagas/${lost.id}`],
     ["confirm", `/sagas/${waiting.id}/cancel`], ["confirm-dialog", `/sagas/${waiting.id}`, confirm], ["snapshot", `/droplets/${id("atlas-freight-db-1")}/snapshot`], ["smoke", "/smoke"],
+    ["inventory", "/inventory"], ["inventory-searched", "/inventory?q=kind:droplet+tenant:atlas-freight"], ["inventory-empty", "/inventory?q=nothing"],
+    ["inventory-wrong", "/inventory?q=kind:droplet+colour:red"], ["resource", "/inventory/" + urn], ["assign", "/inventory/assign?urn=" + urn],
+    ["changes", "/changes"], ["tenants", "/tenants"], ["tenant", "/tenants/atlas-freight"], ["tenant-add", "/tenants/add"], ["tenant-import", "/tenants/import?from=tags"],
+    ["findings", "/findings"], ["mute", `/findings/${finding.id}/mute`], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
     ["not-found", "/nowhere"],
   ];
 }

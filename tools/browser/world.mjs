@@ -1,7 +1,8 @@
 // A world for a browser: a simulated DigitalOcean and Arcadia over it, as processes
 // of the real binary on ports of their own.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -82,6 +83,12 @@ export class World {
   droplet({ name, region = "nyc3", size = "s-1vcpu-1gb", tags = [] }) {
     return this.ask("POST", this.api + "/v2/droplets", { name, region, size, image: "ubuntu-24-04-x64", tags });
   }
+  action(id, body) { return this.ask("POST", `${this.api}/v2/droplets/${id}/actions`, body); }
+  // sync lists what there is, and waits for the end.
+  async sync(...kinds) {
+    const run = await this.ask("POST", `${this.url}/v1/accounts/default/sync`, { kinds });
+    return this.until(() => this.ask("GET", `${this.url}/v1/sync-runs/${run.id}`), (r) => r.finished_at, "the sync is over");
+  }
   saga(id) { return this.ask("GET", `${this.url}/v1/sagas/${id}`); }
   sagas() { return this.ask("GET", `${this.url}/v1/sagas?limit=200`).then((a) => a.items); }
   snapshot(ref) { return this.ask("POST", `${this.url}/v1/droplets/${ref}/snapshot`, {}); }
@@ -103,4 +110,37 @@ export function launch() {
     executablePath: process.env.ARCADIA_CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
+}
+
+// visitOf opens a browser window for a test on a world, and fails the test afterwards
+// for every error in the console, violation of the policy, and request to another
+// host. close says that the world is the test's own.
+export async function visitOf(t, browser, of, { close = false, expect = () => false, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", baseURL: of.url, ...options });
+  context.setDefaultTimeout(30000); // CI machines are slow; nothing waits for it to pass
+  const wrong = [];
+  context.on("request", (r) => { if (new URL(r.url()).host !== new URL(of.url).host) wrong.push("request to " + r.url()); });
+  context.on("console", (m) => { if (m.type() === "error" || m.text().includes("Content Security Policy")) wrong.push("console: " + m.text()); });
+  context.on("weberror", (e) => wrong.push("error: " + e.error()));
+  await context.addInitScript(() => addEventListener("securitypolicyviolation", (e) => console.error("Content Security Policy: " + e.violatedDirective + " " + e.blockedURI)));
+  t.after(async () => {
+    await context.close();
+    if (close) await of.close();
+    assert.deepEqual(wrong.filter((w) => !expect(w)), [], "the browser complained");
+  });
+  return context.newPage();
+}
+
+const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+
+// axeFinds fails where axe finds something on a page, or where the page is wider than
+// its window.
+export async function axeFinds(page, where) {
+  await page.evaluate(() => document.querySelectorAll("details:not(.menu)").forEach((d) => { d.open = true; }));
+  await page.evaluate(axe + "; 0");
+  const found = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  assert.deepEqual(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target + " " + (n.any[0]?.message ?? "")).slice(0, 3).join(" | ")}`), [], where);
+  assert.ok(found.passes.length > 10, "axe looked at the page");
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wide <= 0, `${where} is ${wide} px too wide`);
 }
