@@ -121,12 +121,12 @@ type absence struct {
 // absent judges what is kept and was not listed. A list that is not whole says
 // nothing about what it lacks.
 func (s *Service) absent(ctx context.Context, c *digitalocean.Client, account string, k *Kind, r reading, have map[string]kept, listed map[string]bool) (a absence, err error) {
-	if !r.complete {
-		return a, nil
+	if !r.complete || r.under != nil && k.Get == "" {
+		return a, nil // what moved to a parent that was not looked under is not gone
 	}
 	asked := 0
 	for urn, old := range have {
-		if old.gone || old.account != account || listed[urn] {
+		if old.gone || old.account != account || listed[urn] || r.under != nil && !contains(r.under, old.parent) {
 			continue
 		}
 		if old.missingSince.IsZero() {

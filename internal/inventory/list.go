@@ -28,6 +28,7 @@ type reading struct {
 	items    []found
 	lists    int       // that were read whole
 	complete bool      // all of them were; else nothing may be missed
+	under    []string  // the parents that were looked under; nil: all
 	began    time.Time // by our clock, before the first request
 	at       time.Time // by DigitalOcean's, with the last answer
 	problem  error     // of the first list that failed
@@ -35,10 +36,13 @@ type reading struct {
 
 // read lists a kind, under every parent where it has any. What failed is in the
 // reading's problem, beside what was read whole.
-func (s *Service) read(ctx context.Context, c *digitalocean.Client, account string, k *Kind, told func(items, total int)) (r reading, err error) {
-	r = reading{complete: true, began: time.Now()}
+func (s *Service) read(ctx context.Context, c *digitalocean.Client, account string, t task, told func(items, total int)) (r reading, err error) {
+	k := t.kind
+	r = reading{complete: true, began: time.Now(), under: t.under}
 	parents := []string{""}
-	if k.Parent != "" {
+	if t.under != nil {
+		parents = t.under
+	} else if k.Parent != "" {
 		if parents, err = s.idsOf(ctx, account, k.Parent); err != nil {
 			return r, err
 		}

@@ -278,3 +278,34 @@ func TestAPartialListDeletesNothing(t *testing.T) {
 		}))
 	})
 }
+
+// What changed is a hint to look at what hangs on it, and at nothing else: an account
+// may have hundreds of domains.
+func TestHintsAreNarrow(t *testing.T) {
+	bubble(t, dosim.Options{}, func(t *testing.T, y *yard) {
+		for _, name := range []string{"a.example.com", "b.example.com", "c.example.com"} {
+			y.do("POST", "/v2/domains", map[string]any{"name": name})
+		}
+		time.Sleep(time.Minute)
+		y.sync()
+		before := len(y.live("domain_record"))
+		y.do("POST", "/v2/domains/b.example.com/records", map[string]any{"type": "A", "name": "www", "data": "192.0.2.1"})
+		time.Sleep(time.Minute)
+		web := y.droplet("web")
+		r := y.sync("project", "droplet", "domain")
+		asked := map[string]int{}
+		for _, g := range r.Kinds {
+			asked[g.Kind] = g.Requests
+		}
+		if asked["domain_record"] != 1 || asked["project_resource"] != 1 {
+			t.Errorf("the requests were %v, want one for the records of the domain and one for the default project", asked)
+		}
+		if n := len(y.live("domain_record")); n != before+1 {
+			t.Errorf("%d records, want %d", n, before+1)
+		}
+		relations, err := y.Relations(t.Context(), web, time.Time{})
+		if err != nil || !slices.ContainsFunc(relations, func(r inventory.Relation) bool { return r.Other.Kind == "project" }) {
+			t.Errorf("the new droplet's relations are %+v, %v, without its project", relations, err)
+		}
+	})
+}

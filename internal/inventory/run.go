@@ -70,6 +70,9 @@ type Generation struct {
 	EndedAt   time.Time
 	AsOf      time.Time // by DigitalOcean's; zero where it was not read
 	Problem   string    // a sentence; empty where all is well
+
+	partly  bool     // only some parents were looked under: the kind's head stays
+	touched []string // ids of what is new or changed
 }
 
 func (g *Generation) tell(edits []edit) {
@@ -77,8 +80,10 @@ func (g *Generation) tell(edits []edit) {
 		switch e.change.Type {
 		case Created, Reappeared:
 			g.Created++
+			g.touched = append(g.touched, e.found.id)
 		case Updated:
 			g.Updated++
+			g.touched = append(g.touched, e.found.id)
 		case Deleted:
 			g.Deleted++
 		}
@@ -113,7 +118,7 @@ func writeGeneration(ctx context.Context, tx *sql.Tx, g Generation) error {
 		ON CONFLICT (run, kind) DO NOTHING`,
 		g.Run, g.Account, g.Kind, g.State, db.Micros(g.BeganAt), db.Micros(g.EndedAt), db.NullTime{Time: g.AsOf},
 		g.Resources, g.Requests, g.Created, g.Updated, g.Deleted, nullWord(g.Problem))
-	if err != nil {
+	if err != nil || g.partly {
 		return err
 	}
 	complete := g.State == Complete

@@ -157,7 +157,7 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 	if err != nil {
 		return err
 	}
-	var alone, under []*Kind
+	var alone, under []task
 	for _, g := range r.Kinds {
 		switch k := KindNamed(g.Kind); {
 		case !g.EndedAt.IsZero(): // by who had the run before us
@@ -167,16 +167,19 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 			}
 		case k == nil: // a kind of another version of this program
 		case k.Parent == "":
-			alone = append(alone, k)
+			alone = append(alone, task{kind: k})
 		default:
-			under = append(under, k)
+			under = append(under, task{kind: k})
 		}
 	}
 	changed, err := s.listTogether(ctx, c, r, alone)
 	if err != nil {
 		return err
 	}
-	hinted := hints(changed, under)
+	hinted, err := s.hints(ctx, r.Account, changed, under)
+	if err != nil {
+		return err
+	}
 	if err := s.extend(ctx, r, hinted); err != nil {
 		return err
 	}
@@ -186,25 +189,56 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 	return s.conclude(ctx, c, r.Account)
 }
 
-// hints are the kinds that hang on something that has just changed and are not
-// about to be listed anyway: a record's domain, or whatever a project may have got.
-func hints(changed map[*Kind]bool, under []*Kind) (hinted []*Kind) {
+// A task is a kind to be listed: under all its parents, or under some alone.
+type task struct {
+	kind  *Kind
+	under []string // ids of parents; nil: all
+}
+
+// hints are what hangs on something that has just changed and is not about to be
+// listed anyway: the records of a domain that changed, and the default project's
+// members where there is something new that a project can have. The other
+// parents are left to the tier: an account may have hundreds.
+func (s *Service) hints(ctx context.Context, account string, changed map[*Kind]Generation, under []task) (hinted []task, err error) {
 	for _, k := range kinds {
-		if k.Parent == "" || slices.Contains(under, k) {
+		if k.Parent == "" || slices.ContainsFunc(under, func(t task) bool { return t.kind == k }) {
 			continue
 		}
-		for c := range changed {
-			if c.Name == k.Parent || k == projectResource && c.Project != "" {
-				hinted = append(hinted, k)
-				break
+		t := task{kind: k}
+		for c, g := range changed {
+			switch {
+			case c.Name == k.Parent:
+				t.under = append(t.under, g.touched...)
+			case k == projectResource && c.Project != "" && g.Created > 0:
+				ids, err := s.defaultProject(ctx, account)
+				if err != nil {
+					return nil, err
+				}
+				t.under = append(t.under, ids...)
 			}
 		}
+		if slices.Sort(t.under); len(t.under) > 0 {
+			t.under = slices.Compact(t.under)
+			hinted = append(hinted, t)
+		}
 	}
-	return hinted
+	return hinted, nil
+}
+
+// defaultProject is the id of the project that takes what names none; none before the
+// projects were listed.
+func (s *Service) defaultProject(ctx context.Context, account string) ([]string, error) {
+	var id string
+	err := s.db.Read().QueryRowContext(ctx, `SELECT id FROM inv_versions WHERE kind = $1 AND account = $2 AND until IS NULL AND NOT gone AND size = 'default'`,
+		project.Name, account).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return []string{id}, err
 }
 
 // extend adds kinds to a run.
-func (s *Service) extend(ctx context.Context, r claimed, more []*Kind) error {
+func (s *Service) extend(ctx context.Context, r claimed, more []task) error {
 	if len(more) == 0 {
 		return nil
 	}
@@ -212,8 +246,8 @@ func (s *Service) extend(ctx context.Context, r claimed, more []*Kind) error {
 	for _, g := range r.Kinds {
 		names = append(names, g.Kind)
 	}
-	for _, k := range more {
-		names = append(names, k.Name)
+	for _, t := range more {
+		names = append(names, t.kind.Name)
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE inv_runs SET kinds = $1 WHERE id = $2 AND lease_owner = $3`, db.JSON[[]string]{V: names}, r.ID, r.owner)
@@ -223,30 +257,30 @@ func (s *Service) extend(ctx context.Context, r claimed, more []*Kind) error {
 
 // listTogether lists kinds, several at once. The error is one of ours: what
 // DigitalOcean refuses is in the kinds' results.
-func (s *Service) listTogether(ctx context.Context, c *digitalocean.Client, r claimed, kinds []*Kind) (changed map[*Kind]bool, failed error) {
+func (s *Service) listTogether(ctx context.Context, c *digitalocean.Client, r claimed, all []task) (changed map[*Kind]Generation, failed error) {
 	var (
 		listing sync.WaitGroup
 		mu      sync.Mutex
-		turns   = make(chan *Kind)
+		turns   = make(chan task)
 	)
-	changed = map[*Kind]bool{}
-	for range min(kindsAtOnce, len(kinds)) {
+	changed = map[*Kind]Generation{}
+	for range min(kindsAtOnce, len(all)) {
 		listing.Go(func() {
-			for k := range turns {
-				g, err := s.list(ctx, c, r, k)
+			for t := range turns {
+				g, err := s.list(ctx, c, r, t)
 				mu.Lock()
 				if err != nil {
-					failed = errors.Join(failed, fmt.Errorf("%s: %w", k.Name, err))
+					failed = errors.Join(failed, fmt.Errorf("%s: %w", t.kind.Name, err))
 				}
 				if g.Created+g.Updated+g.Deleted > 0 {
-					changed[k] = true
+					changed[t.kind] = g
 				}
 				mu.Unlock()
 			}
 		})
 	}
-	for _, k := range kinds {
-		turns <- k
+	for _, t := range all {
+		turns <- t
 	}
 	close(turns)
 	listing.Wait()
@@ -254,14 +288,16 @@ func (s *Service) listTogether(ctx context.Context, c *digitalocean.Client, r cl
 }
 
 // list lists one kind and applies what it finds.
-func (s *Service) list(ctx context.Context, c *digitalocean.Client, r claimed, k *Kind) (Generation, error) {
+func (s *Service) list(ctx context.Context, c *digitalocean.Client, r claimed, t task) (Generation, error) {
+	k := t.kind
 	g, ctx, done := s.begin(ctx, r, k.Name)
 	defer done()
-	read, err := s.read(ctx, c, r.Account, k, func(items, total int) { s.progress(g, items, total) })
+	read, err := s.read(ctx, c, r.Account, t, func(items, total int) { s.progress(g, items, total) })
 	if err != nil {
 		return g.Generation, err
 	}
 	g.BeganAt, g.State, g.Resources, g.Problem = read.began, read.state(), len(read.items), sentence(read.problem)
+	g.partly = t.under != nil
 	if g.State == Complete {
 		g.AsOf = read.at
 	}
