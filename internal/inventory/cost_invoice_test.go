@@ -154,6 +154,15 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 				t.Errorf("by %s: %s, in all %s, each %s, at the end %s", by, sum, total.MonthToDate, each, total.MonthEnd)
 			}
 		}
+		bill, err := digitalocean.New(digitalocean.Options{
+			BaseURL: cloud.URL, Account: "main", Purpose: digitalocean.Billing, Token: vault.NewSecret(cloud.Token), Transport: cloud.Client.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := y.ComparePreview(t.Context(), "main", bill); err != nil || c.Unexplained() != 0 || c.Month != "2026-10" || len(c.Lines) < 3 {
+			t.Errorf("beside the preview: %+v, %v; want nothing unexplained", c, err)
+		}
 		// Who looks later for the first time knows what was there already, and since when.
 		late := newMonth(t, cloud)
 		late.see()

@@ -3,12 +3,15 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // A ProductLine compares what the inventory makes of one product with what
@@ -52,13 +55,13 @@ func (c Comparison) Unexplained() (sum Micros) {
 var products = map[string]string{
 	"droplet": "Droplets", "volume": "Volumes", "snapshot": "Droplet Snapshots", "image": "Custom Images", "reserved_ip": "Floating IPs",
 	"load_balancer": "Load Balancers", "kubernetes_cluster": "Kubernetes Clusters", "database": "Database Clusters",
-	"database_replica": "Database Clusters", "registry": "Container Registry Subscription", "uptime_check": "Uptime Health Check",
+	"database_replica": "Database Clusters", "registry_subscription": "Container Registry Subscription", "uptime_check": "Uptime Health Check",
 	"app": "App Platform",
 }
 
 // alike are products that the inventory does not tell from others: a droplet's price
 // has its backups in it.
-var alike = map[string]string{"Droplet Backups": "Droplets", "Volume Snapshots": "Droplet Snapshots", "Kubernetes Nodes": "Droplets"}
+var alike = map[string]string{"Droplet Backups": "Droplets", "Volume Snapshots": "Droplet Snapshots"}
 
 // ComparePreview compares the costs of an account, month to date, with DigitalOcean's
 // own preview, product by product, as of when that was made. bill reads invoices.
@@ -81,9 +84,22 @@ func (s *Service) ComparePreview(ctx context.Context, account string, bill *digi
 		}
 		return of[product]
 	}
-	unpriced := map[string]bool{}
+	nodes, unsure, err := s.previewDoubts(ctx, account, MonthOf(preview.UpdatedAt).From, preview.UpdatedAt)
+	if err != nil {
+		return Comparison{}, err
+	}
+	product := func(urn, kind string) string {
+		if nodes[urn] { // which the invoice bills with its cluster
+			kind = kubernetesCluster.Name
+		}
+		return cmp.Or(products[kind], kind)
+	}
+	unpriced, doubt := map[string]bool{}, map[string]Micros{}
+	for urn, r := range unsure {
+		doubt[product(urn, r.Kind)] += r.MonthToDate
+	}
 	for _, r := range each {
-		product := cmp.Or(products[r.Kind], r.Kind)
+		product := product(r.URN, r.Kind)
 		if r.Unpriced > 0 {
 			unpriced[product] = true
 		}
@@ -98,7 +114,7 @@ func (s *Service) ComparePreview(ctx context.Context, account string, bill *digi
 	}
 	c := Comparison{Account: account, AsOf: preview.UpdatedAt, Month: preview.Period}
 	for _, l := range of {
-		l.Explained = l.why(unpriced[l.Product])
+		l.Explained = l.why(unpriced[l.Product], doubt[l.Product])
 		c.Lines, c.Ours, c.Theirs = append(c.Lines, *l), c.Ours+l.Ours, c.Theirs+l.Theirs
 	}
 	slices.SortFunc(c.Lines, func(a, b ProductLine) int {
@@ -109,8 +125,9 @@ func (s *Service) ComparePreview(ctx context.Context, account string, bill *digi
 }
 
 // why says why a product's two sums may differ.
-func (l *ProductLine) why(unpriced bool) string {
+func (l *ProductLine) why(unpriced bool, doubt Micros) string {
 	d := l.Difference()
+	more := d - doubt // than what there may have been before it was seen
 	switch d = max(d, -d); {
 	case d == 0:
 		return ""
@@ -118,10 +135,41 @@ func (l *ProductLine) why(unpriced bool) string {
 		return "not what a resource costs"
 	case d <= Micros(l.Lines)*5_000:
 		return "each line of the invoice is rounded to a cent"
+	case d == l.Difference() && more <= Micros(l.Lines)*5_000 && doubt > 0:
+		return "nobody knows since when some of it has been there: it was at the first look"
 	case strings.Contains(l.Product, "Bandwidth") || strings.Contains(l.Product, "Spaces"):
 		return "billed by use, which no list of resources shows"
 	case unpriced:
 		return "something of it has no price in the price book"
 	}
 	return ""
+}
+
+// previewDoubts are what tells the invoice's words from ours: the droplets that are
+// nodes of clusters, and the resources that were there at the first look and do not
+// say since when, each with what it would have cost from the month's beginning until
+// that look or, where that is earlier, until at.
+func (s *Service) previewDoubts(ctx context.Context, account string, from, at time.Time) (nodes map[string]bool, unsure map[string]ResourceCost, err error) {
+	nodes, unsure = map[string]bool{}, map[string]ResourceCost{}
+	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+		var urn string
+		err := rows.Scan(&urn)
+		nodes[urn] = true
+		return err
+	}, `SELECT DISTINCT urn FROM inv_versions WHERE kind = 'droplet' AND account = $1 AND CAST(tags AS TEXT) LIKE '%"k8s:%'`, account)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+		var (
+			r             ResourceCost
+			monthly, born int64
+		)
+		err := rows.Scan(&r.URN, &r.Kind, &monthly, &born)
+		r.MonthToDate = CostOf(Micros(monthly), period.Earlier(db.Time(born), at).Sub(from))
+		unsure[r.URN] = r
+		return err
+	}, `SELECT r.urn, r.kind, v.monthly, r.born_to FROM inv_resources r JOIN inv_versions v ON v.urn = r.urn AND v.version = 1
+		WHERE r.account = $1 AND r.born_from IS NULL AND r.born_to > $2 AND v.monthly IS NOT NULL`, account, db.Micros(from))
+	return nodes, unsure, err
 }
