@@ -43,8 +43,9 @@ type Kind struct {
 	// Secret are paths of texts that are secrets, beside those that are secrets
 	// everywhere: "*" is any key or item, and "**" at the beginning any depth.
 	Secret []string
-	Link   bool // not a thing but a tie between two; shown only when asked for
-	Sold   bool // not ours but DigitalOcean's: part of what it sells
+	Hint   string // the key of what is noise itself, and tells that something changed which hangs on the resource
+	Link   bool   // not a thing but a tie between two; shown only when asked for
+	Sold   bool   // not ours but DigitalOcean's: part of what it sells
 
 	// What is read out of a document. Each may be nil where there is nothing to
 	// read; Look is never nil.

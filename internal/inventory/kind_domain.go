@@ -7,5 +7,6 @@ var domain = &Kind{
 	Get:   "/v2/domains/{id}", One: "domain", Scope: "domain:read",
 	ID: "name", Project: "do:domain:",
 	Ignore: []string{"zone_file"}, // its records, which are things of their own
+	Hint:   "zone_file",
 	Look:   func(d Doc) Look { return Look{Name: d.Text("name")} },
 }

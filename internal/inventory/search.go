@@ -146,23 +146,27 @@ func (s *Service) countFound(ctx context.Context, w *where, l *ResourceList) err
 	}
 	l.Facets = map[string][]Facet{}
 	for name, column := range facets {
-		rows, err := s.db.Read().QueryContext(ctx, `SELECT `+column+` AS value, COUNT(*) AS n`+w.from()+` GROUP BY 1 ORDER BY 2 DESC, 1`, w.args...)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var f Facet
-			if err := rows.Scan(&f.Value, &f.Count); err != nil {
-				_ = rows.Close()
-				return err
-			}
-			l.Facets[name] = append(l.Facets[name], f)
-		}
-		if err := rows.Err(); err != nil {
+		if err := s.countFacet(ctx, w, column, func(f Facet) { l.Facets[name] = append(l.Facets[name], f) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Service) countFacet(ctx context.Context, w *where, column string, give func(Facet)) error {
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+column+` AS value, COUNT(*) AS n`+w.from()+` GROUP BY 1 ORDER BY 2 DESC, 1`, w.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f Facet
+		if err := rows.Scan(&f.Value, &f.Count); err != nil {
+			return err
+		}
+		give(f)
+	}
+	return rows.Err()
 }
 
 // fillFound fills in names and costs.

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -272,7 +273,7 @@ func (s *Service) listTogether(ctx context.Context, c *digitalocean.Client, r cl
 				if err != nil {
 					failed = errors.Join(failed, fmt.Errorf("%s: %w", t.kind.Name, err))
 				}
-				if g.Created+g.Updated+g.Deleted > 0 {
+				if g.Created+g.Updated+g.Deleted+len(g.touched) > 0 {
 					changed[t.kind] = g
 				}
 				mu.Unlock()
@@ -302,12 +303,32 @@ func (s *Service) list(ctx context.Context, c *digitalocean.Client, r claimed, t
 		g.AsOf = read.at
 	}
 	g.Requests, g.EndedAt = g.requests(), time.Now()
+	g.touched = s.hintedBy(k, read.items)
 	err = s.apply(ctx, c, r.Account, k, read, &g.Generation)
 	if errors.Is(err, errSuperseded) {
 		s.log.InfoContext(ctx, "inventory: a list came too late", "account", r.Account, "kind", k.Name)
 		return g.Generation, nil
 	}
 	return g.Generation, err
+}
+
+// hintedBy are the ids of the resources whose hint is another than the last time that
+// this process saw it.
+func (s *Service) hintedBy(k *Kind, items []found) (ids []string) {
+	if k.Hint == "" {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range items {
+		sum := sha256.Sum256([]byte(f.doc.Text(k.Hint)))
+		now := string(sum[:8])
+		if last, known := s.hinted[f.urn]; known && last != now {
+			ids = append(ids, f.id)
+		}
+		s.hinted[f.urn] = now
+	}
+	return ids
 }
 
 // listActions reads what DigitalOcean did. A token that may not is no failure: causes
