@@ -83,7 +83,8 @@ func (c *inventoryListCommand) find(ctx context.Context, r *runner, q client.Res
 			if err != nil {
 				return err
 			}
-			items := append(all.Items, page.Items...)
+			items := all.Items
+			items = append(items, page.Items...)
 			all, all.Items = page, items
 			if page.Next == nil || c.Limit > 0 && len(items) >= c.Limit {
 				return nil
