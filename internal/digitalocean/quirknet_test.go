@@ -191,8 +191,13 @@ var networkQuirks = []quirk{
 			if err != nil {
 				return err
 			}
-			if _, _, kind := u.send("DELETE", ip, nil); kind != digitalocean.Conflict {
-				return fmt.Errorf("assigned is taken for %q", kind)
+			for _, reported := range []string{"1", "0"} { // 400, as reported, and 422, as documented
+				if err := u.SetParams(param("quirk.reserved_ipv6_release", reported)); err != nil {
+					return err
+				}
+				if _, _, kind := u.send("DELETE", ip, nil); kind != digitalocean.Conflict {
+					return fmt.Errorf("assigned is taken for %q", kind)
+				}
 			}
 			if err := u.persist("POST", ip+"/actions", body{"type": "unassign"}, digitalocean.PendingEvent); err != nil {
 				return err

@@ -62,6 +62,25 @@ var quirks = append([]quirk{
 		},
 	},
 	{
+		number: 2, name: "a new droplet is missing from lists for a while", on: param("lag.list_after_create", "30s"), off: param("lag.list_after_create", "0s"),
+		naive: func(u *cloudUser) error {
+			if _, err := u.want("POST", "/v2/droplets", aDroplet("new")); err != nil {
+				return err
+			}
+			list, err := u.want("GET", "/v2/droplets?name=new", nil)
+			if all, _ := in(list, "droplets").([]any); err == nil && len(all) != 1 {
+				err = errors.New("there is none of that name: it would be made again")
+			}
+			return err
+		},
+		ours: func(u *cloudUser) error {
+			if _, err := u.want("POST", "/v2/droplets", aDroplet("new")); err != nil {
+				return err
+			}
+			return u.until("the droplet", func() (bool, error) { all, err := u.DropletByName(u.t.Context(), "new"); return len(all) == 1, err })
+		},
+	},
+	{
 		number: 3, name: "what was created vanishes", fault: &dosim.Fault{Kind: dosim.CreateVanishes, Match: dosim.Match{Method: "POST", Path: "/v2/droplets"}},
 		naive: func(u *cloudUser) error { // 202: it is on its way
 			made, err := u.want("POST", "/v2/droplets", aDroplet("new"))
@@ -191,6 +210,24 @@ var quirks = append([]quirk{
 		},
 	},
 	{
+		number: 10, name: "the poll of an action answers 500", fault: &dosim.Fault{Kind: dosim.ActionPoll500, Match: dosim.Match{Path: "/v2/droplets/*/actions/*"}},
+		naive: func(u *cloudUser) error {
+			a, err := u.want("POST", u.path()+"/actions", body{"type": "snapshot", "name": "x"})
+			if err != nil {
+				return err
+			}
+			_, err = u.want("GET", u.path()+"/actions/"+id(in(a, "action", "id")), nil)
+			return err
+		},
+		ours: func(u *cloudUser) error { // it says nothing of the action: the snapshot is there in the end
+			a := u.snapshot(u.t)
+			if _, err := u.DropletAction(u.t.Context(), u.droplet, a.ID); !errors.Is(err, digitalocean.Unavailable) {
+				return fmt.Errorf("the poll ended with %w", err)
+			}
+			return u.until("the snapshot", func() (bool, error) { s, err := u.byName(u.marker()); return s.ID != "", err })
+		},
+	},
+	{
 		number: 11, name: "the droplet's status lags behind its action", on: param("lag.status", "20s"), off: param("lag.status", "0s"),
 		naive: func(u *cloudUser) error {
 			a, err := u.want("POST", u.path()+"/actions", body{"type": "power_off"})
@@ -282,6 +319,31 @@ var quirks = append([]quirk{
 		ours: func(u *cloudUser) error { u.seed(249); return u.sees(250) },
 	},
 	{
+		number: 19, name: "an item ends one page and begins the next", fault: &dosim.Fault{Kind: dosim.DuplicateAcrossPages, Match: dosim.Match{Path: "/v2/droplets"}, Times: 1},
+		naive: func(u *cloudUser) error {
+			client, err := u.godo()
+			if err != nil {
+				return err
+			}
+			u.seed(249)
+			n := 0
+			for page := 1; ; page++ {
+				all, resp, err := client.Droplets.List(u.t.Context(), &godo.ListOptions{Page: page, PerPage: 200})
+				if err != nil {
+					return err
+				}
+				if n += len(all); resp.Links.IsLastPage() {
+					break
+				}
+			}
+			if n != 250 {
+				err = fmt.Errorf("it sees %d of 250 droplets", n)
+			}
+			return err
+		},
+		ours: func(u *cloudUser) error { u.seed(249); return u.sees(250) },
+	},
+	{
 		number: 20, name: "a failed list passes for an empty one", fault: &dosim.Fault{Kind: dosim.ServerErrorBefore, Match: dosim.Match{Path: "/v2/droplets"}, Times: 1},
 		naive: func(u *cloudUser) error {
 			list, _ := u.want("GET", "/v2/droplets?per_page=200", nil) // an error is as good as nothing
@@ -313,6 +375,14 @@ var quirks = append([]quirk{
 			}
 			return err
 		},
+	},
+	{
+		number: 23, name: "the connection is reset before the effect", fault: &dosim.Fault{Kind: dosim.ResetBefore, Match: dosim.Match{Method: "POST", Path: "/v2/droplets/*/actions"}, Times: 1},
+		naive: func(u *cloudUser) error {
+			_, err := u.want("POST", u.path()+"/actions", body{"type": "snapshot", "name": "x"})
+			return err
+		},
+		ours: func(u *cloudUser) error { _, err := u.ensureSnapshot(); return err },
 	},
 	{
 		number: 24, name: "503 on a create with quota left", fault: &dosim.Fault{Kind: dosim.ServerErrorBefore, Match: dosim.Match{Method: "POST", Path: "/v2/droplets/*/actions"}, Times: 1},
