@@ -318,7 +318,7 @@ func (t Term) check() string {
 			if t.Op == ":" && v == "unknown" {
 				continue
 			}
-			if _, err := exact.ParseDecimal(v); err != nil || t.Op == ":" {
+			if n, err := exact.ParseDecimal(v); err != nil || t.Op == ":" || !n.Units(microDigits).IsInt64() {
 				return "cost is dollars a month: it is written as cost>20 or cost:unknown."
 			}
 		case "age":

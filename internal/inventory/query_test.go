@@ -38,6 +38,7 @@ func TestAnErrorPointsAtTheWord(t *testing.T) {
 		{"ä kind:", "kind:", "lacks a value"},
 		{"cost>much", "cost>much", "dollars"},
 		{"cost:20", "cost:20", "dollars"},
+		{"cost<20000000000000", "cost<20000000000000", "dollars"}, // more micro-dollars than a column holds
 		{"age>soon", "age>soon", "30d"},
 		{"changed<yesterday", "changed<yesterday", "24h"},
 		{"as-of:2026-02-30", "as-of:2026-02-30", "as-of"},
