@@ -33,8 +33,11 @@ func stock(r *rand.Rand, n int, start time.Time) []plain {
 		kind := pick("droplet", "volume", "load_balancer", "domain_record")
 		p := plain{
 			urn: fmt.Sprintf("do:%s:%d", kind, i), kind: kind, name: fmt.Sprintf("%s%s%d", pick("web", "Web", "db", "50"), pick("-", "_", "%"), r.IntN(20)),
-			region: pick("nyc3", "fra1", ""), status: [2]string{pick("active", "off"), pick("active", "off")}, monthly: r.Int64N(40_000_001) - 1,
+			region: pick("nyc3", "fra1", ""), status: [2]string{pick("active", "off"), pick("active", "off")}, monthly: r.Int64N(40_000_001),
 			born: start.Add(-time.Duration(r.IntN(90*24)) * time.Hour), gone: r.IntN(10) == 0,
+		}
+		if r.IntN(10) == 0 {
+			p.monthly = -1
 		}
 		for _, tag := range []string{"env:production", "web", "a_b"} {
 			if r.IntN(3) == 0 {
