@@ -1,10 +1,13 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,8 +68,11 @@ type ResourceList struct {
 	Facets map[string][]Facet
 }
 
-// facets are what is counted over all that was found.
-var facets = map[string]string{"kind": "v.kind", "region": "v.region", "account": "v.account", "status": "v.status", "tenant": "COALESCE(a.tenant_id, '')"}
+// facets are what is counted over all that was found, with the columns, which are
+// read in this order.
+var facets = []struct{ name, column string }{
+	{"kind", "v.kind"}, {"region", "v.region"}, {"account", "v.account"}, {"status", "v.status"}, {"tenant", "COALESCE(a.tenant_id, '')"},
+}
 
 // Resources finds resources, as they are or as they were. Ties between two others
 // and what DigitalOcean sells are found only where the query names their kind. A
@@ -86,7 +92,8 @@ func (s *Service) Resources(ctx context.Context, q Query, p Page) (l ResourceLis
 	if err != nil {
 		return l, err
 	}
-	if err := s.countFound(ctx, w, &l); err != nil {
+	found, err := s.countFound(ctx, w, &l)
+	if err != nil {
 		return l, err
 	}
 	page := w.clone()
@@ -128,7 +135,7 @@ func (s *Service) Resources(ctx context.Context, q Query, p Page) (l ResourceLis
 			return l, err
 		}
 	}
-	return l, s.fillFound(ctx, q, &l)
+	return l, s.fillFound(ctx, q.AsOf, found, &l)
 }
 
 // appended scans further columns after those of a resource.
@@ -139,38 +146,41 @@ type appended struct {
 
 func (a appended) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.more...)...) }
 
-// countFound counts what a query finds, in all and by facets.
-func (s *Service) countFound(ctx context.Context, w *where, l *ResourceList) error {
-	if err := s.db.Read().QueryRowContext(ctx, `SELECT COUNT(*)`+w.from(), w.args...).Scan(&l.Total); err != nil {
-		return err
+// countFound counts what a query finds, in all and by facets, in one pass, and says
+// which resources those are.
+func (s *Service) countFound(ctx context.Context, w *where, l *ResourceList) (found map[string]bool, err error) {
+	found, l.Facets = map[string]bool{}, map[string][]Facet{}
+	columns, counts := "v.urn", make([]map[string]int, len(facets))
+	values := make([]string, 1+len(facets))
+	into := []any{&values[0]}
+	for i, f := range facets {
+		columns += ", " + f.column
+		counts[i], into = map[string]int{}, append(into, &values[1+i])
 	}
-	l.Facets = map[string][]Facet{}
-	for name, column := range facets {
-		if err := s.countFacet(ctx, w, column, func(f Facet) { l.Facets[name] = append(l.Facets[name], f) }); err != nil {
+	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s *Service) countFacet(ctx context.Context, w *where, column string, give func(Facet)) error {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+column+` AS value, COUNT(*) AS n`+w.from()+` GROUP BY 1 ORDER BY 2 DESC, 1`, w.args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var f Facet
-		if err := rows.Scan(&f.Value, &f.Count); err != nil {
-			return err
+		found[values[0]] = true
+		for i, v := range values[1:] {
+			counts[i][v]++
 		}
-		give(f)
+		return nil
+	}, `SELECT `+columns+w.from(), w.args...)
+	l.Total = len(found)
+	for i, f := range facets {
+		for value, n := range counts[i] {
+			l.Facets[f.name] = append(l.Facets[f.name], Facet{Value: value, Count: n})
+		}
+		slices.SortFunc(l.Facets[f.name], func(a, b Facet) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))
+		})
 	}
-	return rows.Err()
+	return found, err
 }
 
 // fillFound fills in names and costs.
-func (s *Service) fillFound(ctx context.Context, q Query, l *ResourceList) error {
+func (s *Service) fillFound(ctx context.Context, asOf time.Time, found map[string]bool, l *ResourceList) error {
 	all, err := s.tenants.All(ctx)
 	if err != nil {
 		return err
@@ -194,27 +204,7 @@ func (s *Service) fillFound(ctx context.Context, q Query, l *ResourceList) error
 			}
 		}
 	}
-	w, err := s.compile(ctx, q)
-	if err != nil {
-		return err
-	}
-	found := map[string]bool{}
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT v.urn`+w.from(), w.args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var urn string
-		if err := rows.Scan(&urn); err != nil {
-			return err
-		}
-		found[urn] = true
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	costs, err := s.ResourceCosts(ctx, "", "", q.AsOf)
+	costs, err := s.ResourceCosts(ctx, "", "", asOf)
 	if err != nil {
 		return err
 	}
