@@ -12,7 +12,6 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/access"
-	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
@@ -34,6 +33,8 @@ const (
 type accountView struct {
 	ui.Page
 	account string
+	known   access.Account
+	others  []string // our names for all accounts
 	fresh   []freshness
 	table   ui.Table
 	tokens  []tokenRow
@@ -51,8 +52,8 @@ type freshness struct {
 
 // A tokenRow is a purpose with its token, where it has one.
 type tokenRow struct {
-	purpose digitalocean.Purpose
-	token   *client.Token
+	access.Standing
+	token *client.Token
 }
 
 func accountPath(account string) string { return "/accounts/" + url.PathEscape(account) }
@@ -91,7 +92,11 @@ func (s *Server) account(v *visit) error {
 			return err
 		}
 	}
-	if view.tokens, err = s.tokens(v, account); err != nil {
+	if view.known, err = s.o.Access.Account(ctx, account); err != nil {
+		return err
+	}
+	view.tokens = tokensOf(view.known)
+	if view.others, err = s.accounts(ctx); err != nil {
 		return err
 	}
 	for purpose, use := range s.o.Budgets() {
@@ -126,20 +131,17 @@ func judge(all []inventory.Freshness, now time.Time) []freshness {
 	return judged
 }
 
-func (s *Server) tokens(v *visit, account string) (rows []tokenRow, err error) {
-	kept, err := s.o.Access.Tokens(v.r.Context())
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range digitalocean.Purposes() {
-		row := tokenRow{purpose: p}
-		if i := slices.IndexFunc(kept, func(t access.Token) bool { return t.Account == account && t.Purpose == p }); i >= 0 {
-			shown := wire.Token(kept[i])
-			row.token = &shown
+// tokensOf are an account's tokens, by purpose.
+func tokensOf(a access.Account) []tokenRow {
+	rows := make([]tokenRow, len(a.Standings))
+	for i, standing := range a.Standings {
+		rows[i] = tokenRow{Standing: standing}
+		if standing.State != access.NoToken {
+			shown := wire.Token(standing.Token)
+			rows[i].token = &shown
 		}
-		rows = append(rows, row)
 	}
-	return rows, nil
+	return rows
 }
 
 // expires says when a token expires, as far as somebody said so.

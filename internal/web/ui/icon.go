@@ -64,7 +64,7 @@ var glyphs = map[string]string{
 	"completed": "check", "active": "check", "rolled_back": "return", "compensated": "return", "compensating": "undo",
 	"running": "play", "executing": "play", "waiting": "clock", "paused": "pause", "unknown": "doubt",
 	"failed": "cross", "stuck": "bell", "undo_failed": "bell", "skipped": "dash", "off": "dash", "ready": "clock",
-	"complete": "check", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross",
+	"complete": "check", "accepted": "check", "lacks scopes": "doubt", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross",
 }
 
 // Glyph is a state's.
@@ -78,9 +78,9 @@ func Glyph(state string) templ.Component {
 // hueOf is a state's, of sagas and steps as package wire has it, and of droplets.
 func hueOf(state string) string {
 	switch state {
-	case "active", "complete":
+	case "active", "complete", "accepted":
 		return string(wire.Good)
-	case "partial", "not_permitted", "stale":
+	case "partial", "not_permitted", "stale", "lacks scopes":
 		return string(wire.Attention)
 	case "deleted":
 		return string(wire.Dim)
