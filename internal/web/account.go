@@ -312,7 +312,7 @@ func syncRows(kinds []inventory.Generation) []ui.Row {
 	rows := make([]ui.Row, len(kinds))
 	for i, g := range kinds {
 		rows[i] = ui.Row{ID: g.Kind, Cells: []templ.Component{
-			kindName(g.Kind), ui.Badge(string(g.State)), readCell(g), count(g.Requests, ""), count(g.Created, "new"), count(g.Updated, "changed"),
+			kindName(g.Kind), ui.Badge(string(g.State)), readCell(g), count(g.Requests, "requests"), count(g.Created, "new"), count(g.Updated, "changed"),
 			count(g.Deleted, "deleted"), problemCell(g.Problem),
 		}}
 	}
