@@ -178,6 +178,29 @@ var networkQuirks = []quirk{
 		ours:  func(u *cloudUser) error { _, err := u.inProject("do:reservedip:", "do:floatingip:"); return err },
 	},
 	{
+		number: 26, name: "an assigned reserved IP does not move", on: param("quirk.reserved_ip_move", "1"), off: param("quirk.reserved_ip_move", "0"),
+		naive: func(u *cloudUser) error {
+			path, what, _, err := u.moving()
+			if err == nil {
+				_, err = u.want("POST", path, what)
+			}
+			return err
+		},
+		ours: func(u *cloudUser) error {
+			path, what, ip, err := u.moving()
+			if err != nil {
+				return err
+			}
+			if _, _, kind := u.send("POST", path, what); kind != digitalocean.Conflict {
+				return fmt.Errorf("assigned is taken for %q", kind)
+			}
+			if err := u.persist("POST", ip+"/actions", body{"type": "unassign"}, digitalocean.PendingEvent); err != nil {
+				return err
+			}
+			return u.persist("POST", path, what, digitalocean.Conflict)
+		},
+	},
+	{
 		number: 27, name: "an assigned reserved IPv6 is not released",
 		naive: func(u *cloudUser) error {
 			ip, err := u.assigned()
@@ -361,6 +384,24 @@ func (u *cloudUser) inProject(prefixes ...string) (urn string, err error) {
 		err = errors.New("the project does not have it")
 	}
 	return "", err
+}
+
+// moving is the move of a reserved IP that is on the droplet to another project.
+func (u *cloudUser) moving() (path string, what body, ip string, err error) {
+	other, err := u.want("POST", "/v2/projects", body{"name": "other", "purpose": "IoT"})
+	if err != nil {
+		return "", nil, "", err
+	}
+	made, err := u.want("POST", "/v2/reserved_ips", body{"region": "nyc3"})
+	if err != nil {
+		return "", nil, "", err
+	}
+	time.Sleep(time.Minute)
+	address := id(in(made, "reserved_ip", "ip"))
+	ip = "/v2/reserved_ips/" + address
+	_, err = u.want("POST", ip+"/actions", body{"type": "assign", "droplet_id": u.droplet})
+	time.Sleep(time.Minute)
+	return "/v2/projects/" + id(in(other, "project", "id")) + "/resources", body{"resources": []string{"do:floatingip:" + address}}, ip, err
 }
 
 // assigned is a reserved IPv6 on the droplet.

@@ -79,6 +79,32 @@ func TestQuirk26ReservedIPHasAnOlderNameInItsProject(t *testing.T) {
 	})
 }
 
+// And one that is assigned to a droplet does not move alone.
+func TestQuirk26AssignedReservedIPDoesNotMove(t *testing.T) {
+	knob(t, "quirk.reserved_ip_move", "0", "1", func(t *testing.T, s *dosimtest.Server, on bool) {
+		d := seeded(s)
+		other := do(t, s, "POST", "/v2/projects", object{"name": "other", "purpose": "IoT"})
+		made := do(t, s, "POST", "/v2/reserved_ips", object{"region": "nyc3"})
+		ip := text(at(made.Body, "reserved_ip", "ip"))
+		time.Sleep(time.Minute)
+		wantStatus(t, "assign to the droplet", do(t, s, "POST", "/v2/reserved_ips/"+ip+"/actions", object{"type": "assign", "droplet_id": d[len("/v2/droplets/"):]}), 201)
+		time.Sleep(time.Minute)
+		move := func() exchange {
+			return do(t, s, "POST", "/v2/projects/"+text(at(other.Body, "project", "id"))+"/resources", object{"resources": []string{"do:reservedip:" + ip}})
+		}
+		if !on {
+			wantStatus(t, "the move", move(), 200)
+			return
+		}
+		if e := move(); e.Status != 412 || e.Body["message"] != "Cannot move a Reserved IP with an associated Droplet." {
+			t.Errorf("the move: %d %v", e.Status, e.Body)
+		}
+		wantStatus(t, "unassign", do(t, s, "POST", "/v2/reserved_ips/"+ip+"/actions", object{"type": "unassign"}), 201)
+		time.Sleep(time.Minute)
+		wantStatus(t, "the move of an unassigned one", move(), 200)
+	})
+}
+
 // Quirk 28: digitalocean/terraform-provider-digitalocean#276, #445. An assignment is
 // answered with 200 and a status for each, some of which are no success.
 func TestQuirk28SomeOfWhatIsAssignedIsNot(t *testing.T) {
