@@ -361,3 +361,19 @@ func TestInventoryIsSearched(t *testing.T) {
 		}
 	}
 }
+
+// What is typed into the field of every page leads to it, or to what the inventory
+// finds; whatever was typed, it is looked for as it stands.
+func TestGoingToAResource(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	for typed, want := range map[string]string{
+		"do:volume:1": "/inventory/do:volume:1", "192.0.2.7": "/inventory?q=192.0.2.7", "kind:droplet": "/inventory?q=%22kind%3Adroplet%22", "web-1": "/droplets/" + s.drop,
+	} {
+		a := s.get(t, "/go?q="+url.QueryEscape(typed))
+		if a.status != http.StatusSeeOther || a.header.Get("Location") != want {
+			t.Errorf("%q leads to %q (%d), want %q", typed, a.header.Get("Location"), a.status, want)
+		} else if to := s.get(t, want); to.status >= 500 || to.status == http.StatusBadRequest {
+			t.Errorf("%s answers %d", want, to.status)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
@@ -155,8 +156,8 @@ func (s *Server) smoke(v *visit) error {
 	return v.redirect("/sagas/" + string(begun.ID) + "?did=smoke")
 }
 
-// find goes to what was typed: a saga's id, a droplet's id or its name, or else
-// the droplets that have it in their name.
+// find goes to what was typed: a saga's id, a droplet's id or its name, a URN, or
+// else what the inventory has with that in its names, addresses and tags.
 func (s *Server) find(v *visit) error {
 	q := strings.TrimSpace(v.query.Get("q"))
 	if id.Check("saga", q) == nil {
@@ -169,7 +170,11 @@ func (s *Server) find(v *visit) error {
 			}
 		}
 	}
-	return v.redirect(ui.Query{Path: "/droplets"}.With("q", q).String())
+	if strings.HasPrefix(q, "do:") {
+		return v.redirect(resourcePath(q))
+	}
+	word := inventory.Query{Terms: []inventory.Term{{Values: []string{q}}}}
+	return v.redirect(ui.Query{Path: "/inventory"}.With("q", word.String()).String())
 }
 
 func dropletPath(d digitalocean.Droplet) string { return "/droplets/" + strconv.FormatInt(d.ID, 10) }

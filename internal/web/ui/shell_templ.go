@@ -215,7 +215,7 @@ func Shell(p Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<input type=\"search\" name=\"q\" aria-label=\"Go to a saga or a droplet\" placeholder=\"Go to a saga or droplet\" autocomplete=\"off\" spellcheck=\"false\" maxlength=\"200\" data-find> <kbd aria-hidden=\"true\">Ctrl K</kbd></form><div class=\"bar-foot\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<input type=\"search\" name=\"q\" aria-label=\"Go to a saga or a resource\" placeholder=\"Go to a saga or resource\" autocomplete=\"off\" spellcheck=\"false\" maxlength=\"200\" data-find> <kbd aria-hidden=\"true\">Ctrl K</kbd></form><div class=\"bar-foot\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
