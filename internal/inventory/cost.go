@@ -204,3 +204,33 @@ func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at tim
 	}
 	return all, nil
 }
+
+// A reckoning is what everything cost at a time, kept for those who ask the same soon.
+type reckoning struct {
+	seq   int64     // the feed's end
+	at    time.Time // to the minute
+	costs []ResourceCost
+}
+
+// recentCosts are the costs of every resource as of a time, or of the current minute
+// where asOf is zero: nobody sees what a minute costs, and pages of lists ask often.
+func (s *Service) recentCosts(ctx context.Context, asOf time.Time) ([]ResourceCost, error) {
+	if !asOf.IsZero() {
+		return s.ResourceCosts(ctx, "", "", asOf)
+	}
+	seq, err := s.FeedEnd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now("").Truncate(time.Minute)
+	s.reckoning.Lock()
+	defer s.reckoning.Unlock()
+	if r := s.reckoned; r.costs != nil && r.seq == seq && r.at.Equal(now) {
+		return r.costs, nil
+	}
+	costs, err := s.ResourceCosts(ctx, "", "", time.Time{})
+	if err == nil {
+		s.reckoned = reckoning{seq, now, costs}
+	}
+	return costs, err
+}

@@ -59,6 +59,9 @@ type Service struct {
 	attributing sync.Mutex        // verdicts are thought over one time after the other
 	attributed  map[string]string // by account: what they went by the last time
 
+	reckoning sync.Mutex // costs of everything are counted once for all who ask
+	reckoned  reckoning
+
 	related map[string]*resolved // by account: what the ties to tags and addresses were made of
 
 	lookouts map[string]lookout // by account: what the last look for findings went by

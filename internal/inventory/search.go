@@ -204,7 +204,7 @@ func (s *Service) fillFound(ctx context.Context, asOf time.Time, found map[strin
 			}
 		}
 	}
-	costs, err := s.ResourceCosts(ctx, "", "", asOf)
+	costs, err := s.recentCosts(ctx, asOf)
 	if err != nil {
 		return err
 	}
