@@ -11,9 +11,10 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 # What runs concurrently, and so what the race detector is worth its tenfold cost on. It crashes now and then (Go 1.26) when
 # two threads run timers of one synctest bubble at once, since those share one context of its: packages that live in bubbles
-# get one thread, and the few bubbles of the others run without it.
+# get one thread, and the few bubbles of the others run without it; of the inventory what several processes share.
 RACY    := ./internal/db/... ./internal/jobs/... ./internal/saga/... ./internal/app/...
 BUBBLY  := ./internal/digitalocean/... ./internal/provisioning/...
+SHARED  := ^(TestBothEngines|TestTheFeedSkipsNothing|TestTokensStayApart)$$
 BUBBLES := ^(TestNowIsTheBubblesClock|TestWritingInsideABubble|TestALeaseIsRenewedWhileItsOwnerWorks|TestASoleEngineWaitsForNoDeadOwner|TestWaitsForDays)$$
 
 .PHONY: help
@@ -30,6 +31,7 @@ test: ## run every test on SQLite and PostgreSQL, installing what is missing
 	export ARCADIA_TEST_REQUIRE_POSTGRES=1 ARCADIA_TEST_REQUIRE_BROWSER=1 ARCADIA_TEST_REQUIRE_CLIENTS=1
 	scripts/with-postgres -c fsync=off -c max_connections=300 bash -euo pipefail -c '
 	$(GO) test -race -short -timeout=20m -skip="$(BUBBLES)" $(RACY)
+	$(GO) test -race -short -timeout=20m -run="$(SHARED)" ./internal/inventory
 	$(GO) test -race -short -timeout=20m -cpu=1 $(BUBBLY)
 	$(GO) test -timeout=30m ./...'
 
