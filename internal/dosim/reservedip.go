@@ -85,7 +85,7 @@ func reservedIPResource() resource {
 		routes: append(routes, aliases("/v2/reserved_ips", "/v2/floating_ips", routes)...),
 		duties: []duty{{dutyIPAssigned, ipAssigned}},
 		params: []Param{
-			{paramMoveIP, "1", 0, 1, "1: a project refuses a reserved IP that is assigned to a droplet with 412, as reported; 0: it takes it"},
+			{paramMoveIP, "0", 0, 1, "1: a project refuses a reserved IP that is assigned to a droplet with 412, as reported; 0: it takes it"},
 			{paramReservedIPLimit, "100000", 1, 1_000_000, "how many reserved IPs an account may have"},
 			{paramAssignIP, "5s", 0, 0, "how long an assign_ip action takes"},
 			{paramUnassignIP, "5s", 0, 0, "how long an unassign_ip action takes"},
