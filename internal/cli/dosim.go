@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -53,6 +54,9 @@ func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
 	}
 	droplet := ""
 	switch {
+	case !sim.Empty() && (c.Scenario != "" || c.Empty):
+		return errors.Join(usage{fmt.Errorf("%s holds a cloud already, and that is what is served: leave --scenario and --empty away, or name another file", c.Data)},
+			api.Close(), admin.Close())
 	case !sim.Empty():
 	case c.Scenario != "":
 		if err := play(sim, c.Scenario); err != nil {

@@ -1,6 +1,7 @@
 package digitalocean_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -272,6 +273,26 @@ func TestSpecialLimitsAreKept(t *testing.T) {
 					t.Fatalf("%s was asked %d times from %s to %s", path, limit.n+1, at[i-limit.n], at[i])
 				}
 			}
+		}
+	})
+}
+
+// Who could not get an answer in time is told at once, and not after the wait.
+func TestASpecialLimitDoesNotOutwaitItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud(t)
+		keys := digitalocean.Collection{Path: "/v2/account/keys", Key: "ssh_keys", Identify: func(json.RawMessage) (string, bool) { return "", false }}
+		for range 9 {
+			if _, err := c.Documents(t.Context(), keys); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		begun := time.Now()
+		_, err := c.Documents(ctx, keys)
+		if !errors.Is(err, digitalocean.RateLimited) || !errors.Is(err, digitalocean.NotSent) || time.Since(begun) > time.Second {
+			t.Errorf("the tenth list in a minute ended after %s with %v", time.Since(begun), err)
 		}
 	})
 }

@@ -269,7 +269,6 @@ var sayings = []struct {
 	{http.StatusBadRequest, "assigned flip cannot be released", Conflict},          // 27
 	{http.StatusUnprocessableEntity, "assigned flip cannot be released", Conflict}, // 27
 	{http.StatusUnprocessableEntity, "name is not unique", Conflict},               // 17: maybe it is ours
-	{http.StatusUnprocessableEntity, "name is not available", Conflict},            // 25
 }
 
 // spoken is what a refusal's words say, "" where its status says it.

@@ -283,6 +283,9 @@ func (s *Sim) adminCreateToken(_ *http.Request, body []byte) (any, error) {
 	if err := read(body, &spec); err != nil {
 		return nil, err
 	}
+	if spec.Scopes != nil && len(spec.Scopes) == 0 { // and not left away, which means all
+		return nil, fault.New(fault.Unprocessable, "A token without scopes may do nothing: name some, or leave scopes away for all of them.")
+	}
 	t, err := s.createToken(spec)
 	if err != nil {
 		return nil, err

@@ -115,6 +115,7 @@ func TestAdminRefusals(t *testing.T) {
 		{"POST", "/clock/advance", `{"seconds":-1}`, 422, "advances by"},
 		{"POST", "/clock/advance", `{"minutes":1}`, 422, "minutes"},
 		{"PUT", "/params", `{"action.snapshot":"90s","lag.everything":"1s"}`, 422, "lag.snapshot_visible"},
+		{"POST", "/tokens", `{"account":"a","scopes":[]}`, 422, "leave scopes away"},
 		{"PUT", "/params", `{"action.snapshot":"soon"}`, 422, "a duration"},
 		{"PUT", "/params", `{"action.snapshot":"-1s"}`, 422, "a duration"},
 		{"PUT", "/params", `{"replicas":"0"}`, 422, "from 1 to 16"},
