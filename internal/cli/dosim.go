@@ -60,7 +60,7 @@ func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
 	case !sim.Empty():
 	case c.Scenario != "":
 		if err := play(sim, c.Scenario); err != nil {
-			return errors.Join(usage{err}, api.Close(), admin.Close())
+			return errors.Join(usage{errors.New(fault.Message(err))}, api.Close(), admin.Close())
 		}
 	case !c.Empty:
 		droplet = "web-1"

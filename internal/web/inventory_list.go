@@ -196,17 +196,17 @@ var stockColumns = []ui.Column{
 	{Key: "tenant", Title: "Tenant"},
 	{Key: "region", Title: "Region"},
 	{Key: "size", Title: "Size", Phone: ui.PhoneHide},
-	{Key: "tags", Title: "Tags", Phone: ui.PhoneHide},
-	{Key: "changed", Title: "Changed", Sortable: true, Number: true, Phone: ui.PhoneHide},
 	{Key: "cost", Title: "A month", Sortable: true, Number: true},
+	{Key: "changed", Title: "Changed", Sortable: true, Number: true, Phone: ui.PhoneHide},
+	{Key: "tags", Title: "Tags", Phone: ui.PhoneHide}, // last: where the table is wider than the page, they are what is cut off
 }
 
 func stockRows(items []inventory.Found, v *visit) []ui.Row {
 	rows := make([]ui.Row, len(items))
 	for i, f := range items {
 		rows[i] = ui.Row{ID: f.URN, Cells: []templ.Component{
-			stockName(f, v.query.Get("as_of")), stockStatus(f), plain(titleOf(f.Kind)), stockTenant(f), monoOrNone(f.Region), monoOrNone(f.Size), stockTags(f.Tags, v.query),
-			ui.Ago(f.LastChanged, v.now), stockCost(f),
+			stockName(f, v.query.Get("as_of")), stockStatus(f), plain(titleOf(f.Kind)), stockTenant(f), monoOrNone(f.Region), monoOrNone(f.Size), stockCost(f),
+			ui.Ago(f.LastChanged, v.now), stockTags(f.Tags, v.query),
 		}}
 	}
 	return rows
