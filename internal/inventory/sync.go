@@ -448,7 +448,7 @@ func (s *Service) due(ctx context.Context, account string) ([]string, error) {
 			tier = k.Tier
 		}
 		// The schedule comes every minute, a little sooner or later.
-		if time.Since(tried[name]) >= every[tier]-every[Hot]/4 {
+		if time.Since(tried[name]) >= every[tier]-every[Hot]/2 {
 			due = append(due, name)
 		}
 	}
