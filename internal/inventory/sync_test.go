@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,8 @@ const horizon = 3 * time.Minute
 type yard struct {
 	*inventory.Service
 
-	t     *testing.T
+	t     testing.TB
+	stop  func() // ends its serving
 	cloud *dosimtest.Server
 	db    *db.DB
 	sagas *saga.Engine
@@ -37,7 +39,7 @@ func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server) *yard {
 	return newYardOf(t, d, cloud, horizon, "main")
 }
 
-func newYardOf(t *testing.T, d *db.DB, cloud *dosimtest.Server, horizon time.Duration, accounts ...string) *yard {
+func newYardOf(t testing.TB, d *db.DB, cloud *dosimtest.Server, horizon time.Duration, accounts ...string) *yard {
 	t.Helper()
 	sagas, err := saga.New(d, saga.Options{})
 	if err != nil {
@@ -58,12 +60,13 @@ func newYardOf(t *testing.T, d *db.DB, cloud *dosimtest.Server, horizon time.Dur
 	ctx, stop := context.WithCancel(t.Context())
 	over := make(chan error, 1)
 	go func() { over <- y.Serve(ctx) }()
-	t.Cleanup(func() {
+	y.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-over; err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(y.stop)
 	return y
 }
 
