@@ -28,10 +28,12 @@ func getAccount(c *call) answer {
 	return showing("account", accountWire{
 		DropletLimit: p.number(paramDropletLimit), FloatingIPLimit: p.number(paramReservedIPLimit),
 		ReservedIPLimit: p.number(paramReservedIPLimit), VolumeLimit: p.number(paramVolumeLimit),
-		Email: name + "@example.com", Name: name, UUID: uuid(c.sim.seed, "account", name), EmailVerified: true,
+		Email: c.email(), Name: name, UUID: uuid(c.sim.seed, "account", name), EmailVerified: true,
 		Status: "active", Team: teamWire{c.teamUUID(), name},
 	})
 }
+
+func (c *call) email() string { return c.account() + "@example.com" }
 
 func (c *call) teamUUID() string { return uuid(c.sim.seed, "team", c.account()) }
 

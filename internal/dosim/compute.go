@@ -9,6 +9,7 @@ type computeTables struct {
 	volumeSnapshots *table[*volumeSnapshot]
 	reservedIPs     *table[*reservedIP]
 	destroys        *table[*destroy]
+	handovers       *table[*handover]
 	sshKeys         *table[*sshKey]
 }
 
@@ -17,6 +18,7 @@ func computeResources() []resource {
 		sshKeyResource(),
 		imageResource(),
 		imageActionResource(),
+		imageHandoverResource(),
 		dropletResource(),
 		dropletActionResource(),
 		backupResource(),

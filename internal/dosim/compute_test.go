@@ -15,6 +15,7 @@ func computeStories() []story {
 		{"destruction with associated resources", tellDestroys},
 		{"volumes", tellVolumes},
 		{"images", tellImages},
+		{"transfers of images between accounts", tellImageHandovers},
 		{"reserved IPs", func(d driver) { tellReservedIPs(d, "reserved_ip") }},
 		{"floating IPs", func(d driver) { tellReservedIPs(d, "floating_ip") }},
 	}

@@ -25,10 +25,14 @@ type snapshot struct {
 	Regions       []string `json:"regions"`
 	MinDiskSize   int      `json:"min_disk_size"`
 	SizeGigabytes float64  `json:"size_gigabytes"`
-	Image         string   `json:"image"` // what the droplet was made of
+	Image         string   `json:"image"`            // what the droplet was made of
+	Origin        string   `json:"origin,omitempty"` // the account of the droplet, if another one transferred it
 }
 
 func (s *snapshot) urn() string { return urn(kindSnapshot, s.ID) }
+
+// origin is the account whose droplet it is of.
+func (s *snapshot) origin() string { return cmp.Or(s.Origin, s.Account) }
 
 // snapshot settles that a will leave s behind, of which the caller says what it
 // is and its name: a picture of d.
@@ -84,7 +88,7 @@ func (s *snapshot) dropletWire() dropletSnapshotWire {
 // image is the snapshot as /v2/images shows it, under the same id.
 func (s *snapshot) image(w *world) imageWire {
 	distribution := "Unknown"
-	if base, ok := w.image(s.Account, s.Image); ok {
+	if base, ok := w.image(s.origin(), s.Image); ok {
 		distribution = base.Distribution
 	}
 	return imageWire{
@@ -120,8 +124,8 @@ func checkSnapshot(w *world, s *snapshot) error {
 		_, known := w.catalog.region(r)
 		hasRegion = hasRegion && known
 	}
-	_, hasDroplet := w.droplets.get(s.Account, s.Droplet)
-	_, hasImage := w.image(s.Account, s.Image)
+	_, hasDroplet := w.droplets.get(s.origin(), s.Droplet)
+	_, hasImage := w.image(s.origin(), s.Image)
 	if _, public := w.catalog.image(s.Image); !public && number(s.Image) >= number(s.ID) {
 		hasImage = false
 	}

@@ -308,7 +308,7 @@ func (t *table[E]) checkMade(w *world, e entity) error {
 		return fmt.Errorf("%s has no id", t.name)
 	}
 	if t.numbers > 0 {
-		if n, err := strconv.ParseInt(th.ID, 10, 64); err != nil || n <= t.last {
+		if n, err := strconv.ParseInt(th.ID, 10, 64); err != nil || n <= t.last && !t.leftAnother(w, th) {
 			return fmt.Errorf("the %s id %s does not follow on %d", t.name, th.ID, t.last)
 		}
 	} else if old, ok := t.get(th.Account, th.ID); ok && old.self().Until.IsZero() {
@@ -318,6 +318,20 @@ func (t *table[E]) checkMade(w *world, e entity) error {
 		return t.check(w, mine)
 	}
 	return nil
+}
+
+// leftAnother reports whether the id was of another account's thing that is gone
+// from everywhere: such a thing may have moved, and keeps its number.
+func (t *table[E]) leftAnother(w *world, th *thing) bool {
+	left := false
+	for account := range w.accounts {
+		e, ok := t.get(account, th.ID)
+		if ok && e.self().Until.IsZero() {
+			return false
+		}
+		left = left || ok && account != th.Account
+	}
+	return left
 }
 
 func (t *table[E]) checkChanged(w *world, e entity) error {
@@ -341,7 +355,7 @@ func (t *table[E]) make(e entity, seq int64) {
 	th := mine.self()
 	th.Seq = seq
 	if n, err := strconv.ParseInt(th.ID, 10, 64); err == nil && t.numbers > 0 {
-		t.last = n
+		t.last = max(t.last, n)
 	}
 	id := tableKey{th.Account, th.ID}
 	if old, ok := t.byID[id]; ok {
