@@ -138,7 +138,7 @@ func assignToProject(c *call) answer {
 		status := "already_assigned"
 		if a.thing.self().Project != p.ID {
 			if ip, ok := a.thing.(*reservedIP); ok && ip.Droplet != "" && c.sim.params.on(paramMoveIP) {
-				return refusal(http.StatusPreconditionFailed, "precondition_failed", "Cannot move a Reserved IP with an associated Droplet.")
+				return refusal(http.StatusPreconditionFailed, "precondition_failed", "Cannot move a Reserved IP with an associated Droplet. Move the Droplet instead.")
 			}
 			status = "assigned"
 			moves = append(moves, func() { a.table.assign(c, a.thing, p.ID) })

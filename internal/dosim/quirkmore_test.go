@@ -96,7 +96,7 @@ func TestQuirk26AssignedReservedIPDoesNotMove(t *testing.T) {
 			wantStatus(t, "the move", move(), 200)
 			return
 		}
-		if e := move(); e.Status != 412 || e.Body["message"] != "Cannot move a Reserved IP with an associated Droplet." {
+		if e := move(); e.Status != 412 || e.Body["message"] != "Cannot move a Reserved IP with an associated Droplet. Move the Droplet instead." {
 			t.Errorf("the move: %d %v", e.Status, e.Body)
 		}
 		wantStatus(t, "unassign", do(t, s, "POST", "/v2/reserved_ips/"+ip+"/actions", object{"type": "unassign"}), 201)
