@@ -174,6 +174,7 @@ func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
 		t.Fatal(err)
 	}
 	end := wait(ctx, t, w, first.engine, s.ID, net)
+	net.awaitCommit(ctx)
 	engine := first
 	if net.dead() {
 		first.stop()
@@ -279,6 +280,7 @@ type Net struct {
 	commits int
 	calls   int
 	hit     bool
+	struck  chan struct{} // closed at the hit, once somebody waits for it
 	isDead  bool
 	death   chan struct{}
 	revived bool
@@ -296,6 +298,37 @@ func (n *Net) died() <-chan struct{} {
 	return n.death
 }
 
+// awaitCommit waits until the engine knows of the commit that the plan cuts, if
+// it has begun: who reads the database may see the saga's end before the engine
+// does.
+func (n *Net) awaitCommit(ctx context.Context) {
+	n.mu.Lock()
+	begun := n.plan.commit > 0 && n.plan.commit == n.commits && !n.hit
+	if begun && n.struck == nil {
+		n.struck = make(chan struct{})
+	}
+	struck := n.struck
+	n.mu.Unlock()
+	if !begun {
+		return
+	}
+	select {
+	case <-struck:
+	case <-ctx.Done():
+	}
+}
+
+// strike notes that the plan has happened.
+func (n *Net) strike() {
+	if n.hit {
+		return
+	}
+	n.hit = true
+	if n.struck != nil {
+		close(n.struck)
+	}
+}
+
 func (n *Net) dead() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -303,7 +336,7 @@ func (n *Net) dead() bool {
 }
 
 func (n *Net) die() {
-	n.hit = true
+	n.strike()
 	if !n.isDead {
 		n.isDead = true
 		if n.death != nil {
@@ -351,7 +384,7 @@ func (n *Net) probe(p saga.Point) error {
 			n.die()
 			return saga.Died
 		case loseAnswer:
-			n.hit = true
+			n.strike()
 			return saga.LostAnswer
 		}
 	}
@@ -366,7 +399,7 @@ func (n *Net) entering(p saga.Point) error {
 		n.steps = append(n.steps, p.Step)
 	}
 	if n.plan.failBefore == p.Step {
-		n.hit = true
+		n.strike()
 		return injected
 	}
 	return nil
@@ -375,14 +408,14 @@ func (n *Net) entering(p saga.Point) error {
 func (n *Net) left(p saga.Point) error {
 	if n.plan.repeat && p.Err == nil {
 		if n.plan.failAfter == "" {
-			n.hit = true
+			n.strike()
 		}
 		if p.Undoing || n.plan.failAfter != p.Step {
 			return saga.Repeat
 		}
 	}
 	if !p.Undoing && n.plan.failAfter == p.Step && !saga.IsWait(p.Err) {
-		n.hit = true
+		n.strike()
 		return injected
 	}
 	return nil
@@ -445,7 +478,7 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.hit = true
+	n.strike()
 	if happens == dieAfter {
 		n.die()
 	}
