@@ -33,6 +33,12 @@ func Each(t *testing.T, fn func(t *testing.T, d *db.DB)) {
 	t.Run("postgres", func(t *testing.T) { fn(t, open(t, Postgres(t))) })
 }
 
+// Bench is Each of a benchmark.
+func Bench(b *testing.B, fn func(b *testing.B, d *db.DB)) {
+	b.Run("sqlite", func(b *testing.B) { fn(b, New(b)) })
+	b.Run("postgres", func(b *testing.B) { fn(b, open(b, Postgres(b))) })
+}
+
 // SQLite returns the URL of a fresh migrated SQLite database, for tests that
 // open it themselves.
 func SQLite(t testing.TB) string {

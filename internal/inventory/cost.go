@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/period"
 )
@@ -68,6 +69,9 @@ type chargeTime struct {
 // line of its own on DigitalOcean's invoice, with its own minimum and cap, however
 // often the resource had it.
 func costWithin(times []priceTime, month period.Period) (cost Micros, known bool) {
+	if lived, known, ok := onePrice(times, month); ok {
+		return CostOf(times[0].monthly, lived), known
+	}
 	lived := map[chargeTime]time.Duration{}
 	known = true
 	for _, t := range times {
@@ -88,6 +92,22 @@ func costWithin(times []priceTime, month period.Period) (cost Micros, known bool
 		cost += CostOf(c.monthly, d)
 	}
 	return cost, known
+}
+
+// onePrice is how long a resource lived of a month, where nobody looked at what its
+// price is made of since it had only one.
+func onePrice(times []priceTime, month period.Period) (lived time.Duration, known, ok bool) {
+	known = true
+	for _, t := range times {
+		if t.charges != nil || t.monthly != times[0].monthly {
+			return 0, false, false
+		}
+		if part, ok := t.in.Overlap(month); ok {
+			lived += part.Duration()
+			known = known && t.known
+		}
+	}
+	return lived, known, len(times) > 0
 }
 
 // MonthOf is the calendar month in UTC that a time is in.
@@ -190,47 +210,34 @@ func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at tim
 	if at.IsZero() {
 		at = s.Now(account)
 	}
-	month := MonthOf(at)
-	lives, err := s.lives(ctx, account, urn, month.From, at)
+	sh, done, err := s.shelf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.itemize(ctx, lives); err != nil {
+	defer done()
+	c := s.newCosting(sh, at)
+	c.account = account
+	if urn != "" {
+		if i, ok := sh.at[urn]; ok {
+			c.add(&sh.entries[i])
+		}
+	} else {
+		for i := range sh.entries {
+			c.add(&sh.entries[i])
+		}
+	}
+	all, err := c.of(ctx)
+	if err != nil {
 		return nil, err
 	}
-	var all []ResourceCost
-	for _, l := range lives {
-		all = append(all, l.cost(month, at))
+	projects := map[string]string{}
+	sh.members(db.Micros(at), func(urn string, project word32) {
+		projects[urn] = max(projects[urn], sh.words.text(project))
+	})
+	for i := range all {
+		if p := max(all[i].Project, projects[all[i].URN]); p != "" {
+			all[i].Project = "do:project:" + p
+		}
 	}
 	return all, nil
-}
-
-// A reckoning is what everything cost at a time, kept for those who ask the same soon.
-type reckoning struct {
-	seq   int64     // the feed's end
-	at    time.Time // to the minute
-	costs []ResourceCost
-}
-
-// recentCosts are the costs of every resource as of a time, or of the current minute
-// where asOf is zero: nobody sees what a minute costs, and pages of lists ask often.
-func (s *Service) recentCosts(ctx context.Context, asOf time.Time) ([]ResourceCost, error) {
-	if !asOf.IsZero() {
-		return s.ResourceCosts(ctx, "", "", asOf)
-	}
-	seq, err := s.FeedEnd(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now := s.Now("").Truncate(time.Minute)
-	s.reckoning.Lock()
-	defer s.reckoning.Unlock()
-	if r := s.reckoned; r.costs != nil && r.seq == seq && r.at.Equal(now) {
-		return r.costs, nil
-	}
-	costs, err := s.ResourceCosts(ctx, "", "", time.Time{})
-	if err == nil {
-		s.reckoned = reckoning{seq, now, costs}
-	}
-	return costs, err
 }

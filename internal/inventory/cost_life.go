@@ -17,52 +17,89 @@ type life struct {
 	alive        bool // at the end
 }
 
-// lives are those of an account's resources, or of the one named, in the month that
-// began at from, as far as at: also of what was there by then and was seen later for
-// the first time. In the hour in which a resource moves to another
-// project both lists may have it: it counts once.
-func (s *Service) lives(ctx context.Context, account, urn string, from, at time.Time) (all []life, err error) {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT v.urn, v.version, v.account, v.kind, v.region, v.gone, v.monthly, v.at, v.until, r.born_to,
-			COALESCE(a.tenant_id, ''),
-			COALESCE((SELECT MAX(p.target) FROM inv_edges p WHERE p.source = v.urn AND p.type = 'member_of' AND p.target LIKE 'do:project:%'), '')
-		FROM inv_versions v JOIN inv_resources r ON r.urn = v.urn
-		LEFT JOIN inv_attributions a ON a.urn = v.urn AND a.since <= $2 AND (a.until IS NULL OR a.until > $2)
-		WHERE (v.at <= $2 OR v.version = 1 AND r.born_to <= $2) AND (v.until IS NULL OR v.until > $1) AND NOT (v.gone AND v.at < $1)
-			AND (CAST($3 AS TEXT) = '' OR v.account = $3) AND (CAST($4 AS TEXT) = '' OR v.urn = $4)
-		ORDER BY v.urn, v.version`, db.Micros(from), db.Micros(at), account, urn)
-	if err != nil {
+// A costing counts what things of a shelf cost in the month of a time, as far as
+// that time: also what was there by then and was seen later for the first time.
+type costing struct {
+	service *Service
+	shelf   *shelf
+	account string // only what is in it; empty: in all
+	month   period.Period
+	at      time.Time
+	costs   []ResourceCost
+	several []life // had more than one price: as yet without their costs
+	times   []priceTime
+}
+
+func (s *Service) newCosting(sh *shelf, at time.Time) *costing {
+	if at.IsZero() {
+		at = s.Now("")
+	}
+	return &costing{service: s, shelf: sh, month: MonthOf(at), at: at}
+}
+
+// add counts a thing.
+func (c *costing) add(t *entry) {
+	l := c.life(t)
+	switch {
+	case len(l.times) == 0:
+	case l.severalPrices():
+		l.times = slices.Clone(l.times)
+		c.several = append(c.several, l)
+	default:
+		c.costs = append(c.costs, l.cost(c.month, c.at))
+	}
+}
+
+// of are the costs of all that was added.
+func (c *costing) of(ctx context.Context) ([]ResourceCost, error) {
+	if err := c.service.itemize(ctx, c.shelf, c.several); err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var (
-			r                   ResourceCost
-			version, since, was int64
-			until               db.NullTime
-			gone                bool
-			monthly             sql.NullInt64
-		)
-		if err := rows.Scan(&r.URN, &version, &r.Account, &r.Kind, &r.Region, &gone, &monthly, &since, &until, &was, &r.Tenant, &r.Project); err != nil {
-			return nil, err
-		}
-		if len(all) == 0 || all[len(all)-1].URN != r.URN {
-			all = append(all, life{ResourceCost: r})
-		}
-		l := &all[len(all)-1]
-		if l.alive = !gone; gone {
-			continue // it cost what it was: the row that says that it is gone says nothing else
-		}
-		l.ResourceCost = r
-		in := period.Period{From: db.Time(since), To: at}
-		if born := db.Time(was); version == 1 && born.Before(in.From) {
-			in.From = born // it was there before it was first seen
-		}
-		if !until.Time.IsZero() && until.Time.Before(at) {
-			in.To = until.Time
-		}
-		l.times = append(l.times, priceTime{monthly: Micros(monthly.Int64), known: monthly.Valid, in: in, version: version})
+	for _, l := range c.several {
+		c.costs = append(c.costs, l.cost(c.month, c.at))
 	}
-	return all, rows.Err()
+	c.several = nil
+	return c.costs, nil
+}
+
+// life is a thing's. Its times are overwritten by the next one's.
+func (c *costing) life(t *entry) (l life) {
+	from, at := db.Micros(c.month.From), db.Micros(c.at)
+	l.times = c.times[:0]
+	for i, v := range t.versions {
+		first := v.number == 1 && t.born <= at
+		if v.at > at && !first {
+			continue
+		}
+		until := int64(0)
+		if i+1 < len(t.versions) {
+			if until = t.versions[i+1].at; until <= from {
+				continue
+			}
+		}
+		if l.alive = v.look != nil; !l.alive {
+			continue // it cost what it was
+		}
+		if c.account != "" && c.shelf.words.text(v.look.account) != c.account {
+			l.alive = false
+			continue
+		}
+		in := period.Period{From: db.Time(v.at), To: c.at}
+		if v.number == 1 && t.born < v.at {
+			in.From = db.Time(t.born) // it was there before it was first seen
+		}
+		if until != 0 && until < at {
+			in.To = db.Time(until)
+		}
+		l.times = append(l.times, priceTime{monthly: Micros(v.look.monthly), known: v.look.priced, in: in, version: v.number})
+		words := &c.shelf.words
+		l.ResourceCost = ResourceCost{
+			URN: t.urn, Account: words.text(v.look.account), Kind: words.text(t.kind), Region: words.text(v.look.region),
+			Project: words.text(v.look.project), Tenant: words.text(t.whose(at)),
+		}
+	}
+	c.times = l.times
+	return l
 }
 
 // cost is what the resource costs.
@@ -71,10 +108,11 @@ func (l life) cost(month period.Period, at time.Time) ResourceCost {
 	soFar, known := costWithin(l.times, period.Period{From: month.From, To: at})
 	r.MonthToDate, r.MonthEnd = soFar, soFar
 	if n := len(l.times); l.alive && n > 0 {
-		last := l.times[n-1]
+		last := &l.times[n-1]
 		r.Resources, r.Monthly = 1, last.monthly
 		last.in.To = month.To
-		r.MonthEnd, _ = costWithin(append(l.times[:n-1:n-1], last), month)
+		r.MonthEnd, _ = costWithin(l.times, month)
+		last.in.To = at
 	}
 	if !known {
 		r.Unpriced = 1
@@ -87,32 +125,38 @@ func (l life) severalPrices() bool {
 	return slices.ContainsFunc(l.times, func(t priceTime) bool { return t.monthly != l.times[0].monthly })
 }
 
+// A priceKey names a version that was itemized.
+type priceKey struct {
+	urn     string
+	version int64
+}
+
 // itemize finds out what the prices are made of, where a resource had several: who
 // turns backups on in the middle of a month still pays the droplet's price once.
-func (s *Service) itemize(ctx context.Context, lives []life) error {
+// What a version is made of never changes: it is read once.
+func (s *Service) itemize(ctx context.Context, sh *shelf, lives []life) error {
+	var unread []string
 	at := map[string]int{}
-	var urns []string
 	for i, l := range lives {
-		if l.severalPrices() {
-			at[l.URN], urns = i, append(urns, l.URN)
+		for j := range l.times {
+			t := &l.times[j]
+			if charges, ok := sh.charges.Load(priceKey{l.URN, t.version}); ok {
+				t.charges = charges.([]chargeTime)
+			} else if at[l.URN] = i; len(unread) == 0 || unread[len(unread)-1] != l.URN {
+				unread = append(unread, l.URN)
+			}
 		}
 	}
-	for part := range slices.Chunk(urns, chunk) {
-		if err := s.itemizePart(ctx, lives, at, part); err != nil {
+	for part := range slices.Chunk(unread, chunk) {
+		if err := s.itemizePart(ctx, sh, lives, at, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Service) itemizePart(ctx context.Context, lives []life, at map[string]int, urns []string) error {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT urn, version, kind, at, doc FROM inv_versions
-		WHERE NOT gone AND urn IN (`+places(len(urns), 1)+`)`, anys(urns)...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+func (s *Service) itemizePart(ctx context.Context, sh *shelf, lives []life, at map[string]int, urns []string) error {
+	return s.eachRow(ctx, func(rows *sql.Rows) error {
 		var (
 			urn, kind   string
 			version, on int64
@@ -123,18 +167,21 @@ func (s *Service) itemizePart(ctx context.Context, lives []life, at map[string]i
 		}
 		times := lives[at[urn]].times
 		i := slices.IndexFunc(times, func(t priceTime) bool { return t.version == version })
-		if i < 0 || !times[i].known || !doc.Valid {
-			continue
+		if i < 0 {
+			return nil
 		}
-		d, err := ParseDoc([]byte(doc.String))
-		if err != nil {
-			return err
+		var charges []chargeTime
+		if k := KindNamed(kind); k != nil && times[i].known && doc.Valid {
+			d, err := ParseDoc([]byte(doc.String))
+			if err != nil {
+				return err
+			}
+			charges = chargesOf(Prices().priced(k, d, db.Time(on)))
 		}
-		if k := KindNamed(kind); k != nil {
-			times[i].charges = chargesOf(Prices().priced(k, d, db.Time(on)))
-		}
-	}
-	return rows.Err()
+		times[i].charges = charges
+		sh.charges.Store(priceKey{urn, version}, charges)
+		return nil
+	}, `SELECT urn, version, kind, at, doc FROM inv_versions WHERE NOT gone AND urn IN (`+places(len(urns), 1)+`)`, anys(urns)...)
 }
 
 // chargesOf tells charges apart; what costs nothing has none.

@@ -133,6 +133,11 @@ func (s *Service) Forget(ctx context.Context, before time.Time) (versions, chang
 				return err
 			}
 		}
+		if versions > 0 {
+			if _, err := tx.ExecContext(ctx, `UPDATE inv_feed SET epoch = epoch + 1 WHERE id = 1`); err != nil {
+				return err
+			}
+		}
 		for _, query := range []string{
 			`DELETE FROM inv_generations WHERE began_at < $1`,
 			`DELETE FROM inv_runs WHERE finished_at IS NOT NULL AND created_at < $1`,

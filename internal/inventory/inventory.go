@@ -59,8 +59,7 @@ type Service struct {
 	attributing sync.Mutex        // verdicts are thought over one time after the other
 	attributed  map[string]string // by account: what they went by the last time
 
-	reckoning sync.Mutex // costs of everything are counted once for all who ask
-	reckoned  reckoning
+	onShelf shelf // the history, in memory
 
 	related map[string]*resolved // by account: what the ties to tags and addresses were made of
 

@@ -13,9 +13,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
-	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
-	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // A Sort is what a list of resources is sorted by. Those that are alike in it follow
@@ -30,11 +28,6 @@ const (
 	SortKind    Sort = "kind"
 	SortCreated Sort = "created"
 )
-
-// sortKeys are the columns of the sorts.
-var sortKeys = map[Sort]string{
-	SortName: "v.name", SortCost: "COALESCE(v.monthly, -1)", SortChanged: "v.at", SortKind: "v.kind", SortCreated: "COALESCE(v.created_at, 0)",
-}
 
 // A Page is which part of a list is asked for.
 type Page struct {
@@ -68,11 +61,8 @@ type ResourceList struct {
 	Facets map[string][]Facet
 }
 
-// facets are what is counted over all that was found, with the columns, which are
-// read in this order.
-var facets = []struct{ name, column string }{
-	{"kind", "v.kind"}, {"region", "v.region"}, {"account", "v.account"}, {"status", "v.status"}, {"tenant", "COALESCE(a.tenant_id, '')"},
-}
+// maxTags is how many tags are counted at most: the most frequent ones.
+const maxTags = 100
 
 // Resources finds resources, as they are or as they were. Ties between two others
 // and what DigitalOcean sells are found only where the query names their kind. A
@@ -84,58 +74,107 @@ func (s *Service) Resources(ctx context.Context, q Query, p Page) (l ResourceLis
 	if p.Limit == 0 {
 		p.Limit = 50
 	}
-	key, ok := sortKeys[p.Sort]
-	if !ok || p.Limit < 1 || p.Limit > 500 {
+	if sorts[p.Sort] == nil || p.Limit < 1 || p.Limit > 500 {
 		return l, fault.New(fault.Invalid, "A list is sorted by name, cost, changed, kind or created, and a page holds 1 to 500 resources.")
 	}
-	w, err := s.compile(ctx, q)
-	if err != nil {
-		return l, err
-	}
-	found, err := s.countFound(ctx, w, &l)
-	if err != nil {
-		return l, err
-	}
-	page := w.clone()
-	order, beyond := "ASC", ">"
-	if p.Desc {
-		order, beyond = "DESC", "<"
-	}
+	var after *sortKey
 	if p.Cursor != "" {
-		last, urn, err := cursorOf(p)
-		if err != nil {
+		if after, err = cursorOf(p); err != nil {
 			return l, err
 		}
-		page.and(fmt.Sprintf("(%s, v.urn) %s (?, ?)", key, beyond), last, urn)
 	}
-	page.args = append(page.args, p.Limit+1)
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+resourceColumns+`, COALESCE(a.tenant_id, ''), COALESCE(a.rule, ''), COALESCE(a.evidence, ''),
-			COALESCE(a.confidence, 0), `+key+page.from()+
-		fmt.Sprintf(" ORDER BY %s %s, v.urn %s LIMIT $%d", key, order, order, len(page.args)), page.args...)
+	names, err := s.tenantNames(ctx)
 	if err != nil {
 		return l, err
 	}
-	defer rows.Close()
-	var values []any
-	for rows.Next() {
-		var f Found
-		var value any
-		if f.Resource, err = scanResource(appended{rows, []any{&f.Verdict.Tenant, &f.Verdict.Rule, &f.Verdict.Evidence, &f.Verdict.Confidence, &value}}); err != nil {
-			return l, err
-		}
-		f.Verdict.URN = f.URN
-		l.Items, values = append(l.Items, f), append(values, value)
-	}
-	if err := rows.Err(); err != nil {
+	sh, done, err := s.shelf(ctx)
+	if err != nil {
 		return l, err
 	}
-	if len(l.Items) > p.Limit {
-		l.Items = l.Items[:p.Limit]
-		if l.Next, err = p.cursor(values[p.Limit-1], l.Items[p.Limit-1].URN); err != nil {
-			return l, err
+	defer done()
+	f, err := s.compile(ctx, sh, q)
+	if err != nil {
+		return l, err
+	}
+	counted, costs, page := newTally(sh), s.newCosting(sh, q.AsOf), newTop(p, after, sh)
+	f.each(func(one sight) {
+		l.Total++
+		counted.add(one)
+		costs.add(one.entry)
+		page.add(one)
+	})
+	l.Facets = counted.facets(names)
+	each, err := costs.of(ctx)
+	if err != nil {
+		return l, err
+	}
+	shown, more := page.sorted()
+	of := make(map[string]Cost, len(shown))
+	for _, one := range shown {
+		of[one.urn] = Cost{}
+	}
+	for _, c := range each {
+		l.Cost.add(c.Cost)
+		if _, ok := of[c.URN]; ok {
+			of[c.URN] = c.Cost
 		}
 	}
-	return l, s.fillFound(ctx, q.AsOf, found, &l)
+	if l.Items, err = s.fetch(ctx, shown, q.AsOf); err != nil {
+		return l, err
+	}
+	for i := range l.Items {
+		one := &l.Items[i]
+		one.Tenant, one.Cost = names[string(one.Verdict.Tenant)], of[one.URN]
+	}
+	if more {
+		l.Next, err = p.cursor(page.key(shown[len(shown)-1]))
+	}
+	return l, err
+}
+
+func (s *Service) tenantNames(ctx context.Context) (map[string]string, error) {
+	all, err := s.tenants.All(ctx)
+	slugs := map[string]string{}
+	for _, t := range all {
+		slugs[string(t.ID)] = t.Slug
+	}
+	return slugs, err
+}
+
+// fetch reads the documents of what a page shows.
+func (s *Service) fetch(ctx context.Context, shown []sight, asOf time.Time) ([]Found, error) {
+	if len(shown) == 0 {
+		return nil, nil
+	}
+	args, place := []any{}, map[string]int{}
+	var pairs strings.Builder
+	for i, one := range shown {
+		fmt.Fprintf(&pairs, ", ($%d, CAST($%d AS BIGINT))", len(args)+1, len(args)+2)
+		args, place[one.urn] = append(args, one.urn, one.number), i
+	}
+	whose := "a.until IS NULL"
+	if !asOf.IsZero() {
+		args = append(args, db.Micros(asOf))
+		whose = fmt.Sprintf("a.since <= $%d AND (a.until IS NULL OR a.until > $%[1]d)", len(args))
+	}
+	items, found := make([]Found, len(shown)), 0
+	err := s.eachRow(ctx, func(rows *sql.Rows) (err error) {
+		var f Found
+		v := &f.Verdict
+		if f.Resource, err = scanResource(appended{rows, []any{&v.Tenant, &v.Rule, &v.Evidence, &v.Confidence}}); err != nil {
+			return err
+		}
+		v.URN = f.URN
+		items[place[f.URN]] = f
+		found++
+		return nil
+	}, `SELECT `+resourceColumns+`, COALESCE(a.tenant_id, ''), COALESCE(a.rule, ''), COALESCE(a.evidence, ''), COALESCE(a.confidence, 0)
+		FROM inv_versions v JOIN inv_resources r ON r.urn = v.urn LEFT JOIN inv_attributions a ON a.urn = v.urn AND `+whose+`
+		WHERE (v.urn, v.version) IN (VALUES `+pairs.String()[2:]+`)`, args...)
+	if err == nil && found != len(shown) {
+		err = fault.New(fault.Conflict, "Old versions were removed while they were looked at. Search again.")
+	}
+	return items, err
 }
 
 // appended scans further columns after those of a resource.
@@ -146,275 +185,195 @@ type appended struct {
 
 func (a appended) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.more...)...) }
 
-// countFound counts what a query finds, in all and by facets, in one pass, and says
-// which resources those are.
-func (s *Service) countFound(ctx context.Context, w *where, l *ResourceList) (found map[string]bool, err error) {
-	found, l.Facets = map[string]bool{}, map[string][]Facet{}
-	columns, counts := "v.urn", make([]map[string]int, len(facets))
-	values := make([]string, 1+len(facets))
-	into := []any{&values[0]}
-	for i, f := range facets {
-		columns += ", " + f.column
-		counts[i], into = map[string]int{}, append(into, &values[1+i])
-	}
-	err = s.eachRow(ctx, func(rows *sql.Rows) error {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		found[values[0]] = true
-		for i, v := range values[1:] {
-			counts[i][v]++
-		}
-		return nil
-	}, `SELECT `+columns+w.from(), w.args...)
-	l.Total = len(found)
-	for i, f := range facets {
-		for value, n := range counts[i] {
-			l.Facets[f.name] = append(l.Facets[f.name], Facet{Value: value, Count: n})
-		}
-		slices.SortFunc(l.Facets[f.name], func(a, b Facet) int {
-			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))
-		})
-	}
-	return found, err
+// A tally counts what is found by what it has in common.
+type tally struct {
+	shelf   *shelf
+	words   map[string][]int // by facet and word
+	tags    map[string]int
+	managed map[string]int
 }
 
-// fillFound fills in names and costs.
-func (s *Service) fillFound(ctx context.Context, asOf time.Time, found map[string]bool, l *ResourceList) error {
-	all, err := s.tenants.All(ctx)
-	if err != nil {
-		return err
+func newTally(sh *shelf) *tally {
+	t := &tally{shelf: sh, words: map[string][]int{}, tags: map[string]int{}, managed: map[string]int{}}
+	for _, facet := range []string{"kind", "region", "account", "status", "tenant"} {
+		t.words[facet] = make([]int, len(sh.words.texts))
 	}
-	slugs := map[tenant.ID]string{}
-	for _, t := range all {
-		slugs[t.ID] = t.Slug
+	return t
+}
+
+func (t *tally) add(one sight) {
+	t.words["kind"][one.kind]++
+	t.words["region"][one.look.region]++
+	t.words["account"][one.look.account]++
+	t.words["status"][one.look.status]++
+	t.words["tenant"][one.tenant]++
+	if one.look.tags != "\n" {
+		for tag := range strings.SplitSeq(strings.Trim(one.look.tags, "\n"), "\n") {
+			t.tags[tag]++
+		}
 	}
-	for name, counted := range l.Facets {
-		for i, f := range counted {
-			switch {
-			case f.Value == "":
-				counted[i].Name = "none"
-			case name == "tenant":
-				counted[i].Name = slugs[tenant.ID(f.Value)]
-				counted[i].Value = counted[i].Name
-			case name == "kind":
-				counted[i].Name = KindNamed(f.Value).Many
-			default:
-				counted[i].Name = f.Value
+	if one.managed {
+		t.managed["yes"]++
+	} else {
+		t.managed["no"]++
+	}
+}
+
+// facets are the counts, the most frequent first, in words for people.
+func (t *tally) facets(tenants map[string]string) map[string][]Facet {
+	all := map[string][]Facet{}
+	add := func(facet, value string, n int) {
+		f := Facet{Value: value, Name: value, Count: n}
+		switch {
+		case value == "":
+			f.Name = "none"
+		case facet == "tenant":
+			f.Name = tenants[value]
+			f.Value = f.Name
+		case facet == "kind":
+			if k := KindNamed(value); k != nil {
+				f.Name = k.Many
+			}
+		}
+		all[facet] = append(all[facet], f)
+	}
+	for facet, counts := range t.words {
+		for word, n := range counts {
+			if n > 0 {
+				add(facet, t.shelf.words.text(word32(word)), n)
 			}
 		}
 	}
-	costs, err := s.recentCosts(ctx, asOf)
-	if err != nil {
-		return err
+	for tag, n := range t.tags {
+		add("tag", tag, n)
 	}
-	of := map[string]Cost{}
-	for _, c := range costs {
-		if found[c.URN] {
-			l.Cost.add(c.Cost)
-			of[c.URN] = c.Cost
+	for managed, n := range t.managed {
+		add("managed", managed, n)
+	}
+	for _, counted := range all {
+		slices.SortFunc(counted, func(a, b Facet) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))
+		})
+	}
+	all["tag"] = all["tag"][:min(maxTags, len(all["tag"]))]
+	return all
+}
+
+// A sortKey is what a sight is sorted by: a text or a number, and the URN.
+type sortKey struct {
+	text   string
+	number int64
+	urn    string
+}
+
+func (a sortKey) compare(b sortKey) int {
+	return cmp.Or(strings.Compare(a.text, b.text), cmp.Compare(a.number, b.number), strings.Compare(a.urn, b.urn))
+}
+
+// sorts are what the sorts compare.
+var sorts = map[Sort]func(sh *shelf, s sight) sortKey{
+	SortName: func(_ *shelf, s sight) sortKey { return sortKey{text: s.look.name} },
+	SortKind: func(sh *shelf, s sight) sortKey { return sortKey{text: sh.words.text(s.kind)} },
+	SortCost: func(_ *shelf, s sight) sortKey {
+		if !s.look.priced {
+			return sortKey{number: -1}
 		}
+		return sortKey{number: s.look.monthly}
+	},
+	SortChanged: func(_ *shelf, s sight) sortKey { return sortKey{number: s.at} },
+	SortCreated: func(_ *shelf, s sight) sortKey { return sortKey{number: s.look.created} },
+}
+
+// A top keeps the first page of what it is given.
+type top struct {
+	page  Page
+	shelf *shelf
+	sort  func(*shelf, sight) sortKey
+	after *sortKey // where the page before ended
+	found []ranked
+	worst *sortKey // of a full page
+}
+
+type ranked struct {
+	sight
+	at sortKey
+}
+
+func newTop(p Page, after *sortKey, sh *shelf) *top {
+	return &top{page: p, shelf: sh, sort: sorts[p.Sort], after: after}
+}
+
+func (t *top) key(s sight) sortKey {
+	k := t.sort(t.shelf, s)
+	k.urn = s.urn
+	return k
+}
+
+func (t *top) compare(a, b sortKey) int {
+	if t.page.Desc {
+		return b.compare(a)
 	}
-	for i := range l.Items {
-		f := &l.Items[i]
-		f.Tenant, f.Cost = slugs[f.Verdict.Tenant], of[f.URN]
+	return a.compare(b)
+}
+
+func (t *top) add(s sight) {
+	k := t.key(s)
+	if t.after != nil && t.compare(k, *t.after) <= 0 || t.worst != nil && t.compare(k, *t.worst) >= 0 {
+		return
 	}
-	return nil
+	if t.found = append(t.found, ranked{s, k}); len(t.found) >= 4*(t.page.Limit+1) {
+		t.cut()
+	}
+}
+
+// cut keeps a page and one more, which says that there is more.
+func (t *top) cut() {
+	slices.SortFunc(t.found, func(a, b ranked) int { return t.compare(a.at, b.at) })
+	if n := t.page.Limit + 1; len(t.found) >= n {
+		t.found = t.found[:n]
+		t.worst = &sortKey{}
+		*t.worst = t.found[n-1].at
+	}
+}
+
+// sorted is the page, and whether there is more.
+func (t *top) sorted() (page []sight, more bool) {
+	t.cut()
+	for _, r := range t.found[:min(len(t.found), t.page.Limit)] {
+		page = append(page, r.sight)
+	}
+	return page, len(t.found) > t.page.Limit
 }
 
 // cursor says where the page ends.
-func (p Page) cursor(value any, urn string) (string, error) {
-	if b, ok := value.([]byte); ok {
-		value = string(b)
+func (p Page) cursor(last sortKey) (string, error) {
+	value := last.text
+	if p.Sort != SortName && p.Sort != SortKind {
+		value = strconv.FormatInt(last.number, 10)
 	}
-	text, err := json.Marshal([]any{string(p.Sort), p.Desc, fmt.Sprint(value), urn})
+	text, err := json.Marshal([]any{string(p.Sort), p.Desc, value, last.urn})
 	return base64.RawURLEncoding.EncodeToString(text), err
 }
 
 // cursorOf reads the cursor of an earlier page of the same order.
-func cursorOf(p Page) (value any, urn string, err error) {
+func cursorOf(p Page) (*sortKey, error) {
 	no := fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
 	text, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 	var parts []any
 	if err != nil || json.Unmarshal(text, &parts) != nil || len(parts) != 4 || parts[0] != string(p.Sort) || parts[1] != p.Desc {
-		return nil, "", no
+		return nil, no
 	}
-	last, ok := parts[2].(string)
-	if urn, _ = parts[3].(string); !ok || urn == "" || strings.ContainsRune(last+urn, 0) {
-		return nil, "", no
+	value, ok := parts[2].(string)
+	urn, _ := parts[3].(string)
+	if !ok || urn == "" {
+		return nil, no
 	}
 	if p.Sort == SortName || p.Sort == SortKind {
-		return last, urn, nil
+		return &sortKey{text: value, urn: urn}, nil
 	}
-	n, err := strconv.ParseInt(last, 10, 64)
+	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
-		return nil, "", no
+		return nil, no
 	}
-	return n, urn, nil
-}
-
-// A where is the condition of a query, with its arguments.
-type where struct {
-	joins      string
-	conditions []string
-	args       []any
-}
-
-func (w *where) clone() *where {
-	return &where{w.joins, append([]string{}, w.conditions...), append([]any{}, w.args...)}
-}
-
-// and adds a condition, each ? of which is the next argument.
-func (w *where) and(condition string, args ...any) {
-	w.conditions = append(w.conditions, w.bind(condition, args...))
-}
-
-func (w *where) bind(condition string, args ...any) string {
-	for _, a := range args {
-		w.args = append(w.args, a)
-		condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(w.args)), 1)
-	}
-	return condition
-}
-
-func (w *where) from() string {
-	return ` FROM inv_versions v JOIN inv_resources r ON r.urn = v.urn ` + w.joins + ` WHERE ` + strings.Join(w.conditions, " AND ")
-}
-
-// compile makes SQL of a query, the same text for now and for then.
-func (s *Service) compile(ctx context.Context, q Query) (*where, error) {
-	w := &where{}
-	now, named, deleted := q.AsOf, false, "no"
-	for _, t := range q.Terms {
-		named = named || t.Key == "kind" && !t.Not || t.Key == "urn" || t.Key == "id"
-		if t.Key == "deleted" {
-			deleted = t.Values[0]
-		}
-	}
-	if q.AsOf.IsZero() {
-		now = s.Now("")
-		w.joins = `LEFT JOIN inv_attributions a ON a.urn = v.urn AND a.until IS NULL`
-		switch deleted {
-		case "no":
-			w.and("v.until IS NULL AND NOT v.gone")
-		case "yes": // as they were last
-			w.and("r.ended_to IS NOT NULL AND v.version = r.version - 1")
-		default:
-			w.and("(v.until IS NULL AND NOT v.gone OR r.ended_to IS NOT NULL AND v.version = r.version - 1)")
-		}
-	} else {
-		at := db.Micros(q.AsOf)
-		w.joins = w.bind(`LEFT JOIN inv_attributions a ON a.urn = v.urn AND a.since <= ? AND (a.until IS NULL OR a.until > ?)`, at, at)
-		w.and("v.at <= ? AND (v.until IS NULL OR v.until > ?) AND NOT v.gone", at, at)
-		if deleted == "yes" { // since then
-			w.and("r.ended_to IS NOT NULL")
-		}
-	}
-	if !named {
-		var aside []any
-		for _, k := range kinds {
-			if k.Link || k.Sold {
-				aside = append(aside, k.Name)
-			}
-		}
-		w.and("v.kind NOT IN (?"+strings.Repeat(", ?", len(aside)-1)+")", aside...)
-	}
-	for _, t := range q.Terms {
-		if err := s.compileTerm(ctx, w, t, now); err != nil {
-			return nil, err
-		}
-	}
-	return w, nil
-}
-
-// columns are those of the terms that compare a text.
-var columns = map[string]string{
-	"kind": "v.kind", "region": "v.region", "account": "v.account", "status": "v.status", "size": "v.size", "name": "v.name", "id": "v.id", "urn": "v.urn",
-}
-
-func (s *Service) compileTerm(ctx context.Context, w *where, t Term, now time.Time) error {
-	var any []string
-	for _, v := range t.Values {
-		c, err := s.compileValue(ctx, w, t, v, now)
-		if err != nil {
-			return err
-		}
-		if c != "" {
-			any = append(any, c)
-		}
-	}
-	if len(any) == 0 {
-		return nil
-	}
-	condition := "(" + strings.Join(any, " OR ") + ")"
-	if t.Not {
-		condition = "NOT COALESCE(" + condition + ", FALSE)"
-	}
-	w.conditions = append(w.conditions, condition)
-	return nil
-}
-
-func (s *Service) compileValue(ctx context.Context, w *where, t Term, v string, now time.Time) (string, error) {
-	if column, ok := columns[t.Key]; ok {
-		return w.bind("LOWER("+column+`) LIKE ? ESCAPE '!'`, like(strings.ToLower(v), true)), nil
-	}
-	switch t.Key {
-	case "":
-		return w.bind(`v.words LIKE ? ESCAPE '!'`, "%"+like(strings.ToLower(v), false)+"%"), nil
-	case "tag":
-		return w.bind(`v.tag_lines LIKE ? ESCAPE '!'`, "%\n"+like(strings.ToLower(v), true)+"\n%"), nil
-	case "ip":
-		return w.bind(`v.words LIKE ? ESCAPE '!'`, "%\n"+like(strings.ToLower(v), true)+"\n%"), nil
-	case "tenant":
-		if v == "none" {
-			return "a.tenant_id IS NULL", nil
-		}
-		of, err := s.tenants.Tenant(ctx, v)
-		if err != nil {
-			return "", fault.Wrap(fault.Invalid, err, "%s", fault.Message(err))
-		}
-		return w.bind("a.tenant_id = ?", string(of.ID)), nil
-	case "project":
-		return w.bind(`v.urn IN (SELECT e.source FROM inv_edges e JOIN inv_versions p ON p.urn = e.target AND p.until IS NULL
-			WHERE e.type = 'member_of' AND p.kind = 'project' AND (LOWER(p.name) LIKE ? ESCAPE '!' OR p.id = ?))`, like(strings.ToLower(v), true), v), nil
-	case "cost":
-		if v == "unknown" {
-			return "v.monthly IS NULL", nil
-		}
-		n, err := exact.ParseDecimal(v)
-		if err != nil {
-			return "", err
-		}
-		return w.bind("v.monthly "+t.Op+" CAST(? AS BIGINT)", n.Units(microDigits).Int64()), nil
-	case "managed":
-		return map[string]string{"yes": "r.managed_by IS NOT NULL", "no": "r.managed_by IS NULL"}[v], nil
-	case "missing":
-		return map[string]string{"yes": "r.missing_since IS NOT NULL", "no": "r.missing_since IS NULL"}[v], nil
-	case "age":
-		d, _ := span(v)
-		return w.bind("v.created_at "+turned(t.Op)+" CAST(? AS BIGINT)", db.Micros(now.Add(-d))), nil
-	case "created", "changed":
-		column := map[string]string{"created": "v.created_at", "changed": "v.at"}[t.Key]
-		if d, ok := span(v); ok { // so long ago
-			return w.bind(column+" "+turned(t.Op)+" CAST(? AS BIGINT)", db.Micros(now.Add(-d))), nil
-		}
-		at, _ := day(v)
-		return w.bind(column+" "+t.Op+" CAST(? AS BIGINT)", db.Micros(at)), nil
-	}
-	return "", nil // deleted: it is in the query's frame
-}
-
-// turned is a comparison of ages as one of times: what is older was earlier.
-func turned(op string) string {
-	return strings.NewReplacer("<", ">", ">", "<").Replace(op)
-}
-
-// like is a text as a pattern of LIKE, escaped with !; * is any text where globs are
-// meant.
-func like(text string, glob bool) string {
-	text = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
-	if glob {
-		text = strings.ReplaceAll(text, "*", "%")
-	}
-	return text
+	return &sortKey{number: n, urn: urn}, nil
 }

@@ -202,26 +202,3 @@ func paged(t *testing.T, s *inventory.Service, text string, p inventory.Page) (u
 		}
 	}
 }
-
-// BenchmarkSearch finds a page among many resources.
-func BenchmarkSearch(b *testing.B) {
-	for _, n := range []int{10_000, 50_000} {
-		start := time.Now().AddDate(0, 0, -2).UTC().Truncate(time.Second)
-		d := dbtest.New(b)
-		put(b, d, stock(rand.New(rand.NewPCG(1, 1)), n, start), start, start.AddDate(0, 0, 1))
-		s := inventory.New(d, nil, inventory.Settings{})
-		for _, text := range []string{"", "kind:droplet region:fra1 cost>20", "as-of:" + start.Add(time.Hour).Format(time.RFC3339)} {
-			q, err := inventory.ParseQuery(text)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Run(fmt.Sprintf("of=%d/%s", n, text), func(b *testing.B) {
-				for b.Loop() {
-					if l, err := s.Resources(b.Context(), q, inventory.Page{}); err != nil || l.Total == 0 {
-						b.Fatal(l.Total, err)
-					}
-				}
-			})
-		}
-	}
-}
