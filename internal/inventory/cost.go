@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
-	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
@@ -42,20 +43,37 @@ func CostOf(monthly Micros, lived time.Duration) Micros {
 	if lived <= 0 || monthly == 0 {
 		return 0
 	}
-	lived = max(lived, minimumSeconds*time.Second)
-	byTime := exact.Quotient(exact.Whole(int64(monthly)).Mul(exact.Whole(lived.Microseconds())), exact.Whole(monthSeconds*1_000_000))
-	return min(monthly, max(minimumMicros, Micros(byTime.Units(0).Int64())))
+	micros := uint64(max(lived, minimumSeconds*time.Second).Microseconds())
+	// Whole numbers of 128 bits: lists count this for a hundred thousand resources.
+	const month = monthSeconds * 1_000_000
+	over, product := bits.Mul64(uint64(monthly), micros)
+	product, carry := bits.Add64(product, month/2, 0) // half is rounded up
+	if over += carry; monthly < 0 || over >= month {
+		return monthly // nothing costs less than nothing, and nobody lives for so long
+	}
+	byTime, _ := bits.Div64(over, product, month)
+	return max(min(monthly, Micros(min(byTime, math.MaxInt64))), min(monthly, minimumMicros))
 }
 
 // A priceTime is that a resource had a monthly price for a while.
 type priceTime struct {
 	monthly Micros
 	known   bool // else a part of it had no price
-	in      period.Period
+	in      stretch
 	version int64
 	// charges are what the price is made of; nil where nobody looked, because it is
 	// the only price that the resource had.
 	charges []chargeTime
+}
+
+// A stretch of time is from one microsecond to another, as the database counts them.
+type stretch struct{ from, to int64 }
+
+func stretchOf(p period.Period) stretch { return stretch{db.Micros(p.From), db.Micros(p.To)} }
+
+// within is how long of another it is.
+func (s stretch) within(o stretch) time.Duration {
+	return time.Duration(max(0, min(s.to, o.to)-max(s.from, o.from))) * time.Microsecond
 }
 
 // A chargeTime is a part of a price: that of the droplet, or that of its backups.
@@ -68,15 +86,15 @@ type chargeTime struct {
 // costWithin is what a resource costs within a month. Each charge at each price is a
 // line of its own on DigitalOcean's invoice, with its own minimum and cap, however
 // often the resource had it.
-func costWithin(times []priceTime, month period.Period) (cost Micros, known bool) {
+func costWithin(times []priceTime, month stretch) (cost Micros, known bool) {
 	if lived, known, ok := onePrice(times, month); ok {
 		return CostOf(times[0].monthly, lived), known
 	}
 	lived := map[chargeTime]time.Duration{}
 	known = true
 	for _, t := range times {
-		part, ok := t.in.Overlap(month)
-		if !ok {
+		part := t.in.within(month)
+		if part == 0 {
 			continue
 		}
 		known = known && t.known
@@ -85,7 +103,7 @@ func costWithin(times []priceTime, month period.Period) (cost Micros, known bool
 			charges = []chargeTime{{monthly: t.monthly}}
 		}
 		for _, c := range charges {
-			lived[c] += part.Duration()
+			lived[c] += part
 		}
 	}
 	for c, d := range lived {
@@ -96,14 +114,14 @@ func costWithin(times []priceTime, month period.Period) (cost Micros, known bool
 
 // onePrice is how long a resource lived of a month, where nobody looked at what its
 // price is made of since it had only one.
-func onePrice(times []priceTime, month period.Period) (lived time.Duration, known, ok bool) {
+func onePrice(times []priceTime, month stretch) (lived time.Duration, known, ok bool) {
 	known = true
 	for _, t := range times {
 		if t.charges != nil || t.monthly != times[0].monthly {
 			return 0, false, false
 		}
-		if part, ok := t.in.Overlap(month); ok {
-			lived += part.Duration()
+		if part := t.in.within(month); part > 0 {
+			lived += part
 			known = known && t.known
 		}
 	}
@@ -215,7 +233,14 @@ func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at tim
 		return nil, err
 	}
 	defer done()
-	c := s.newCosting(sh, at)
+	var all []ResourceCost
+	words := &sh.words
+	c := s.newCosting(sh, at, func(l *life, c Cost) {
+		all = append(all, ResourceCost{
+			URN: l.of.urn, Kind: words.text(l.of.kind), Account: words.text(l.look.account), Region: words.text(l.look.region),
+			Project: words.text(l.look.project), Tenant: words.text(l.of.whose(db.Micros(at))), Cost: c,
+		})
+	})
 	c.account = account
 	if urn != "" {
 		if i, ok := sh.at[urn]; ok {
@@ -226,8 +251,7 @@ func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at tim
 			c.add(&sh.entries[i])
 		}
 	}
-	all, err := c.of(ctx)
-	if err != nil {
+	if err := c.finish(ctx); err != nil {
 		return nil, err
 	}
 	projects := map[string]string{}

@@ -7,121 +7,110 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
-	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // A life is what a resource cost when, within a month.
 type life struct {
-	ResourceCost // as yet without its costs
-	times        []priceTime
-	alive        bool // at the end
+	of    *entry
+	look  *shelvedLook // the last one
+	times []priceTime
+	alive bool // at the end
 }
 
-// A costing counts what things of a shelf cost in the month of a time, as far as
+// A costing counts what entries of a shelf cost in the month of a time, as far as
 // that time: also what was there by then and was seen later for the first time.
 type costing struct {
 	service *Service
 	shelf   *shelf
 	account string // only what is in it; empty: in all
-	month   period.Period
-	at      time.Time
-	costs   []ResourceCost
-	several []life // had more than one price: as yet without their costs
+	month   stretch
+	at      int64
+	see     func(*life, Cost)
+	several []life // had more than one price: they are counted at the end
 	times   []priceTime
 }
 
-func (s *Service) newCosting(sh *shelf, at time.Time) *costing {
+func (s *Service) newCosting(sh *shelf, at time.Time, see func(*life, Cost)) *costing {
 	if at.IsZero() {
 		at = s.Now("")
 	}
-	return &costing{service: s, shelf: sh, month: MonthOf(at), at: at}
+	return &costing{service: s, shelf: sh, month: stretchOf(MonthOf(at)), at: db.Micros(at), see: see}
 }
 
-// add counts a thing.
-func (c *costing) add(t *entry) {
-	l := c.life(t)
+// add counts an entry.
+func (c *costing) add(e *entry) {
+	l := c.life(e)
 	switch {
 	case len(l.times) == 0:
 	case l.severalPrices():
 		l.times = slices.Clone(l.times)
 		c.several = append(c.several, l)
 	default:
-		c.costs = append(c.costs, l.cost(c.month, c.at))
+		c.see(&l, l.cost(c.month, c.at))
 	}
 }
 
-// of are the costs of all that was added.
-func (c *costing) of(ctx context.Context) ([]ResourceCost, error) {
+// finish counts what had more than one price.
+func (c *costing) finish(ctx context.Context) error {
 	if err := c.service.itemize(ctx, c.shelf, c.several); err != nil {
-		return nil, err
+		return err
 	}
-	for _, l := range c.several {
-		c.costs = append(c.costs, l.cost(c.month, c.at))
+	for i := range c.several {
+		l := &c.several[i]
+		c.see(l, l.cost(c.month, c.at))
 	}
 	c.several = nil
-	return c.costs, nil
+	return nil
 }
 
-// life is a thing's. Its times are overwritten by the next one's.
-func (c *costing) life(t *entry) (l life) {
-	from, at := db.Micros(c.month.From), db.Micros(c.at)
-	l.times = c.times[:0]
-	for i, v := range t.versions {
-		first := v.number == 1 && t.born <= at
-		if v.at > at && !first {
-			continue
+// life is an entry's. Its times are overwritten by the next one's.
+func (c *costing) life(e *entry) life {
+	first := len(e.versions) - 1
+	for first > 0 && e.versions[first].at > c.month.from {
+		first--
+	}
+	l := life{of: e, times: c.times[:0]}
+	for i, v := range e.versions[max(first, 0):] {
+		born := v.at
+		if v.number == 1 {
+			born = min(born, e.born) // it was there before it was first seen
 		}
-		until := int64(0)
-		if i+1 < len(t.versions) {
-			if until = t.versions[i+1].at; until <= from {
-				continue
-			}
+		if born > c.at {
+			break
 		}
-		if l.alive = v.look != nil; !l.alive {
+		if l.alive = v.look != nil && (c.account == "" || c.shelf.words.text(v.look.account) == c.account); !l.alive {
 			continue // it cost what it was
 		}
-		if c.account != "" && c.shelf.words.text(v.look.account) != c.account {
-			l.alive = false
-			continue
+		in := stretch{born, c.at}
+		if next := max(first, 0) + i + 1; next < len(e.versions) {
+			in.to = min(in.to, e.versions[next].at)
 		}
-		in := period.Period{From: db.Time(v.at), To: c.at}
-		if v.number == 1 && t.born < v.at {
-			in.From = db.Time(t.born) // it was there before it was first seen
-		}
-		if until != 0 && until < at {
-			in.To = db.Time(until)
-		}
+		l.look = v.look
 		l.times = append(l.times, priceTime{monthly: Micros(v.look.monthly), known: v.look.priced, in: in, version: v.number})
-		words := &c.shelf.words
-		l.ResourceCost = ResourceCost{
-			URN: t.urn, Account: words.text(v.look.account), Kind: words.text(t.kind), Region: words.text(v.look.region),
-			Project: words.text(v.look.project), Tenant: words.text(t.whose(at)),
-		}
 	}
 	c.times = l.times
 	return l
 }
 
 // cost is what the resource costs.
-func (l life) cost(month period.Period, at time.Time) ResourceCost {
-	r := l.ResourceCost
-	soFar, known := costWithin(l.times, period.Period{From: month.From, To: at})
-	r.MonthToDate, r.MonthEnd = soFar, soFar
+func (l *life) cost(month stretch, at int64) (c Cost) {
+	soFar, known := costWithin(l.times, stretch{month.from, at})
+	c.MonthToDate, c.MonthEnd = soFar, soFar
 	if n := len(l.times); l.alive && n > 0 {
 		last := &l.times[n-1]
-		r.Resources, r.Monthly = 1, last.monthly
-		last.in.To = month.To
-		r.MonthEnd, _ = costWithin(l.times, month)
-		last.in.To = at
+		c.Resources, c.Monthly = 1, last.monthly
+		last.in.to = month.to
+		c.MonthEnd, _ = costWithin(l.times, month)
+		last.in.to = at
 	}
 	if !known {
-		r.Unpriced = 1
+		c.Unpriced = 1
 	}
-	return r
+	return c
 }
 
 // severalPrices says that the resource did not cost the same all the time.
-func (l life) severalPrices() bool {
+func (l *life) severalPrices() bool {
 	return slices.ContainsFunc(l.times, func(t priceTime) bool { return t.monthly != l.times[0].monthly })
 }
 
@@ -140,10 +129,10 @@ func (s *Service) itemize(ctx context.Context, sh *shelf, lives []life) error {
 	for i, l := range lives {
 		for j := range l.times {
 			t := &l.times[j]
-			if charges, ok := sh.charges.Load(priceKey{l.URN, t.version}); ok {
+			if charges, ok := sh.charges.Load(priceKey{l.of.urn, t.version}); ok {
 				t.charges = charges.([]chargeTime)
-			} else if at[l.URN] = i; len(unread) == 0 || unread[len(unread)-1] != l.URN {
-				unread = append(unread, l.URN)
+			} else if at[l.of.urn] = i; len(unread) == 0 || unread[len(unread)-1] != l.of.urn {
+				unread = append(unread, l.of.urn)
 			}
 		}
 	}

@@ -46,16 +46,30 @@ func TestCutsCostNothing(t *testing.T) {
 		var times []priceTime
 		for range rapid.IntRange(1, 8).Draw(t, "versions") {
 			to := at.Add(time.Duration(rapid.Int64Range(0, 1e6).Draw(t, "lived")) * time.Second)
-			times = append(times, priceTime{monthly: monthly, known: true, in: period.Period{From: at, To: to}})
+			times = append(times, priceTime{monthly: monthly, known: true, in: stretchOf(period.Period{From: at, To: to})})
 			at = to
 		}
-		whole := []priceTime{{monthly: monthly, known: true, in: period.Period{From: first, To: at}}}
-		cut, _ := costWithin(times, month)
-		if uncut, _ := costWithin(whole, month); cut != uncut {
+		whole := []priceTime{{monthly: monthly, known: true, in: stretchOf(period.Period{From: first, To: at})}}
+		cut, _ := costWithin(times, stretchOf(month))
+		if uncut, _ := costWithin(whole, stretchOf(month)); cut != uncut {
 			t.Fatalf("cut it costs %s, whole %s", cut, uncut)
 		}
 		if cut < 0 || cut > monthly {
 			t.Fatalf("it costs %s of %s a month", cut, monthly)
+		}
+	})
+}
+
+// The arithmetic of 128 bits says what that of fractions does.
+func TestCostIsAsExactFractionsSay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		monthly := Micros(rapid.Int64Range(0, 90_000_000_000_000).Draw(t, "monthly"))
+		lived := time.Duration(rapid.Int64Range(1, 31*24*3600*1_000_000).Draw(t, "microseconds")) * time.Microsecond
+		long := max(lived, time.Minute)
+		exactly := exact.Quotient(exact.Whole(int64(monthly)).Mul(exact.Whole(long.Microseconds())), exact.Whole(monthSeconds*1_000_000)).Units(0)
+		want := min(monthly, max(10_000, Micros(exactly.Int64())))
+		if got := CostOf(monthly, lived); got != want {
+			t.Fatalf("%s a month for %s costs %s, want %s", monthly, lived, got, want)
 		}
 	})
 }
@@ -65,9 +79,9 @@ func TestAResizeIsTwoLines(t *testing.T) {
 	month := MonthOf(time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC))
 	at := month.From.Add(336 * time.Hour)
 	got, known := costWithin([]priceTime{
-		{monthly: 6_000_000, known: true, in: period.Period{From: month.From.AddDate(0, -3, 0), To: at}},
-		{monthly: 12_000_000, known: true, in: period.Period{From: at, To: month.To.AddDate(0, 3, 0)}},
-	}, month)
+		{monthly: 6_000_000, known: true, in: stretchOf(period.Period{From: month.From.AddDate(0, -3, 0), To: at})},
+		{monthly: 12_000_000, known: true, in: stretchOf(period.Period{From: at, To: month.To.AddDate(0, 3, 0)})},
+	}, stretchOf(month))
 	if want := Micros(3_000_000) + CostOf(12_000_000, 408*time.Hour); got != want || !known {
 		t.Errorf("%s, known %v; want %s", got, known, want)
 	}
@@ -79,16 +93,16 @@ func TestEachPartOfAPriceIsItsOwnLine(t *testing.T) {
 	at := month.From.Add(72 * time.Hour)
 	alone := []chargeTime{{sku: "droplet:s", monthly: 24_000_000}}
 	times := []priceTime{
-		{monthly: 24_000_000, known: true, in: period.Period{From: month.From, To: at}, charges: alone},
-		{monthly: 28_800_000, known: true, in: period.Period{From: at, To: month.To}, charges: append(alone, chargeTime{sku: "backup:weekly", monthly: 4_800_000})},
+		{monthly: 24_000_000, known: true, in: stretchOf(period.Period{From: month.From, To: at}), charges: alone},
+		{monthly: 28_800_000, known: true, in: stretchOf(period.Period{From: at, To: month.To}), charges: append(alone, chargeTime{sku: "backup:weekly", monthly: 4_800_000})},
 	}
-	if got, _ := costWithin(times, month); got != 28_800_000 {
+	if got, _ := costWithin(times, stretchOf(month)); got != 28_800_000 {
 		t.Errorf("a droplet of $24 with backups from the third day on costs %s in 31 days, want 28.80", got)
 	}
 	two := chargesOf([]PricedCharge{
 		{Charge: Charge{SKU: "app:x"}, Cost: exact.Whole(5)}, {Charge: Charge{SKU: "app:x"}, Cost: exact.Whole(5)},
 	})
-	if got, _ := costWithin([]priceTime{{monthly: 10_000_000, known: true, in: month, charges: two}}, month); got != 10_000_000 {
+	if got, _ := costWithin([]priceTime{{monthly: 10_000_000, known: true, in: stretchOf(month), charges: two}}, stretchOf(month)); got != 10_000_000 {
 		t.Errorf("two instances of $5 cost %s", got)
 	}
 }

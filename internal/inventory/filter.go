@@ -131,15 +131,15 @@ func (s *Service) compileValue(ctx context.Context, f *filter, t Term, v string)
 	case "":
 		return func(s sight) bool { return strings.Contains(s.look.words, low) }, nil
 	case "kind":
-		return f.wordFits(low, func(s sight) word32 { return s.kind }), nil
+		return f.wordFits(globOf(low), func(s sight) word32 { return s.kind }), nil
 	case "region":
-		return f.wordFits(low, func(s sight) word32 { return s.look.region }), nil
+		return f.wordFits(globOf(low), func(s sight) word32 { return s.look.region }), nil
 	case "account":
-		return f.wordFits(low, func(s sight) word32 { return s.look.account }), nil
+		return f.wordFits(globOf(low), func(s sight) word32 { return s.look.account }), nil
 	case "status":
-		return f.wordFits(low, func(s sight) word32 { return s.look.status }), nil
+		return f.wordFits(globOf(low), func(s sight) word32 { return s.look.status }), nil
 	case "size":
-		return f.wordFits(low, func(s sight) word32 { return s.look.size }), nil
+		return f.wordFits(globOf(low), func(s sight) word32 { return s.look.size }), nil
 	case "name":
 		return textFits(low, func(s sight) string { return s.look.name }), nil
 	case "id":
@@ -147,9 +147,10 @@ func (s *Service) compileValue(ctx context.Context, f *filter, t Term, v string)
 	case "urn":
 		return textFits(low, func(s sight) string { return s.urn }), nil
 	case "tag":
-		return lineFits(low, func(s sight) string { return s.look.tags }, func(string) bool { return true }), nil
+		return f.wordFits(anyLine(globOf(low)), func(s sight) word32 { return s.look.tags }), nil
 	case "ip":
-		return lineFits(low, func(s sight) string { return s.look.words }, isAddress), nil
+		fits := anyLine(allOf(globOf(low), isAddress))
+		return func(s sight) bool { return fits(s.look.words) }, nil
 	case "tenant":
 		return s.compileTenant(ctx, f, v)
 	case "project":
@@ -165,8 +166,7 @@ func (s *Service) compileValue(ctx context.Context, f *filter, t Term, v string)
 }
 
 // wordFits compares a text that many things share: each text once.
-func (f *filter) wordFits(pattern string, of func(sight) word32) test {
-	fits := globOf(pattern)
+func (f *filter) wordFits(fits func(string) bool, of func(sight) word32) test {
 	known := make([]int8, len(f.shelf.words.texts)) // 1 fits, -1 does not
 	return func(s sight) bool {
 		n := of(s)
@@ -184,17 +184,20 @@ func textFits(pattern string, of func(sight) string) test {
 	return func(s sight) bool { return fits(strings.ToLower(of(s))) }
 }
 
-// lineFits looks for a line that fits, among those that count.
-func lineFits(pattern string, of func(sight) string, counts func(line string) bool) test {
-	fits := globOf(pattern)
-	return func(s sight) bool {
-		for line := range strings.Lines(of(s)) {
-			if line = strings.TrimSuffix(line, "\n"); line != "" && fits(line) && counts(line) {
+// anyLine says whether one line of a text fits.
+func anyLine(fits func(line string) bool) func(string) bool {
+	return func(text string) bool {
+		for line := range strings.SplitSeq(text, "\n") {
+			if line != "" && fits(line) {
 				return true
 			}
 		}
 		return false
 	}
+}
+
+func allOf(a, b func(string) bool) func(string) bool {
+	return func(text string) bool { return a(text) && b(text) }
 }
 
 func isAddress(text string) bool {

@@ -96,7 +96,8 @@ func (s *Service) Resources(ctx context.Context, q Query, p Page) (l ResourceLis
 	if err != nil {
 		return l, err
 	}
-	counted, costs, page := newTally(sh), s.newCosting(sh, q.AsOf), newTop(p, after, sh)
+	counted, page := newTally(sh), newTop(p, after, sh)
+	costs := s.newCosting(sh, q.AsOf, func(_ *life, c Cost) { l.Cost.add(c) })
 	f.each(func(one sight) {
 		l.Total++
 		counted.add(one)
@@ -104,20 +105,17 @@ func (s *Service) Resources(ctx context.Context, q Query, p Page) (l ResourceLis
 		page.add(one)
 	})
 	l.Facets = counted.facets(names)
-	each, err := costs.of(ctx)
-	if err != nil {
+	if err := costs.finish(ctx); err != nil {
 		return l, err
 	}
 	shown, more := page.sorted()
 	of := make(map[string]Cost, len(shown))
+	costs.see = func(l *life, c Cost) { of[l.of.urn] = c }
 	for _, one := range shown {
-		of[one.urn] = Cost{}
+		costs.add(one.entry)
 	}
-	for _, c := range each {
-		l.Cost.add(c.Cost)
-		if _, ok := of[c.URN]; ok {
-			of[c.URN] = c.Cost
-		}
+	if err := costs.finish(ctx); err != nil {
+		return l, err
 	}
 	if l.Items, err = s.fetch(ctx, shown, q.AsOf); err != nil {
 		return l, err
@@ -185,37 +183,32 @@ type appended struct {
 
 func (a appended) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.more...)...) }
 
-// A tally counts what is found by what it has in common.
+// A tally counts what is found by what it has in common: by words of the shelf.
 type tally struct {
-	shelf   *shelf
-	words   map[string][]int // by facet and word
-	tags    map[string]int
-	managed map[string]int
+	shelf                                       *shelf
+	kind, region, account, status, tenant, tags []int
+	managed, unmanaged                          int
 }
 
 func newTally(sh *shelf) *tally {
-	t := &tally{shelf: sh, words: map[string][]int{}, tags: map[string]int{}, managed: map[string]int{}}
-	for _, facet := range []string{"kind", "region", "account", "status", "tenant"} {
-		t.words[facet] = make([]int, len(sh.words.texts))
+	t := &tally{shelf: sh}
+	for _, counts := range []*[]int{&t.kind, &t.region, &t.account, &t.status, &t.tenant, &t.tags} {
+		*counts = make([]int, len(sh.words.texts))
 	}
 	return t
 }
 
 func (t *tally) add(one sight) {
-	t.words["kind"][one.kind]++
-	t.words["region"][one.look.region]++
-	t.words["account"][one.look.account]++
-	t.words["status"][one.look.status]++
-	t.words["tenant"][one.tenant]++
-	if one.look.tags != "\n" {
-		for tag := range strings.SplitSeq(strings.Trim(one.look.tags, "\n"), "\n") {
-			t.tags[tag]++
-		}
-	}
+	t.kind[one.kind]++
+	t.region[one.look.region]++
+	t.account[one.look.account]++
+	t.status[one.look.status]++
+	t.tenant[one.tenant]++
+	t.tags[one.look.tags]++
 	if one.managed {
-		t.managed["yes"]++
+		t.managed++
 	} else {
-		t.managed["no"]++
+		t.unmanaged++
 	}
 }
 
@@ -223,6 +216,9 @@ func (t *tally) add(one sight) {
 func (t *tally) facets(tenants map[string]string) map[string][]Facet {
 	all := map[string][]Facet{}
 	add := func(facet, value string, n int) {
+		if n == 0 {
+			return
+		}
 		f := Facet{Value: value, Name: value, Count: n}
 		switch {
 		case value == "":
@@ -237,19 +233,24 @@ func (t *tally) facets(tenants map[string]string) map[string][]Facet {
 		}
 		all[facet] = append(all[facet], f)
 	}
-	for facet, counts := range t.words {
+	for facet, counts := range map[string][]int{"kind": t.kind, "region": t.region, "account": t.account, "status": t.status, "tenant": t.tenant} {
 		for word, n := range counts {
-			if n > 0 {
-				add(facet, t.shelf.words.text(word32(word)), n)
+			add(facet, t.shelf.words.text(word32(word)), n)
+		}
+	}
+	tags := map[string]int{}
+	for word, n := range t.tags {
+		for tag := range strings.SplitSeq(t.shelf.words.text(word32(word)), "\n") {
+			if n > 0 && tag != "" {
+				tags[tag] += n
 			}
 		}
 	}
-	for tag, n := range t.tags {
+	for tag, n := range tags {
 		add("tag", tag, n)
 	}
-	for managed, n := range t.managed {
-		add("managed", managed, n)
-	}
+	add("managed", "yes", t.managed)
+	add("managed", "no", t.unmanaged)
 	for _, counted := range all {
 		slices.SortFunc(counted, func(a, b Facet) int {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))

@@ -48,10 +48,11 @@ type shelved struct {
 // nothing of it share one.
 type shelvedLook struct {
 	account, region, status, size, project word32
+	tags                                   word32 // all of them, in lower case, each between two line breaks
+	words                                  string // likewise
 	name                                   string
-	tags, words                            string // in lower case, each between two line breaks
-	monthly, created                       int64  // micro-dollars; microseconds
-	priced, dated                          bool   // whether there are such
+	monthly, created                       int64 // micro-dollars; microseconds
+	priced, dated                          bool  // whether there are such
 }
 
 // A tenure is for how long a thing was a tenant's; until is 0 while it is.
@@ -262,13 +263,13 @@ func (s *Service) fillEntries(ctx context.Context, sh *shelf, of string, args []
 func (s *Service) fillVersions(ctx context.Context, sh *shelf, of string, args []any) error {
 	return s.eachRow(ctx, func(rows *sql.Rows) error {
 		var (
-			urn, account, region, status, size, project string
-			v                                           shelved
-			l                                           shelvedLook
-			gone                                        bool
-			monthly, created                            sql.NullInt64
+			urn, account, region, status, size, project, tags string
+			v                                                 shelved
+			l                                                 shelvedLook
+			gone                                              bool
+			monthly, created                                  sql.NullInt64
 		)
-		err := rows.Scan(&urn, &v.number, &v.at, &gone, &account, &l.name, &region, &status, &size, &project, &l.tags, &l.words, &monthly, &created)
+		err := rows.Scan(&urn, &v.number, &v.at, &gone, &account, &l.name, &region, &status, &size, &project, &tags, &l.words, &monthly, &created)
 		if err != nil {
 			return err
 		}
@@ -279,7 +280,7 @@ func (s *Service) fillVersions(ctx context.Context, sh *shelf, of string, args [
 		t := &sh.entries[i]
 		if !gone {
 			l.account, l.region, l.status = sh.words.add(account), sh.words.add(region), sh.words.add(status)
-			l.size, l.project = sh.words.add(size), sh.words.add(project)
+			l.size, l.project, l.tags = sh.words.add(size), sh.words.add(project), sh.words.add(tags)
 			l.monthly, l.priced, l.created, l.dated = monthly.Int64, monthly.Valid, created.Int64, created.Valid
 			v.look = t.shared(l)
 		}
@@ -301,9 +302,6 @@ func (t *entry) shared(l shelvedLook) *shelvedLook {
 		}
 		if o.words == l.words {
 			l.words = o.words
-		}
-		if o.tags == l.tags {
-			l.tags = o.tags
 		}
 		if o.name == l.name {
 			l.name = o.name
