@@ -208,27 +208,43 @@ func (c *Client) SagaEvents(ctx context.Context, id string, after int64) ([]Even
 // CreateSaga records a saga and, unless told otherwise, starts it. replayed says
 // that the key, empty for none, answered an earlier request.
 func (c *Client) CreateSaga(ctx context.Context, n NewSaga, key string) (s Saga, replayed bool, err error) {
-	return c.launch(ctx, "/v1/sagas", n, key)
+	return c.launch(ctx, "/v1/sagas", nil, n, key)
 }
 
-// SnapshotDroplet starts a saga that takes a snapshot of the droplet with this
-// id or name.
-func (c *Client) SnapshotDroplet(ctx context.Context, droplet, key string) (s Saga, replayed bool, err error) {
-	return c.launch(ctx, "/v1/droplets/"+url.PathEscape(droplet)+"/snapshot", struct{}{}, key)
+// A DropletRef names a droplet.
+type DropletRef struct {
+	Droplet string // id or name
+	Account string // that has it; empty: where the inventory knows it
 }
 
-// SmokeDroplet starts a saga that takes a snapshot of the droplet with this id or
-// name, fails on purpose, and undoes it.
-func (c *Client) SmokeDroplet(ctx context.Context, droplet, key string) (s Saga, replayed bool, err error) {
-	return c.launch(ctx, "/v1/droplets/"+url.PathEscape(droplet)+"/smoke", struct{}{}, key)
+func (r DropletRef) path(verb string) string {
+	return "/v1/droplets/" + url.PathEscape(r.Droplet) + "/" + verb
 }
 
-func (c *Client) launch(ctx context.Context, path string, in any, key string) (s Saga, replayed bool, err error) {
+func (r DropletRef) query() url.Values {
+	if r.Account == "" {
+		return nil
+	}
+	return url.Values{"account": {r.Account}}
+}
+
+// SnapshotDroplet starts a saga that takes a snapshot of a droplet.
+func (c *Client) SnapshotDroplet(ctx context.Context, of DropletRef, key string) (s Saga, replayed bool, err error) {
+	return c.launch(ctx, of.path("snapshot"), of.query(), struct{}{}, key)
+}
+
+// SmokeDroplet starts a saga that takes a snapshot of a droplet, fails on purpose,
+// and undoes it.
+func (c *Client) SmokeDroplet(ctx context.Context, of DropletRef, key string) (s Saga, replayed bool, err error) {
+	return c.launch(ctx, of.path("smoke"), of.query(), struct{}{}, key)
+}
+
+func (c *Client) launch(ctx context.Context, path string, query url.Values, in any, key string) (s Saga, replayed bool, err error) {
 	header := http.Header{}
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	answer, err := c.call(ctx, http.MethodPost, path, nil, header, in, &s)
+	answer, err := c.call(ctx, http.MethodPost, path, query, header, in, &s)
 	return s, answer.Get("Idempotency-Replayed") == "true", err
 }
 

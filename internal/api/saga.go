@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -131,7 +132,9 @@ func (a *API) createSaga(ctx context.Context, in *struct {
 	if in.Body.Kind == provisioning.SmokeKind {
 		return nil, fault.New(fault.Unprocessable, "A smoke saga is started by POST /v1/droplets/{id}/smoke alone.")
 	}
-	if err := a.o.Access.MustWrite(ctx, a.o.Account); err != nil {
+	var of struct{ Account string }
+	_ = json.Unmarshal(in.Body.Input, &of) // what is no such object is refused with the rest of it
+	if err := a.mayChange(ctx, cmp.Or(of.Account, a.o.Account)); err != nil {
 		return nil, err
 	}
 	begin := a.o.Engine.Launch
@@ -146,27 +149,51 @@ func (a *API) createSaga(ctx context.Context, in *struct {
 }
 
 type dropletQuery struct {
-	ID string `path:"id" doc:"A droplet's id or its name."`
+	ID      string `path:"id" doc:"A droplet's id or its name."`
+	Account string `query:"account" doc:"The account that has it. Without one: the account in which the inventory knows it, else the default one."`
 	Key
 	Body *struct{}
 }
 
 func (a *API) snapshotDroplet(ctx context.Context, in *dropletQuery) (*startAnswer, error) {
-	if err := a.o.Access.MustWrite(ctx, a.o.Account); err != nil {
+	r, err := a.snapshotRequest(ctx, in)
+	if err != nil {
 		return nil, err
 	}
-	return startedAs(a.o.Provisioning.SnapshotDroplet(ctx, a.snapshotRequest(ctx, in)))
+	return startedAs(a.o.Provisioning.SnapshotDroplet(ctx, r))
 }
 
 func (a *API) smokeDroplet(ctx context.Context, in *dropletQuery) (*startAnswer, error) {
-	if err := a.o.Access.MustWrite(ctx, a.o.Account); err != nil {
+	r, err := a.snapshotRequest(ctx, in)
+	if err != nil {
 		return nil, err
 	}
-	return startedAs(a.o.Provisioning.Smoke(ctx, a.snapshotRequest(ctx, in)))
+	return startedAs(a.o.Provisioning.Smoke(ctx, r))
 }
 
-func (a *API) snapshotRequest(ctx context.Context, in *dropletQuery) provisioning.SnapshotRequest {
-	return provisioning.SnapshotRequest{Account: a.o.Account, Droplet: in.ID, RequestedBy: actor(ctx), Key: in.IdempotencyKey}
+// snapshotRequest is the request, of the account that has the droplet: nothing is
+// asked for with another one's token.
+func (a *API) snapshotRequest(ctx context.Context, in *dropletQuery) (r provisioning.SnapshotRequest, err error) {
+	account := in.Account
+	if account == "" {
+		if account, err = a.o.Inventory.AccountOf(ctx, in.ID); err != nil {
+			return r, err
+		}
+	}
+	account = cmp.Or(account, a.o.Account)
+	if err := a.mayChange(ctx, account); err != nil {
+		return r, err
+	}
+	return provisioning.SnapshotRequest{Account: account, Droplet: in.ID, RequestedBy: actor(ctx), Key: in.IdempotencyKey}, nil
+}
+
+// mayChange answers whether anything can be changed in an account, and that there is
+// such an account.
+func (a *API) mayChange(ctx context.Context, account string) error {
+	if _, err := a.o.Access.Account(ctx, account); err != nil {
+		return err
+	}
+	return a.o.Access.MustWrite(ctx, account)
 }
 
 func (a *API) listLeftOvers(ctx context.Context, in *SagaQuery) (*struct{ Body client.LeftOvers }, error) {

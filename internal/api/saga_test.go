@@ -145,7 +145,7 @@ func TestSnapshotThroughTheAPI(t *testing.T) {
 func TestSmokeLeavesNothing(t *testing.T) {
 	s := serve(t, dbtest.New(t), true)
 	mark := s.cloud.Mark()
-	started, _, err := s.client.SmokeDroplet(t.Context(), "web-1", "")
+	started, _, err := s.client.SmokeDroplet(t.Context(), client.DropletRef{Droplet: "web-1"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

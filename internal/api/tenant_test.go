@@ -140,8 +140,8 @@ func TestAccountsOverTheAPI(t *testing.T) {
 func TestWithoutAProvisioningTokenNoSagaBegins(t *testing.T) {
 	s := serveAs(t, dbtest.New(t), false, false)
 	for what, err := range map[string]error{
-		"a snapshot": third(s.client.SnapshotDroplet(t.Context(), s.drop, "")),
-		"a smoke":    third(s.client.SmokeDroplet(t.Context(), s.drop, "")),
+		"a snapshot": third(s.client.SnapshotDroplet(t.Context(), client.DropletRef{Droplet: s.drop}, "")),
+		"a smoke":    third(s.client.SmokeDroplet(t.Context(), client.DropletRef{Droplet: s.drop}, "")),
 		"a saga":     third(s.client.CreateSaga(t.Context(), client.NewSaga{Kind: "snapshot_droplet"}, "")),
 	} {
 		if got := code(err); got != "read_only" {

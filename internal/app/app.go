@@ -230,7 +230,7 @@ func (a *App) duties(r Role) map[string]func(context.Context) error {
 	if r != Web {
 		duties["sagas"] = a.engine.Serve
 		duties["inventory"] = a.inventory.Serve
-		duties["watcher"] = func(ctx context.Context) error { a.provisioning.Watch(ctx, account); return nil }
+		duties["watchers"] = a.watchers
 	}
 	return duties
 }

@@ -66,7 +66,7 @@ func TestDemoPrunesWhatSagasMade(t *testing.T) {
 		t.Fatalf("a snapshot by hand: %s", res.Status)
 	}
 	for _, d := range droplets[1:6] {
-		s, _, err := c.SnapshotDroplet(ctx, d.ID, "")
+		s, _, err := c.SnapshotDroplet(ctx, client.DropletRef{Droplet: d.ID}, "")
 		if err == nil {
 			s, err = c.Watch(ctx, s.ID, func(client.Saga) {})
 		}

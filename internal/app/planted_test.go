@@ -131,7 +131,7 @@ func TestThePlantedTokenIsFoundNowhere(t *testing.T) {
 	for i := range spites {
 		drop := cloud.SeedDroplet(dosim.SeedDroplet{Name: fmt.Sprintf("web-%d", i)})
 		now.Store(nil)
-		s, _, err := c.SmokeDroplet(t.Context(), fmt.Sprint(drop), "")
+		s, _, err := c.SmokeDroplet(t.Context(), client.DropletRef{Droplet: fmt.Sprint(drop)}, "")
 		if err != nil {
 			t.Fatal(err)
 		}

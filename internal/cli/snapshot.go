@@ -22,6 +22,7 @@ func checkDroplet(ref string) error {
 
 type snapshotCommand struct {
 	Droplet string `arg:"" help:"The droplet's id or its name."`
+	Account string `placeholder:"NAME" help:"The account that has it; else the one in which the inventory knows it."`
 	Key     string `placeholder:"KEY" help:"Makes the command safe to repeat: the same key is the same snapshot."`
 	Wait    bool   `default:"true" negatable:"" help:"Wait until the snapshot is taken. Without a server it always does."`
 }
@@ -38,7 +39,7 @@ func (c *snapshotCommand) Run(ctx context.Context, r *runner) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	var started client.Saga
 	err = s.write(ctx, func(cl *client.Client) (err error) {
-		started, _, err = cl.SnapshotDroplet(ctx, c.Droplet, c.Key)
+		started, _, err = cl.SnapshotDroplet(ctx, client.DropletRef{Droplet: c.Droplet, Account: c.Account}, c.Key)
 		return err
 	})
 	if err != nil {
@@ -107,6 +108,7 @@ func endOf(s client.Saga) error {
 
 type smokeCommand struct {
 	Droplet string `xor:"what" placeholder:"ID|NAME" help:"The droplet to take a snapshot of."`
+	Account string `placeholder:"NAME" help:"The account that has it; else the one in which the inventory knows it."`
 	Demo    bool   `xor:"what" help:"Instead: use a simulated DigitalOcean with one droplet. Nothing has to be set up."`
 	Key     string `placeholder:"KEY" help:"Makes the command safe to repeat: the same key is the same saga."`
 }
@@ -146,7 +148,7 @@ func (c *smokeCommand) Run(ctx context.Context, r *runner) (err error) {
 
 	var started client.Saga
 	err = s.write(ctx, func(cl *client.Client) (err error) {
-		started, _, err = cl.SmokeDroplet(ctx, c.Droplet, c.Key)
+		started, _, err = cl.SmokeDroplet(ctx, client.DropletRef{Droplet: c.Droplet, Account: c.Account}, c.Key)
 		return err
 	})
 	if err != nil {

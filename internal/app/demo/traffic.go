@@ -121,7 +121,7 @@ func isTenant(tag string) bool { return strings.HasPrefix(tag, "tenant:") }
 
 func (t *Traffic) snapshots(ctx context.Context, droplet string, n int) error {
 	for range n {
-		if _, _, err := t.arcadia.SnapshotDroplet(ctx, droplet, ""); err != nil {
+		if _, _, err := t.arcadia.SnapshotDroplet(ctx, client.DropletRef{Droplet: droplet}, ""); err != nil {
 			return err
 		}
 	}
@@ -129,7 +129,7 @@ func (t *Traffic) snapshots(ctx context.Context, droplet string, n int) error {
 }
 
 func (t *Traffic) smoke(ctx context.Context, droplet string) error {
-	_, _, err := t.arcadia.SmokeDroplet(ctx, droplet, "")
+	_, _, err := t.arcadia.SmokeDroplet(ctx, client.DropletRef{Droplet: droplet}, "")
 	return err
 }
 
