@@ -387,7 +387,7 @@ func TestWhatElseIsBilled(t *testing.T) {
 		}
 		return text(at(e.Body, where...))
 	}
-	image := made("/v2/images", object{"name": "mine", "url": "http://example.com/a.img", "region": "nyc3", "distribution": "Ubuntu"}, "image", "id")
+	made("/v2/images", object{"name": "mine", "url": "http://example.com/a.img", "region": "nyc3", "distribution": "Ubuntu"}, "image", "id")
 	volume := made("/v2/volumes", object{"name": "data", "region": "nyc3", "size_gigabytes": 100}, "volume", "id")
 	droplet := made("/v2/droplets", object{"name": "web", "size": "c-2", "image": "debian-12-x64", "region": "nyc3"}, "droplet", "id")
 	ip := made("/v2/reserved_ips", object{"region": "nyc3"}, "reserved_ip", "ip")
@@ -407,12 +407,13 @@ func TestWhatElseIsBilled(t *testing.T) {
 			t.Errorf("the snapshot is %q", l)
 		}
 	}
-	wantLines(t, got,
+	wantLines(t, got, "Custom Images mine (4.67 GB) 0.28",
 		"Volumes data (100 GiB) 2.50", "Volumes data (200 GiB) 17.14", "Droplets web (c-2) 21.00", "Droplet Backups web (c-2) 3.15",
 		"Floating IPs Unused Floating IP - "+ip+" 1.25", "Floating IPs Unused Floating IP - "+ip+" 3.04")
 
-	// Nobody knows what an image of one's own costs: it is told of, not given away.
-	want := []string{"do:image:" + image + " custom_image"}
+	// Nobody knows what a gateway costs: it is told of, not given away.
+	gateway := seedThing(t, s, dosim.SeedThing{Kind: "nat_gateway", Data: object{"name": "out", "size": 2}})
+	want := []string{"do:nat_gateway:" + gateway + " nat_gateway"}
 	unpriced := func() (all []string) {
 		for _, u := range list(admin(t, s, "GET", "/billing/unpriced", nil), "items") {
 			all = append(all, fmt.Sprint(at(u, "urn"), " ", at(u, "sku")))
@@ -421,7 +422,7 @@ func TestWhatElseIsBilled(t *testing.T) {
 	}
 	s.Clock().Advance(day)
 	wantLines(t, unpriced(), want...)
-	if err := s.SetPrice("custom_image", "0.06", time.Time{}); err != nil {
+	if err := s.SetPrice("nat_gateway", "24", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	s.Clock().Advance(30 * day)

@@ -180,7 +180,7 @@ func agreesWithOracle(t *rapid.T) {
 			name, nodes := fmt.Sprintf("d%d", len(oracle.things)), rapid.IntRange(1, 3).Draw(t, "nodes")
 			seed(dosim.SeedThing{Kind: "database", Data: object{"name": name, "size": "db-s-2vcpu-4gb", "num_nodes": nodes}})
 			oracle.things = append(oracle.things, &counted{
-				name: name, from: now, states: []countedState{{{"Database Clusters", 600_000, int64(100 * nodes), 60, now}}},
+				name: name, from: now, states: []countedState{{{"Database Clusters", 609_000, int64(100 * nodes), 60, now}}},
 			})
 		case what == "cluster" && len(oracle.things) < 8:
 			name, pools := fmt.Sprintf("p%d", len(oracle.things)), []object{}

@@ -291,7 +291,7 @@ func (k listedKind) fill(c *call, e *listedThing, given map[string]any) error {
 	if id == "" {
 		id = unique
 	}
-	part := id
+	part := k.key(e.Parent, id) // two databases may each have a replica of one name
 	if strings.Contains(part, "{uuid}") {
 		part = unique
 	}

@@ -42,9 +42,9 @@ func TestWhatIsOnlyListedIsBilled(t *testing.T) {
 	want := []string{
 		"App Platform: web (apps-s-1vcpu-0.5gb, instances: 1) 5.00",
 		"Container Registry Subscription: images (basic) 5.00",
-		"Database Clusters: orders (db-s-1vcpu-2gb, nodes: 2) 60.00",
-		"Database Clusters: read-1 (db-s-1vcpu-1gb, nodes: 1) 15.00",
-		"Database Clusters: small (db-s-1vcpu-1gb, nodes: 1) 15.00",
+		"Database Clusters: orders (db-s-1vcpu-2gb, nodes: 2) 60.90",
+		"Database Clusters: read-1 (db-s-1vcpu-1gb, nodes: 1) 15.15",
+		"Database Clusters: small (db-s-1vcpu-1gb, nodes: 1) 15.15",
 		"Droplets: mine (g-4vcpu-16gb) 126.00",
 		"Kubernetes Clusters: High availability control plane 40.00",
 		"Kubernetes Clusters: workers (g-4vcpu-16gb, nodes: 3) 378.00",

@@ -120,7 +120,7 @@ func volumeSnapshotRates(_ *world, s *volumeSnapshot) []rate {
 }
 
 // imageRates are those of an image that the account brought along, once it is
-// imported. Nobody has looked up what it costs.
+// imported.
 func imageRates(_ *world, i *ownImage) []rate {
 	if len(i.Regions) == 0 {
 		return nil

@@ -10,14 +10,15 @@ import (
 // for a unit and 672 hours, or for a GiB of transfer. What is in neither has no
 // price, and a thing of that kind is not billed but told of by /billing/unpriced.
 //
-// Sources: the price pages of snapshots, Kubernetes, bandwidth and registries, and
-// the description's example of app instance sizes; the prices of volumes, load
-// balancers, reserved IPs and databases are general knowledge that nobody has
-// checked. Reserved IPv6 addresses cost nothing.
+// Sources: the price pages of snapshots, custom images, Kubernetes, bandwidth and
+// registries, and the description's example of app instance sizes; the prices of
+// volumes, load balancers, reserved IPs and databases, these as of November 2023, are
+// general knowledge that nobody has checked. Reserved IPv6 addresses cost nothing.
 func priceList() map[string]string {
 	return map[string]string{
 		"droplet_snapshot":      "0.06", // a GB
 		"volume_snapshot":       "0.06", // a GiB
+		"custom_image":          "0.06", // a GB
 		"volume":                "0.10", // a GiB
 		"load_balancer":         "12",   // a node of a regional one
 		"load_balancer_global":  "15",
@@ -38,11 +39,12 @@ func priceList() map[string]string {
 		"apps-d-1vcpu-4gb":       "49",
 
 		// A node; storage beyond what the size includes has no price here.
-		"db-s-1vcpu-1gb": "15",
-		"db-s-1vcpu-2gb": "30",
-		"db-s-2vcpu-4gb": "60",
-		"db-s-4vcpu-8gb": "120",
-		skuTransfer:      "0.01",
+		"db-s-1vcpu-1gb":  "15.15",
+		"db-s-1vcpu-2gb":  "30.45",
+		"db-s-2vcpu-4gb":  "60.90",
+		"db-s-4vcpu-8gb":  "122.10",
+		"db-s-6vcpu-16gb": "243.90",
+		skuTransfer:       "0.01",
 	}
 }
 

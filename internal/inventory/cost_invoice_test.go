@@ -49,7 +49,7 @@ func (y *yard) see() {
 	go func() { over <- y.Serve(ctx) }()
 	for range 2 {
 		time.Sleep(horizon + time.Minute)
-		y.sync("action", "droplet", "volume", "reserved_ip", "load_balancer")
+		y.sync("action", "droplet", "volume", "reserved_ip", "load_balancer", "database", "database_replica", "image")
 	}
 	stop()
 	if err := <-over; err != nil {
@@ -81,6 +81,14 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 		steady, backed, grown := droplet("steady", "s-1vcpu-1gb"), droplet("backed", "s-1vcpu-2gb"), droplet("grown", "s-1vcpu-1gb")
 		volume := y.do("POST", "/v2/volumes", map[string]any{"name": "data", "region": "nyc3", "size_gigabytes": 100})["volume"].(map[string]any)["id"].(string)
 		address := y.do("POST", "/v2/reserved_ips", map[string]any{"region": "nyc3"})["reserved_ip"].(map[string]any)["ip"].(string)
+		image := number(y.do("POST", "/v2/images", map[string]any{"name": "mine", "url": "http://example.com/a.img", "region": "nyc3", "distribution": "Ubuntu"})["image"].(map[string]any)["id"])
+		urns := []string{"do:image:" + image}
+		for range 2 { // each with a replica of the same name
+			cluster := seedThing(t, cloud, dosim.SeedThing{Kind: "database", Data: map[string]any{"name": "orders", "size": "db-s-2vcpu-4gb", "num_nodes": 2}})
+			seedThing(t, cloud, dosim.SeedThing{Kind: "database_replica", Parent: cluster, Data: map[string]any{"name": "read-1"}})
+			replicas := y.do("GET", "/v2/databases/"+cluster+"/replicas", nil)["replicas"].([]any)
+			urns = append(urns, "do:database:"+cluster, "do:database_replica:"+replicas[0].(map[string]any)["id"].(string))
+		}
 		y.see()
 		day(2)
 		short := droplet("short", "s-2vcpu-4gb")
@@ -114,6 +122,12 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 			switch i["product"] {
 			case "Volumes":
 				urn = "do:volume:" + i["resource_uuid"].(string)
+			case "Custom Images":
+				urn = "do:image:" + i["resource_id"].(string)
+			case "Database Clusters":
+				if urn = "do:database:" + i["resource_uuid"].(string); strings.HasPrefix(i["description"].(string), "read-1") {
+					urn = "do:database_replica:" + i["resource_uuid"].(string)
+				}
 			case "Floating IPs":
 				urn = "do:reserved_ip:" + address
 			}
@@ -130,7 +144,8 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 				t.Errorf("%s has no price", c.URN)
 			}
 		}
-		for _, urn := range []string{"do:droplet:" + steady, "do:droplet:" + backed, "do:droplet:" + grown, "do:droplet:" + short, "do:volume:" + volume, "do:reserved_ip:" + address} {
+		urns = append(urns, "do:droplet:"+steady, "do:droplet:"+backed, "do:droplet:"+grown, "do:droplet:"+short, "do:volume:"+volume, "do:reserved_ip:"+address)
+		for _, urn := range urns {
 			// A line is rounded to the cent, and where it ends is known to some minutes.
 			off, most := theirs[urn]*10_000-int64(ours[urn]), lines[urn]*15_000
 			if lines[urn] == 0 || max(off, -off) > most {
@@ -176,6 +191,15 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 			}
 		}
 	})
+}
+
+func seedThing(t *testing.T, cloud *dosimtest.Server, thing dosim.SeedThing) string {
+	t.Helper()
+	id, err := cloud.SeedThing(thing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 func mustInt(t *testing.T, text string) int64 {
