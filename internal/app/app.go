@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/api"
@@ -221,6 +222,9 @@ func (a *App) duties(r Role) map[string]func(context.Context) error {
 		duties["feed"] = func(ctx context.Context) error { a.feed.Run(ctx); return nil }
 		duties["pages"] = func(ctx context.Context) error { a.web.Run(ctx); return nil }
 	}
+	if r == All || r == Web {
+		duties["warm-up"] = a.warmUp
+	}
 	switch r {
 	case All, Worker:
 		duties["schedules"] = a.schedules
@@ -233,6 +237,19 @@ func (a *App) duties(r Role) map[string]func(context.Context) error {
 		duties["watchers"] = a.watchers
 	}
 	return duties
+}
+
+// warmUp reads the history into memory before somebody searches it. Where that fails
+// the first search reads it, or says why it cannot.
+func (a *App) warmUp(ctx context.Context) error {
+	begun := time.Now()
+	resources, versions, err := a.inventory.WarmUp(ctx)
+	if err != nil {
+		a.log.WarnContext(ctx, "the inventory could not be read into memory yet", "err", err)
+		return nil
+	}
+	a.log.DebugContext(ctx, "the inventory is in memory", "resources", resources, "versions", versions, "took", time.Since(begun))
+	return nil
 }
 
 // together runs duties until ctx is done or one of them fails; then it ends the

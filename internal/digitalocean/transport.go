@@ -220,16 +220,17 @@ func (t *transport) judge(req *http.Request, resp *http.Response, answer []byte,
 	if mutates(req.Method) {
 		unclear = Unknown
 	}
-	words, proper := envelope(resp, answer)
-	e.Message = clean(words, t.token.Reveal())
-
-	switch status := resp.StatusCode; {
-	case status >= 200 && status < 300:
+	if status := resp.StatusCode; status >= 200 && status < 300 {
 		if flaw := flawOf(req, resp, answer, change); flaw != "" {
 			e.Kind, e.Message = unclear, flaw
 			return e
 		}
 		return nil
+	}
+	words, proper := envelope(resp, answer)
+	e.Message = clean(words, t.token.Reveal())
+
+	switch status := resp.StatusCode; {
 	case status == http.StatusTooManyRequests: // whoever says so did not carry it out
 		e.Kind, e.RetryAfter = RateLimited, retryAfter(resp.Header)
 	case status < 400 || status >= 500 || status == http.StatusRequestTimeout || !proper:

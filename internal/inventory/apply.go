@@ -77,6 +77,11 @@ func (s *Service) apply(ctx context.Context, c *digitalocean.Client, account str
 			present = append(present, f.urn)
 		}
 	}
+	for i := range edits {
+		if err := edits[i].found.open(account); err != nil {
+			return err
+		}
+	}
 	absent, err := s.absent(ctx, c, account, k, r, have, listed)
 	if err != nil {
 		return err

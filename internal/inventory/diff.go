@@ -63,9 +63,14 @@ func quiet(k *Kind, kept []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range k.Ignore {
-		remove(d.object, strings.Split(path, "."))
-	}
-	ordered(d.object)
+	silence(k, d.object)
 	return d.object, nil
+}
+
+// silence takes a kind's noise out of a document.
+func silence(k *Kind, object map[string]any) {
+	for _, path := range k.Ignore {
+		remove(object, strings.Split(path, "."))
+	}
+	ordered(object)
 }

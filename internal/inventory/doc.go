@@ -118,16 +118,33 @@ func canonical(k *Kind, d Doc) (kept []byte, hash string, err error) {
 	if kept, err = json.Marshal(d.object); err != nil {
 		return nil, "", err
 	}
-	told, err := quiet(k, kept)
-	if err != nil {
-		return nil, "", err
-	}
+	told := copied(d.object).(map[string]any)
+	silence(k, told)
 	text, err := json.Marshal(told)
 	if err != nil {
 		return nil, "", err
 	}
 	sum := sha256.Sum256(text)
 	return kept, hex.EncodeToString(sum[:16]), nil
+}
+
+// copied is a value of a document with objects and lists of its own.
+func copied(at any) any {
+	switch at := at.(type) {
+	case map[string]any:
+		to := make(map[string]any, len(at))
+		for key, value := range at {
+			to[key] = copied(value)
+		}
+		return to
+	case []any:
+		to := make([]any, len(at))
+		for i, item := range at {
+			to[i] = copied(item)
+		}
+		return to
+	}
+	return at
 }
 
 // ordered puts lists of texts and numbers into order: DigitalOcean gives tags,

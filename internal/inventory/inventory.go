@@ -50,11 +50,12 @@ type Service struct {
 	log      *slog.Logger
 	awake    chan struct{} // a run may be waiting
 
-	mu     sync.Mutex
-	clocks map[string]time.Duration        // by account: how far DigitalOcean's clock is before ours
-	live   map[RunID]map[string]Generation // what is being listed right now, by kind
-	hinted map[string]string               // what hints said the last time, by URN
-	ledger map[string]string               // for whom sagas made what there is
+	mu       sync.Mutex
+	clocks   map[string]time.Duration        // by account: how far DigitalOcean's clock is before ours
+	live     map[RunID]map[string]Generation // what is being listed right now, by kind
+	hinted   map[string]string               // what hints said the last time, by URN
+	recalled map[listOf]map[digest]found     // what lists had the last time
+	ledger   map[string]string               // for whom sagas made what there is
 
 	attributing sync.Mutex        // verdicts are thought over one time after the other
 	attributed  map[string]string // by account: what they went by the last time
@@ -74,7 +75,7 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 	}
 	return &Service{
 		db: d, sagas: e, tenants: tenant.New(d), settings: s, log: log, awake: make(chan struct{}, 1),
-		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{}, hinted: map[string]string{}, attributed: map[string]string{},
+		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{}, hinted: map[string]string{}, recalled: map[listOf]map[digest]found{}, attributed: map[string]string{},
 		related: map[string]*resolved{}, lookouts: map[string]lookout{},
 	}
 }

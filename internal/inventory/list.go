@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,15 +12,19 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 )
 
-// A found is one resource of a list.
+// A found is one resource of a list. What is as it was the last time is not read: it
+// has no doc, kept and look until it is opened.
 type found struct {
 	kind   *Kind
 	urn    string
 	id     string
 	parent string
+	hash   string
+	hint   string // of what its kind's Hint names
+	skip   bool   // it is of another kind
+	raw    json.RawMessage
 	doc    Doc
 	kept   []byte
-	hash   string
 	look   Look
 }
 
@@ -84,12 +89,13 @@ func (s *Service) read(ctx context.Context, c *digitalocean.Client, account stri
 
 // readUnder reads all lists of a kind under one parent; all of them or none.
 func (s *Service) readUnder(ctx context.Context, c *digitalocean.Client, account string, k *Kind, parent string, told func(items, total int)) (items []found, at time.Time, err error) {
+	seen := s.recall(account, k, parent)
 	for _, l := range k.Lists {
 		list, err := c.Documents(ctx, digitalocean.Collection{
 			Path: path(l.Path, parent, ""), Query: l.Query, Key: l.Key, Unpaged: l.Unpaged, Keyed: l.Keyed, Single: l.Single, Progress: told,
 			Identify: func(item json.RawMessage) (string, bool) {
-				_, id, err := parseFor(k, item)
-				return id, err == nil
+				f, err := seen.found(item)
+				return f.id, err == nil
 			},
 		})
 		if err != nil {
@@ -100,26 +106,88 @@ func (s *Service) readUnder(ctx context.Context, c *digitalocean.Client, account
 			at = list.At
 		}
 		for _, item := range list.Items {
-			f, err := k.found(account, parent, item)
+			f, err := seen.found(item)
 			if err != nil {
 				return nil, at, err
 			}
-			if k.Skip == nil || !k.Skip(f.doc) {
+			if !f.skip {
 				items = append(items, f)
 			}
 		}
 	}
+	s.remember(seen)
 	return items, at, nil
+}
+
+// A recollection is what a list had the last time, by its items as they were
+// answered: most are the same from one minute to the next, and reading them is what
+// a sync costs.
+type recollection struct {
+	of     listOf
+	kind   *Kind
+	before map[digest]found
+	now    map[digest]found
+}
+
+// A listOf names one list.
+type listOf struct{ account, kind, parent string }
+
+type digest [sha256.Size]byte
+
+func (s *Service) recall(account string, k *Kind, parent string) *recollection {
+	of := listOf{account, k.Name, parent}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &recollection{of, k, s.recalled[of], map[digest]found{}}
+}
+
+// remember keeps what a list had, without what is in the database.
+func (s *Service) remember(r *recollection) {
+	light := make(map[digest]found, len(r.now))
+	for sum, f := range r.now {
+		light[sum] = found{kind: f.kind, urn: f.urn, id: f.id, parent: f.parent, hash: f.hash, hint: f.hint, skip: f.skip}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recalled[r.of] = light
+}
+
+// found is the resource that an item is.
+func (r *recollection) found(raw json.RawMessage) (f found, err error) {
+	sum := digest(sha256.Sum256(raw))
+	if f, ok := r.now[sum]; ok {
+		return f, nil
+	}
+	f, ok := r.before[sum]
+	if !ok {
+		if f, err = r.kind.found(r.of.account, r.of.parent, raw); err != nil {
+			return f, err
+		}
+	}
+	f.raw = raw
+	r.now[sum] = f
+	return f, nil
+}
+
+// open reads the document, if nobody did.
+func (f *found) open(account string) (err error) {
+	if f.doc.object == nil {
+		*f, err = f.kind.found(account, f.parent, f.raw)
+	}
+	return err
 }
 
 // found makes a resource of a document.
 func (k *Kind) found(account, parent string, raw json.RawMessage) (f found, err error) {
-	f = found{kind: k, parent: parent}
+	f = found{kind: k, parent: parent, raw: raw}
 	if f.doc, f.id, err = parseFor(k, raw); err != nil {
 		return f, err
 	}
 	f.doc.Parent = parent
-	f.urn = k.URN(account, f.id)
+	f.urn, f.hint, f.skip = k.URN(account, f.id), "", k.Skip != nil && k.Skip(f.doc)
+	if k.Hint != "" {
+		f.hint = f.doc.Text(k.Hint)
+	}
 	if f.kept, f.hash, err = canonical(k, f.doc); err != nil {
 		return f, err
 	}

@@ -321,7 +321,7 @@ func (s *Service) hintedBy(k *Kind, items []found) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range items {
-		sum := sha256.Sum256([]byte(f.doc.Text(k.Hint)))
+		sum := sha256.Sum256([]byte(f.hint))
 		now := string(sum[:8])
 		if last, known := s.hinted[f.urn]; known && last != now {
 			ids = append(ids, f.id)

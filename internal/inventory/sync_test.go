@@ -32,6 +32,20 @@ type yard struct {
 	cloud *dosimtest.Server
 	db    *db.DB
 	sagas *saga.Engine
+
+	reader *digitalocean.Client
+}
+
+// readWith has the inventory read with a token, which has limits of its own.
+func (y *yard) readWith(token string) {
+	y.t.Helper()
+	reader, err := digitalocean.New(digitalocean.Options{
+		BaseURL: y.cloud.URL, Account: "main", Purpose: digitalocean.Inventory, Token: vault.NewSecret(token), Transport: y.cloud.Client.Transport,
+	})
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	y.reader = reader
 }
 
 func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server) *yard {
@@ -45,16 +59,11 @@ func newYardOf(t testing.TB, d *db.DB, cloud *dosimtest.Server, horizon time.Dur
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := digitalocean.New(digitalocean.Options{
-		BaseURL: cloud.URL, Account: "main", Purpose: digitalocean.Inventory, Token: vault.NewSecret(cloud.Token), Transport: cloud.Client.Transport,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	y := &yard{t: t, cloud: cloud, db: d, sagas: sagas}
+	y.readWith(cloud.Token)
 	y.Service = inventory.New(d, sagas, inventory.Settings{
 		Horizon:  horizon,
-		Client:   func(context.Context, string) (*digitalocean.Client, error) { return reader, nil },
+		Client:   func(context.Context, string) (*digitalocean.Client, error) { return y.reader, nil },
 		Accounts: func(context.Context) ([]string, error) { return accounts, nil },
 	})
 	ctx, stop := context.WithCancel(t.Context())

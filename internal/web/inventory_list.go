@@ -48,7 +48,8 @@ type facetValue struct {
 const mostFacet = 40 // values of a facet that a page shows
 
 var facetNames = []struct{ key, name string }{
-	{"kind", "Kind"}, {"tenant", "Tenant"}, {"region", "Region"}, {"account", "Account"}, {"status", "Status"},
+	{"kind", "Kind"}, {"tenant", "Tenant"}, {"region", "Region"}, {"account", "Account"}, {"status", "Status"}, {"tag", "Tag"},
+	{"managed", "Made by Arcadia"},
 }
 
 // stockQuery is the query that an address asks for: what was typed, the time, and
@@ -181,6 +182,8 @@ func facetText(key string, c inventory.Facet) (value, text string) {
 	switch {
 	case key == "kind":
 		return c.Value, manyOf(c.Value)
+	case key == "managed":
+		return c.Value, map[string]string{"yes": "Yes", "no": "No"}[c.Value]
 	case key == "tenant" && c.Value == "":
 		return "none", "Nobody"
 	case c.Name != "":
