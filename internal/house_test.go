@@ -100,6 +100,16 @@ var owners = map[string]string{
 	"inv_findings":     "internal/inventory",
 	"inv_mutes":        "internal/inventory",
 
+	"usage_events":      "internal/metering",
+	"usage_corrections": "internal/metering",
+	"usage_conflicts":   "internal/metering",
+	"usage_meters":      "internal/metering",
+	"usage_marks":       "internal/metering",
+	"usage_hours":       "internal/metering",
+	"usage_counts":      "internal/metering",
+	"usage_lifetimes":   "internal/metering",
+	"usage_cursor":      "internal/metering",
+
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",
 	"river_leader":       "internal/jobs",

@@ -1,6 +1,3 @@
-// Package metering is what tenants used: usage events, shaped like CloudEvents
-// 1.0, and the lifetimes of resources. Here they are read and checked, pure
-// functions of the text; nothing is stored.
 package metering
 
 import (
@@ -12,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -25,7 +23,22 @@ type Event struct {
 	Type       string
 	At         time.Time // when it happened
 	RecordedAt time.Time // when it became known; At where the event does not say
-	Data       map[string]Value
+	Data       Data
+}
+
+// Data are the members of an event's data that can be a value, by their names.
+type Data map[string]Value
+
+// text is the data as they are kept: an object of strings, sorted by name.
+func (d Data) text() (string, error) {
+	if len(d) == 0 {
+		return "{}", nil
+	}
+	text, err := json.Marshal(d)
+	if err == nil && len(text) > maxData {
+		err = fmt.Errorf("data: they are longer than %d bytes", maxData)
+	}
+	return string(text), err
 }
 
 // Name is what the event is known by.
@@ -83,8 +96,15 @@ func ReadEvents(name string, r io.Reader, tenant string) ([]Event, []Rejected, e
 		if err != nil {
 			return fault.New(fault.Invalid, "%s:%d: the line is no JSON object (%v). A usage event is one CloudEvent a line.", name, n, err)
 		}
-		event, err := readEvent(attributes, tenant)
-		if err == nil {
+		told := readTold(attributes)
+		event, err := told.Event, told.Err
+		switch {
+		case err != nil:
+		case told.Subject != tenant:
+			err = fmt.Errorf("subject: the event is of %.80q, not of %s", told.Subject, tenant)
+		case told.Replaces+told.Voids != "":
+			err = errors.New("replaces, voids: a file of usage holds what counts, and no corrections")
+		default:
 			event.Line = n
 			key, content := [2]string{event.Source, event.ID}, content(event)
 			before, told := seen[key]
@@ -120,50 +140,94 @@ func object(line []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-func readEvent(attributes map[string]json.RawMessage, tenant string) (Event, error) {
-	text := func(name string) (string, error) {
+// A Told event is an event as somebody told it, or what is wrong with it.
+type Told struct {
+	Event
+	Subject string // the tenant's slug or id, as the event names it
+	// Replaces and Voids are the id of another event of the source that no longer
+	// counts: this one does in its place, or nothing does. At most one is set.
+	Replaces, Voids string
+	Err             error
+
+	text string // Data, as it is kept
+}
+
+// The longest that the attributes of an event may be, in bytes, and its data as they
+// are kept.
+const (
+	maxAttribute = 256
+	maxData      = 64 << 10
+)
+
+// readTold reads the attributes of a CloudEvent. Whether there is a subject is asked
+// by who needs one.
+func readTold(attributes map[string]json.RawMessage) (told Told) {
+	texts := make(map[string]string, 8)
+	for _, name := range []string{"specversion", "id", "source", "type", "subject", "time", "recordedtime", "replaces", "voids"} {
 		raw, ok := attributes[name]
 		if !ok || string(raw) == "null" {
-			return "", nil
+			continue
 		}
-		var s string
-		if err := json.Unmarshal(raw, &s); err != nil {
-			return "", fmt.Errorf("%s: it is no string", name)
+		var text string
+		if json.Unmarshal(raw, &text) != nil {
+			told.Err = fmt.Errorf("%s: it is no string", name)
+			return told
 		}
-		return s, nil
+		texts[name] = text
 	}
-	texts := make(map[string]string)
-	for _, name := range []string{"specversion", "id", "source", "type", "subject", "time", "recordedtime"} {
-		s, err := text(name)
-		if err != nil {
-			return Event{}, err
+	told = Told{
+		Event:   Event{Source: texts["source"], ID: texts["id"], Type: texts["type"]},
+		Subject: texts["subject"], Replaces: texts["replaces"], Voids: texts["voids"],
+	}
+	told.Err = func() (err error) {
+		for _, a := range [...]struct {
+			name, text string
+			needed     bool
+		}{
+			{"id", told.ID, true}, {"source", told.Source, true}, {"type", told.Type, true}, {"subject", told.Subject, false},
+			{"replaces", told.Replaces, false}, {"voids", told.Voids, false}, {"time", texts["time"], true},
+		} {
+			if err := checkAttribute(a.name, a.text, a.needed); err != nil {
+				return err
+			}
 		}
-		texts[name] = s
-	}
-	for _, name := range []string{"id", "source", "type", "subject", "time"} {
-		if texts[name] == "" {
-			return Event{}, fmt.Errorf("%s: it is missing", name)
+		switch {
+		case texts["specversion"] != "" && texts["specversion"] != "1.0":
+			return fmt.Errorf("specversion: it is %.20q, not 1.0", texts["specversion"])
+		case told.Replaces != "" && told.Voids != "":
+			return errors.New("voids: an event replaces another or voids it, not both")
+		case told.Replaces == told.ID || told.Voids == told.ID:
+			return errors.New("id: an event cannot correct itself; a correction has an id of its own")
 		}
-	}
-	if v := texts["specversion"]; v != "" && v != "1.0" {
-		return Event{}, fmt.Errorf("specversion: it is %.20q, not 1.0", v)
-	}
-	if texts["subject"] != tenant {
-		return Event{}, fmt.Errorf("subject: the event is of %.80q, not of %s", texts["subject"], tenant)
-	}
-	e := Event{Source: texts["source"], ID: texts["id"], Type: texts["type"]}
-	var err error
-	if e.At, err = instant("time", texts["time"]); err != nil {
-		return Event{}, err
-	}
-	e.RecordedAt = e.At
-	if s := texts["recordedtime"]; s != "" {
-		if e.RecordedAt, err = instant("recordedtime", s); err != nil {
-			return Event{}, err
+		if told.At, err = instant("time", texts["time"]); err != nil {
+			return err
 		}
+		told.RecordedAt = told.At
+		if s := texts["recordedtime"]; s != "" {
+			if told.RecordedAt, err = instant("recordedtime", s); err != nil {
+				return err
+			}
+		}
+		told.Data, err = data(attributes["data"])
+		return err
+	}()
+	if told.Err == nil {
+		told.text, told.Err = told.Data.text()
 	}
-	e.Data, err = data(attributes["data"])
-	return e, err
+	return told
+}
+
+// checkAttribute refuses what cannot be a key, or cannot be shown in a line.
+func checkAttribute(name, text string, needed bool) error {
+	switch {
+	case text == "" && needed:
+		return fmt.Errorf("%s: it is missing", name)
+	case len(text) > maxAttribute:
+		return fmt.Errorf("%s: it is longer than %d bytes", name, maxAttribute)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return fmt.Errorf("%s: it has a character that cannot be shown", name)
+	}
+	return nil
 }
 
 func instant(name, text string) (time.Time, error) {
@@ -175,7 +239,7 @@ func instant(name, text string) (time.Time, error) {
 }
 
 // data keeps the members of data that can be a value.
-func data(raw json.RawMessage) (map[string]Value, error) {
+func data(raw json.RawMessage) (Data, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
@@ -183,7 +247,7 @@ func data(raw json.RawMessage) (map[string]Value, error) {
 	if err != nil {
 		return nil, errors.New("data: it is no JSON object")
 	}
-	values := make(map[string]Value, len(members))
+	values := make(Data, len(members))
 	for name, member := range members {
 		switch member[0] {
 		case '"':
@@ -203,6 +267,6 @@ func data(raw json.RawMessage) (map[string]Value, error) {
 // content is what two tellings of one event agree on: all but when each became
 // known.
 func content(e Event) string {
-	members, _ := json.Marshal(e.Data) // sorted; a map of strings always works
-	return strings.Join([]string{e.Type, e.At.Format(time.RFC3339Nano), string(members)}, "\x00")
+	members, _ := e.Data.text() // it was read, so it can be written
+	return strings.Join([]string{e.Type, e.At.Format(time.RFC3339Nano), members}, "\x00")
 }

@@ -225,6 +225,12 @@ func (s *Service) Tenant(ctx context.Context, ref string) (Tenant, error) {
 	return findTenant(ctx, s.db.Read(), ref)
 }
 
+// Named are the tenants that these ids and slugs name, by them; what names none is
+// left out.
+func (s *Service) Named(ctx context.Context, refs []string) (map[string]Tenant, error) {
+	return namedTenants(ctx, s.db.Read(), refs)
+}
+
 // A Filter selects tenants; empty fields select all.
 type Filter struct {
 	Search string // within slug, name or contact, in any case

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -37,6 +38,35 @@ func findTenant(ctx context.Context, q db.Queryer, ref string) (Tenant, error) {
 	return t, err
 }
 
+// namedTenants finds tenants by their slugs and ids, some at a time: the texts of
+// the queries are few.
+func namedTenants(ctx context.Context, q db.Queryer, refs []string) (map[string]Tenant, error) {
+	const most = 50
+	named := make(map[string]Tenant, len(refs))
+	for part := range slices.Chunk(refs, most) {
+		args := make([]any, most)
+		for i := range args {
+			args[i] = part[min(i, len(part)-1)]
+		}
+		in := "$1"
+		for i := 2; i <= most; i++ {
+			in += fmt.Sprintf(", $%d", i)
+		}
+		rows, err := q.QueryContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug IN (`+in+`) OR id IN (`+in+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		found, err := scanTenants(rows)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range found {
+			named[t.Slug], named[string(t.ID)] = t, t
+		}
+	}
+	return named, nil
+}
+
 // listTenants lists one more than a page, or all where Limit is negative.
 func listTenants(ctx context.Context, q db.Queryer, f Filter) (tenants []Tenant, err error) {
 	where, args := []string{"slug > $1"}, []any{f.Cursor}
@@ -60,6 +90,10 @@ func listTenants(ctx context.Context, q db.Queryer, f Filter) (tenants []Tenant,
 	if err != nil {
 		return nil, err
 	}
+	return scanTenants(rows)
+}
+
+func scanTenants(rows *sql.Rows) (tenants []Tenant, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		t, err := scanTenant(rows)
