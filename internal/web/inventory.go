@@ -18,6 +18,10 @@ func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
 	page("GET /inventory.json", s.stock)
 	page("GET /inventory.csv", s.stock)
 	page("GET /inventory/{urn}", s.resource)
+	page("GET /inventory/{urn}/{verb}", s.askStart)
+	page("POST /inventory/{urn}/{verb}", s.start)
+	page("GET /droplets", func(v *visit) error { return v.redirect(allDroplets) })
+	page("GET /droplets/{id}", func(v *visit) error { return v.redirect(resourcePath("do:droplet:" + v.r.PathValue("id"))) })
 	for _, verb := range []string{"assign", "unassign"} {
 		page("GET /inventory/"+verb, s.askAssign)
 		page("GET /inventory/"+verb+".json", s.askAssign)
@@ -59,6 +63,9 @@ func (s *Server) accounts(ctx context.Context) ([]string, error) {
 	}
 	return names, err
 }
+
+// allDroplets is the list of droplets.
+const allDroplets = "/inventory?q=kind%3Adroplet"
 
 // resourcePath is the page of a resource.
 func resourcePath(urn string) string {

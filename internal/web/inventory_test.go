@@ -366,8 +366,9 @@ func TestInventoryIsSearched(t *testing.T) {
 // finds; whatever was typed, it is looked for as it stands.
 func TestGoingToAResource(t *testing.T) {
 	s := serve(t, dbtest.New(t))
+	s.sync(t, "droplet")
 	for typed, want := range map[string]string{
-		"do:volume:1": "/inventory/do:volume:1", "192.0.2.7": "/inventory?q=192.0.2.7", "kind:droplet": "/inventory?q=%22kind%3Adroplet%22", "web-1": "/droplets/" + s.drop,
+		"do:volume:1": "/inventory/do:volume:1", "192.0.2.7": "/inventory?q=192.0.2.7", "kind:droplet": "/inventory?q=%22kind%3Adroplet%22", "WEB-1": "/inventory/do:droplet:" + s.drop, s.drop: "/inventory/do:droplet:" + s.drop, "web": "/inventory?q=web",
 	} {
 		a := s.get(t, "/go?q="+url.QueryEscape(typed))
 		if a.status != http.StatusSeeOther || a.header.Get("Location") != want {

@@ -54,6 +54,9 @@ func (s *Server) resource(v *visit) error {
 		return err
 	}
 	view.Title = nameOr(view.Name, urn)
+	if _, view.ReadOnly, err = s.o.Access.Writable(ctx, view.Account); err != nil {
+		return err
+	}
 	if view.changes, err = s.o.Inventory.Changes(ctx, inventory.ChangeFilter{URN: urn, Limit: mostStory + 1}); err != nil {
 		return err
 	}

@@ -243,8 +243,8 @@ func brief(sagaID string) string { return "saga_…" + id.Random8(sagaID) }
 
 // subjectHref is the page of what a subject names; empty where there is none.
 func subjectHref(subject string) string {
-	if droplet, ok := strings.CutPrefix(subject, "do:droplet:"); ok {
-		return "/droplets/" + droplet
+	if strings.HasPrefix(subject, "do:") {
+		return resourcePath(subject)
 	}
 	return ""
 }

@@ -86,7 +86,7 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 	s.tenants = tenant.New(d)
 	s.stock = inventory.New(d, s.engine, inventory.Settings{
 		Client:   func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
-		Accounts: func(context.Context) ([]string, error) { return []string{"default"}, nil },
+		Accounts: func(context.Context) ([]string, error) { return []string{"default", "prod"}, nil },
 	})
 	pages, err := web.New(web.Options{
 		Engine: s.engine, Feed: follow, Provisioning: provisioning.New(d, s.engine, steps), Account: "default", Logger: discard,
@@ -182,10 +182,10 @@ func TestPagesAreWhole(t *testing.T) {
 	made, ran, drop := s.create(t), s.sync(t), "do:droplet:"+s.drop
 	inline := regexp.MustCompile(`(?i)<style|<script>|\sstyle=|\son[a-z]+=|javascript:|https?://(?:[^l1]|l[^o])`)
 	for path, twin := range map[string]string{
-		"/": "/overview.json", "/droplets": "/droplets.json", "/droplets/" + s.drop: "/droplets/" + s.drop + ".json",
+		"/":      "/overview.json",
 		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
 		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
-		"/droplets/" + s.drop + "/snapshot":     "/droplets/" + s.drop + "/snapshot.json", "/droplets/" + s.drop + "/smoke": "/droplets/" + s.drop + "/smoke.json",
+		"/inventory/" + drop + "/snapshot":      "/inventory/" + drop + "/snapshot.json", "/inventory/" + drop + "/smoke": "/inventory/" + drop + "/smoke.json",
 		"/smoke": "/smoke.json", "/inventory": "/inventory.json", "/inventory?q=kind%3Adroplet": "/inventory.json?q=kind%3Adroplet", "/findings": "/findings.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
 		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/assign?urn=" + url.QueryEscape(drop): "/inventory/assign.json?urn=" + url.QueryEscape(drop), "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
 	} {
@@ -210,7 +210,7 @@ func TestPagesAreWhole(t *testing.T) {
 		if !strings.Contains(a.body, `href="`+twin+`"`) {
 			t.Errorf("%s does not name its twin %s", path, twin)
 		}
-		if !strings.Contains(a.body, "<dt>CLI</dt>") && path != "/droplets" && path != "/changes" || !strings.Contains(a.body, "<dt>API</dt>") {
+		if !strings.Contains(a.body, "<dt>CLI</dt>") && path != "/changes" || !strings.Contains(a.body, "<dt>API</dt>") {
 			t.Errorf("%s does not say how a program does the same", path)
 		}
 		if a := s.get(t, twin); a.status != http.StatusOK || !json.Valid([]byte(a.body)) {
@@ -222,7 +222,13 @@ func TestPagesAreWhole(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s := serve(t, dbtest.New(t))
 	made := s.create(t)
-	page := "/sagas/" + string(made.ID)
+	s.sync(t, "droplet", "vpc")
+	all, err := s.stock.Resources(t.Context(), inventory.Query{Terms: []inventory.Term{{Key: "kind", Op: ":", Values: []string{"vpc"}}}}, inventory.Page{})
+	if err != nil || all.Total == 0 {
+		t.Fatalf("%d VPCs, %v", all.Total, err)
+	}
+	vpc := all.Items[0].URN
+	page, drop := "/sagas/"+string(made.ID), "/inventory/do:droplet:"+s.drop
 	for _, tt := range []struct {
 		name, method, path string
 		form               url.Values
@@ -245,15 +251,15 @@ func TestRefusals(t *testing.T) {
 		{"a verb that is not legal now", "GET", page + "/resume", nil, nil, 409, "not possible"},
 		{"an illegal verb, sent all the same", "POST", page + "/resume", url.Values{}, nil, 409, "nobody paused it"},
 		{"a cancel without a reason", "POST", page + "/cancel", url.Values{"reason": {"  "}}, nil, 400, "Say why"},
-		{"a snapshot without a key", "POST", "/droplets/" + s.drop + "/snapshot", url.Values{}, nil, 400, "not whole"},
-		{"no such droplet", "GET", "/droplets/12345", nil, nil, 404, "no droplet"},
+		{"a snapshot without a key", "POST", drop + "/snapshot", url.Values{}, nil, 400, "not whole"},
+		{"a snapshot of no such droplet", "POST", "/inventory/do:droplet:1/snapshot", url.Values{"key": {"form_0193a4c0d1e2738fa1b2c3d4e5f60718"}}, nil, 404, "knows no do:droplet:1"},
+		{"a snapshot of what is no droplet", "GET", "/inventory/" + vpc + "/snapshot", nil, nil, 404, "no page"},
+		{"a smoke test of nothing", "POST", "/smoke", url.Values{"key": {"form_0193a4c0d1e2738fa1b2c3d4e5f60718"}}, nil, 404, "knows no"},
+		{"no such verb of a droplet", "GET", drop + "/explode", nil, nil, 404, "no page"},
 		{"a state that is none", "GET", "/sagas?state=happy", nil, nil, 400, "no saga state"},
-		{"a cursor that is none", "GET", "/droplets?cursor=%21", nil, nil, 400, "cursor"},
 		{"a cursor of another order", "GET", "/sagas?sort=state&cursor=" + string(made.ID), nil, nil, 400, "cursor"},
-		{"a cursor of a droplet's sagas that is none", "GET", "/droplets/" + s.drop + "?cursor=x", nil, nil, 400, "cursor"},
 		{"no text", "GET", "/sagas?subject=%00", nil, nil, 400, "not a text"},
 		{"an order of sagas that is none", "GET", "/sagas?sort=colour", nil, nil, 400, "sorted"},
-		{"an order that is none", "GET", "/droplets?sort=colour", nil, nil, 400, "sorted"},
 		{"no such resource", "GET", "/inventory/do:droplet:1", nil, nil, 404, "knows no do:droplet:1"},
 		{"no time", "GET", "/inventory/do:droplet:1?as_of=yesterday", nil, nil, 400, "no time to look at"},
 		{"no such kind", "GET", "/changes?kind=castle", nil, nil, 400, "no kind"},
@@ -306,11 +312,13 @@ func TestCommandsAreQuoted(t *testing.T) {
 func TestFormsAreSentOnce(t *testing.T) {
 	s := serve(t, dbtest.New(t))
 	key := regexp.MustCompile(`name="key" value="([^"]+)"`)
-	ask := s.get(t, "/droplets/"+s.drop+"/snapshot").body
+	s.sync(t, "droplet")
+	drop := "/inventory/do:droplet:" + s.drop
+	ask := s.get(t, drop+"/snapshot").body
 	form := url.Values{"key": {key.FindStringSubmatch(ask)[1]}}
 	var to string
 	for range 3 {
-		a := s.do(t, "POST", "/droplets/"+s.drop+"/snapshot", form)
+		a := s.do(t, "POST", drop+"/snapshot", form)
 		if a.status != http.StatusSeeOther || to != "" && a.header.Get("Location") != to {
 			t.Fatalf("%d to %q, earlier to %q", a.status, a.header.Get("Location"), to)
 		}
@@ -354,47 +362,6 @@ func TestCSVIsTheFilter(t *testing.T) {
 		if err := json.Unmarshal([]byte(s.get(t, "/sagas.json"+query).body), &list); err != nil || list.Total != want {
 			t.Errorf("%q: the page counts %d, %v; want %d", query, list.Total, err, want)
 		}
-	}
-}
-
-// A page of droplets stays where it is when droplets come before it.
-func TestDropletPagesStay(t *testing.T) {
-	s := serve(t, dbtest.New(t))
-	for i := range 70 {
-		s.cloud.SeedDroplet(dosim.SeedDroplet{Name: "m-" + strconv.Itoa(100+i)})
-	}
-	type page struct {
-		Items []client.Droplet
-		Next  *string
-		Total int
-	}
-	read := func(path string) (p page) {
-		if err := json.Unmarshal([]byte(s.get(t, path).body), &p); err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	for _, sort := range []string{"name", "-name", "created", "-size"} {
-		seen := map[string]bool{}
-		for path := "/droplets.json?sort=" + sort; path != ""; {
-			p := read(path)
-			for _, d := range p.Items {
-				if seen[d.ID] {
-					t.Errorf("by %s, %s is on two pages", sort, d.Name)
-				}
-				seen[d.ID] = true
-			}
-			path = ""
-			if p.Next != nil {
-				path = "/droplets.json?sort=" + sort + "&cursor=" + *p.Next
-			}
-		}
-		if len(seen) != 71 {
-			t.Errorf("by %s the pages hold %d droplets, want 71", sort, len(seen))
-		}
-	}
-	if p := read("/droplets.json?tag=tenant:acme"); p.Total != 1 {
-		t.Errorf("%d droplets have the tag, want 1", p.Total)
 	}
 }
 

@@ -1,12 +1,16 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
@@ -48,25 +52,47 @@ func (s *Server) confirmStart(v *visit, status int, refusal error) error {
 	if !ok {
 		return errNowhere
 	}
-	if err := s.o.Access.MustWrite(v.r.Context(), s.o.Account); err != nil {
-		return err
-	}
-	d, err := s.fleet.one(v.r.Context(), v.r.PathValue("id"))
+	d, err := s.changeable(v.r.Context(), v.r.PathValue("urn"))
 	if err != nil {
 		return err
 	}
-	path := dropletPath(d)
+	path := resourcePath(d.URN)
 	c := ui.Confirm{
-		Title: b.title, About: "Droplet " + d.Name + " (" + strconv.FormatInt(d.ID, 10) + ")", Back: path, Action: path + "/" + b.name,
+		Title: b.title, About: "Droplet " + d.Name + " (" + d.ID + ")", Back: path, Action: path + "/" + b.name,
 		Key: formKey(v), Verb: b.button, NoReason: true, Hidden: url.Values{},
 	}
 	if refusal != nil {
 		c.Refusal = v.problem(refusal).Detail
 	}
 	if v.wants("json") {
-		return v.json(question{Title: c.Title, About: c.About, Happens: b.happens, Method: http.MethodPost, Path: "/v1" + c.Action})
+		return v.json(question{Title: c.Title, About: c.About, Happens: b.happens, Method: http.MethodPost, Path: "/v1/droplets/" + d.ID + "/" + b.name})
 	}
-	return v.show(status, startPage(v.page(b.title, "/inventory"), c, b, nil, "", b.twins(v, decimal(d.ID), path+"/"+b.name+".json")))
+	return v.show(status, startPage(v.page(b.title, "/inventory"), c, b, nil, "", b.twins(v, d.ID, path+"/"+b.name+".json")))
+}
+
+// changeable is the droplet with a URN, where its account has a token to change it
+// with. NotFound where the inventory knows none, Conflict where it is gone.
+func (s *Server) changeable(ctx context.Context, urn string) (d inventory.Resource, err error) {
+	if d, err = s.o.Inventory.Resource(ctx, urn, time.Time{}); err != nil {
+		return d, err
+	}
+	switch {
+	case d.Kind != "droplet":
+		return d, errNowhere
+	case d.Gone():
+		return d, fault.New(fault.Conflict, "Droplet %s no longer exists.", nameOr(d.Name, urn))
+	}
+	return d, s.o.Access.MustWrite(ctx, d.Account)
+}
+
+// readOnly is why nothing can be changed in any account; empty where something can.
+func (s *Server) readOnly(ctx context.Context) (why string, err error) {
+	tokens, err := s.o.Access.Tokens(ctx)
+	if err != nil || slices.ContainsFunc(tokens, func(t access.Token) bool { return t.Purpose == digitalocean.Provisioning }) {
+		return "", err
+	}
+	_, why, err = s.o.Access.Writable(ctx, s.o.Account)
+	return why, err
 }
 
 // formKey is the key of the form that is shown: that of the form that was refused,
@@ -93,7 +119,7 @@ func (s *Server) start(v *visit) error {
 	if !ok {
 		return errNowhere
 	}
-	begun, err := s.beginOn(v, b, v.r.PathValue("id"))
+	begun, err := s.beginOn(v, b, v.r.PathValue("urn"))
 	if err != nil {
 		if fault.KindOf(err) == fault.NotFound {
 			return err
@@ -103,31 +129,35 @@ func (s *Server) start(v *visit) error {
 	return v.redirect("/sagas/" + string(begun.ID) + "?did=" + b.name)
 }
 
-func (s *Server) beginOn(v *visit, b beginning, droplet string) (saga.Saga, error) {
+func (s *Server) beginOn(v *visit, b beginning, urn string) (saga.Saga, error) {
 	if err := formError(v.r.ParseForm()); err != nil {
-		return saga.Saga{}, err
-	}
-	if err := s.o.Access.MustWrite(v.r.Context(), s.o.Account); err != nil {
 		return saga.Saga{}, err
 	}
 	key := v.r.PostFormValue("key")
 	if err := id.Check("form", key); err != nil {
 		return saga.Saga{}, fault.Wrap(fault.Invalid, err, "The form is not whole: open its page again.")
 	}
+	d, err := s.changeable(v.r.Context(), urn)
+	if err != nil {
+		return saga.Saga{}, err
+	}
 	begun, _, err := s.begin(v.r.Context(), b, provisioning.SnapshotRequest{
-		Account: s.o.Account, Droplet: droplet, RequestedBy: actor, Scope: "web", Key: key,
+		Account: d.Account, Droplet: d.ID, RequestedBy: actor, Scope: "web", Key: key,
 	})
 	return begun, err
 }
+
+// mostDroplets is how many droplets a form lets choose from.
+const mostDroplets = 500
 
 // askSmoke is the page that asks on which droplet a smoke test is to run.
 func (s *Server) askSmoke(v *visit) error { return s.confirmSmoke(v, http.StatusOK, nil) }
 
 func (s *Server) confirmSmoke(v *visit, status int, refusal error) error {
-	if err := s.o.Access.MustWrite(v.r.Context(), s.o.Account); err != nil {
-		return err
+	if why, err := s.readOnly(v.r.Context()); err != nil || why != "" {
+		return cmp.Or(err, fault.WithCode(fault.New(fault.Unprocessable, "%s", why), access.ReadOnly))
 	}
-	list, err := s.fleet.droplets(v.r.Context(), anyAge)
+	droplets, err := s.changeables(v.r.Context())
 	if err != nil {
 		return err
 	}
@@ -140,11 +170,41 @@ func (s *Server) confirmSmoke(v *visit, status int, refusal error) error {
 		c.Refusal = v.problem(refusal).Detail
 	}
 	if v.wants("json") {
+		choices := make([]client.Droplet, len(droplets))
+		for i, d := range droplets {
+			choices[i] = client.Droplet{ID: d.ID, Name: d.Name, Status: d.Status, Region: d.Region, Size: d.Size, Tags: append([]string{}, d.Tags...), CreatedAt: client.At(d.CreatedAt)}
+		}
 		return v.json(question{
-			Title: c.Title, About: c.About, Happens: b.happens, Method: http.MethodPost, Path: "/v1/droplets/{id}/smoke", Droplets: wireDroplets(list.items),
+			Title: c.Title, About: c.About, Happens: b.happens, Method: http.MethodPost, Path: "/v1/droplets/{id}/smoke", Droplets: choices,
 		})
 	}
-	return v.show(status, startPage(v.page(b.title, "/"), c, b, list.items, v.r.PostFormValue("droplet"), b.twins(v, "DROPLET", "/smoke.json")))
+	return v.show(status, startPage(v.page(b.title, "/"), c, b, droplets, v.r.PostFormValue("droplet"), b.twins(v, "DROPLET", "/smoke.json")))
+}
+
+// changeables are the droplets of accounts that can be changed, by their names, as
+// many as a form shows. Unprocessable where the inventory knows none.
+func (s *Server) changeables(ctx context.Context) ([]inventory.Found, error) {
+	all, err := s.o.Access.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, a := range all {
+		writable, _, err := s.o.Access.Writable(ctx, a.Name)
+		if err != nil {
+			return nil, err
+		}
+		if writable {
+			names = append(names, a.Name)
+		}
+	}
+	l, err := s.o.Inventory.Resources(ctx, inventory.Query{Terms: []inventory.Term{
+		{Key: "kind", Op: ":", Values: []string{"droplet"}}, {Key: "account", Op: ":", Values: names},
+	}}, inventory.Page{Limit: mostDroplets})
+	if err == nil && l.Total == 0 {
+		err = fault.New(fault.Unprocessable, "The inventory knows of no droplet in an account that can be changed. Sync it first: arcadia inventory sync")
+	}
+	return l.Items, err
 }
 
 // smoke begins a smoke test on the droplet that the form names.
@@ -156,25 +216,42 @@ func (s *Server) smoke(v *visit) error {
 	return v.redirect("/sagas/" + string(begun.ID) + "?did=smoke")
 }
 
-// find goes to what was typed: a saga's id, a droplet's id or its name, a URN, or
+// find goes to what was typed: a saga's id, a URN, a resource's id or its name, or
 // else what the inventory has with that in its names, addresses and tags.
 func (s *Server) find(v *visit) error {
 	q := strings.TrimSpace(v.query.Get("q"))
-	if id.Check("saga", q) == nil {
+	switch {
+	case id.Check("saga", q) == nil:
 		return v.redirect("/sagas/" + q)
-	}
-	if list, err := s.fleet.droplets(v.r.Context(), anyAge); err == nil {
-		for _, d := range list.items {
-			if strings.EqualFold(d.Name, q) || strconv.FormatInt(d.ID, 10) == q {
-				return v.redirect(dropletPath(d))
-			}
-		}
-	}
-	if strings.HasPrefix(q, "do:") {
+	case strings.HasPrefix(q, "do:"):
 		return v.redirect(resourcePath(q))
 	}
 	word := inventory.Query{Terms: []inventory.Term{{Values: []string{q}}}}
+	if l, err := s.o.Inventory.Resources(v.r.Context(), word, inventory.Page{Limit: mostDroplets}); err == nil {
+		if urn := exactly(l.Items, q); urn != "" {
+			return v.redirect(resourcePath(urn))
+		}
+	}
 	return v.redirect(ui.Query{Path: "/inventory"}.With("q", word.String()).String())
 }
 
-func dropletPath(d digitalocean.Droplet) string { return "/droplets/" + strconv.FormatInt(d.ID, 10) }
+// exactly is the only droplet whose id or name is what was typed, or else the only
+// resource; empty where there is none or more than one.
+func exactly(found []inventory.Found, typed string) string {
+	var droplets, all []string
+	for _, f := range found {
+		if f.ID != typed && !strings.EqualFold(f.Name, typed) {
+			continue
+		}
+		if all = append(all, f.URN); f.Kind == "droplet" {
+			droplets = append(droplets, f.URN)
+		}
+	}
+	switch {
+	case len(droplets) == 1:
+		return droplets[0]
+	case len(all) == 1:
+		return all[0]
+	}
+	return ""
+}

@@ -92,7 +92,7 @@ func (v *visit) page(title, here string) ui.Page {
 		Assets: v.s.assets.address, Simulated: v.s.o.Simulated, Version: v.s.o.Version,
 	}
 	var err error
-	if _, p.ReadOnly, err = v.s.o.Access.Writable(v.r.Context(), v.s.o.Account); err != nil {
+	if p.ReadOnly, err = v.s.readOnly(v.r.Context()); err != nil {
 		v.s.log.WarnContext(v.r.Context(), "whether anything can be changed is not known", "err", err)
 	}
 	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {

@@ -30,7 +30,7 @@ type Options struct {
 	Inventory    *inventory.Service
 	Tenants      *tenant.Service
 	Access       *access.Service
-	Account      string // our name for the account that sagas are started on
+	Account      string // our name for the account that is meant where none is named
 
 	Checks  func(context.Context) []client.Check             // how this process is
 	Budgets func() map[digitalocean.Purpose]digitalocean.Use // what is used of the limits of each token
@@ -45,7 +45,6 @@ type Server struct {
 	o       Options
 	log     *slog.Logger
 	assets  *assets
-	fleet   *fleet
 	checks  *checkup
 	hours   *hourly
 	sent    *sent
@@ -59,9 +58,6 @@ func New(o Options) (*Server, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{o: o, log: o.Logger, sent: newSent()}
-	s.fleet = &fleet{read: func(ctx context.Context) ([]digitalocean.Droplet, error) {
-		return o.Provisioning.Droplets(ctx, o.Account)
-	}}
 	s.checks = newCheckup(o.Checks)
 	s.hours = &hourly{engine: o.Engine}
 	s.lookout = &lookout{inventory: o.Inventory, accounts: s.accounts}
@@ -89,12 +85,6 @@ func (s *Server) routes() *http.ServeMux {
 
 	page("GET /{$}", s.overview)
 	page("GET /overview.json", s.overview)
-	page("GET /droplets", s.droplets)
-	page("GET /droplets.json", s.droplets)
-	page("GET /droplets.csv", s.droplets)
-	page("GET /droplets/{id}", s.droplet)
-	page("GET /droplets/{id}/{verb}", s.askStart)
-	page("POST /droplets/{id}/{verb}", s.start)
 	s.inventoryRoutes(page)
 	page("GET /smoke", s.askSmoke)
 	page("GET /smoke.json", s.askSmoke)

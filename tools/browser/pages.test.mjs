@@ -9,6 +9,7 @@ const droplets = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot"].map((
 let browser, world;
 before(async () => {
   [browser, world] = await Promise.all([launch(), World.open({ droplets })]);
+  await world.sync("droplet");
 });
 after(async () => {
   await browser?.close();
@@ -45,7 +46,7 @@ for (const script of [true, false]) {
 
     test("a snapshot is started, seen on its way, and completes", async (t) => {
       const page = await visit(t, options);
-      await page.goto("/droplets?q=alpha");
+      await page.goto("/inventory?q=kind:droplet+alpha");
       await page.getByRole("link", { name: "alpha-1" }).click();
       await press(page, script, "Take snapshot");
       const id = await sagaOf(page);
@@ -115,7 +116,7 @@ for (const script of [true, false]) {
     test("a form that is sent twice makes one saga", async (t) => {
       const page = await visit(t, options);
       const before = (await world.sagas()).length;
-      await page.goto("/droplets?q=delta");
+      await page.goto("/inventory?q=kind:droplet+delta");
       await page.getByRole("link", { name: "delta-1" }).click();
       await page.getByRole("link", { name: "Take snapshot" }).click();
       const form = page.locator(script ? "dialog[open] #confirm" : "main #confirm");
@@ -201,14 +202,14 @@ test("new rows wait until they are asked for; changes of rows show at once; the 
 
 test("keys reach everything", async (t) => {
   const page = await visit(t);
-  await page.goto("/droplets");
+  await page.goto("/inventory");
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
   await page.keyboard.press("Enter");
   await page.keyboard.press("Control+k");
   await page.keyboard.type("alpha-1");
   await page.keyboard.press("Enter");
-  await page.waitForURL(/\/droplets\/\d+$/);
+  await page.waitForURL(/\/inventory\/do:droplet:\d+$/);
   const ask = page.getByRole("link", { name: "Take snapshot" });
   await ask.focus();
   await page.keyboard.press("Enter");
@@ -230,9 +231,9 @@ test("the colours are switched without JavaScript too", async (t) => {
 test("without a token the pages say what to do", async (t) => {
   const w = await World.open({ env: { ARCADIA_DO_TOKEN_PROVISIONING: "" } });
   const page = await visit(t, { of: w });
-  await page.goto("/droplets");
+  await page.goto("/inventory");
   const text = await page.locator("main").innerText();
-  assert.match(text, /There is no token yet/);
+  assert.match(text, /Read-only/);
   assert.match(text, /arcadia token set provisioning/);
   await page.goto("/");
   assert.match(await page.locator("main").innerText(), /Provisioning token/);
@@ -257,11 +258,12 @@ test("hostile names and errors stay text", async (t) => {
   t.after(() => proxy.close());
   const w = await World.open({ api: `http://127.0.0.1:${proxy.address().port}` });
   const page = await visit(t, { of: w, expect: (e) => e.includes("404") });
-  await page.goto("/droplets");
+  await w.sync("droplet");
+  await page.goto("/inventory?q=kind:droplet");
   await page.getByText("<script>window.hit=1</script>").first().waitFor();
-  const { items } = await w.ask("GET", w.url + "/droplets.json");
+  const { items } = await w.ask("GET", w.url + "/inventory.json?q=kind:droplet");
   const target = items.find((d) => d.name.includes("<script>"));
-  for (const path of [`/droplets/${target.id}`, `/droplets/${target.id}/snapshot`, "/smoke", "/go?q=" + encodeURIComponent(evil), "/droplets?tag=" + encodeURIComponent(evil), "/sagas?kind=" + encodeURIComponent(evil), "/" + encodeURIComponent(evil)]) {
+  for (const path of [`/inventory/${target.urn}`, `/inventory/${target.urn}/snapshot`, "/smoke", "/go?q=" + encodeURIComponent(evil), "/sagas?kind=" + encodeURIComponent(evil), "/" + encodeURIComponent(evil)]) {
     await page.goto(path);
   }
   const { id } = await w.snapshot(target.id);
@@ -271,7 +273,7 @@ test("hostile names and errors stay text", async (t) => {
     assert.match(await page.locator("main").innerText(), /<script>|<img src=x/, path + " shows the hostile text");
   }
   assert.equal(await page.evaluate(() => window.hit), undefined);
-  const csv = await (await page.request.get("/droplets.csv")).text();
+  const csv = await (await page.request.get("/inventory.csv?q=kind:droplet")).text();
   assert.ok(csv.includes("<script>"));
 });
 
@@ -279,8 +281,8 @@ for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing, ${colorScheme}`, async (t) => {
     const smoke = (await world.sagas()).find((s) => s.kind === "smoke");
     const open = (await world.sagas()).find((s) => s.kind === "snapshot_droplet");
-    const list = await world.ask("GET", world.url + "/droplets.json");
-    const paths = ["/", "/droplets", "/droplets/" + list.items[0].id, "/sagas", "/sagas?state=stuck", "/sagas/" + smoke.id, "/sagas/" + open.id + "?events=all", `/droplets/${list.items[0].id}/snapshot`, "/smoke", "/nowhere"];
+    const list = await world.ask("GET", world.url + "/inventory.json?q=kind:droplet");
+    const paths = ["/", "/inventory", "/inventory/" + list.items[0].urn, "/sagas", "/sagas?state=stuck", "/sagas/" + smoke.id, "/sagas/" + open.id + "?events=all", `/inventory/${list.items[0].urn}/snapshot`, "/smoke", "/nowhere"];
     for (const width of [1280, 390]) {
       const page = await visit(t, { colorScheme, viewport: { width, height: 844 }, expect: (e) => e.includes("404") });
       for (const path of width > 500 ? paths : paths.slice(0, 7)) {

@@ -39,7 +39,8 @@ try {
 
 // story makes sagas of every sort, and answers the pages that show them.
 async function story(w) {
-  const list = await w.ask("GET", w.url + "/droplets.json");
+  const first = await w.sync();
+  const list = await w.ask("GET", w.url + "/v1/droplets");
   const id = (name) => list.items.find((d) => d.name === name).id;
   const ended = (s) => w.until(() => w.saga(s.id), (x) => ["completed", "rolled_back", "stuck"].includes(x.state), "a saga ends");
   const smoke = await w.ask("POST", `${w.url}/v1/droplets/${id("atlas-freight-web-1")}/smoke`, {});
@@ -55,7 +56,6 @@ async function story(w) {
   await w.until(() => w.saga(paused.id), (s) => s.state === "waiting", "it waits");
   await w.ask("POST", `${w.url}/v1/sagas/${paused.id}/pause`, { reason: "disk check at 10:00" });
   await w.until(() => w.saga(paused.id), (s) => s.state === "paused", "it is paused");
-  const first = await w.sync();
   await w.ask("POST", w.url + "/v1/tenant-imports", { from: "tags" });
   await w.action(id("atlas-freight-web-1"), { type: "rename", name: "atlas-freight-front-1" });
   await w.sync();
@@ -63,11 +63,11 @@ async function story(w) {
   const finding = (await w.ask("GET", w.url + "/findings.json")).items[0];
   const confirm = async (page) => page.locator("[data-ask]", { hasText: "Cancel and undo" }).first().click().then(() => page.locator("dialog[open]").waitFor());
   return [
-    ["overview", "/"], ["droplets", "/droplets"], ["droplets-filtered", "/droplets?region=fra1&sort=-size"], ["droplet", `/droplets/${id("kestrel-media-db-1")}`],
+    ["overview", "/"], ["droplet", `/inventory/do:droplet:${id("kestrel-media-db-1")}`],
     ["sagas", "/sagas"], ["sagas-empty", "/sagas?state=stuck"],
     ["saga-waiting", `/sagas/${waiting.id}`], ["saga-queued", `/sagas/${queued.id}`], ["saga-paused", `/sagas/${paused.id}`],
     ["saga-completed", `/sagas/${done.id}`], ["saga-rolled-back", `/sagas/${smoke.id}`], ["saga-lost-answer", `/sagas/${lost.id}`],
-    ["confirm", `/sagas/${waiting.id}/cancel`], ["confirm-dialog", `/sagas/${waiting.id}`, confirm], ["snapshot", `/droplets/${id("atlas-freight-db-1")}/snapshot`], ["smoke", "/smoke"],
+    ["confirm", `/sagas/${waiting.id}/cancel`], ["confirm-dialog", `/sagas/${waiting.id}`, confirm], ["snapshot", `/inventory/do:droplet:${id("atlas-freight-db-1")}/snapshot`], ["smoke", "/smoke"],
     ["inventory", "/inventory"], ["inventory-searched", "/inventory?q=kind:droplet+tenant:atlas-freight"], ["inventory-empty", "/inventory?q=nothing"],
     ["inventory-wrong", "/inventory?q=kind:droplet+colour:red"], ["resource", "/inventory/" + urn], ["assign", "/inventory/assign?urn=" + urn],
     ["changes", "/changes"], ["tenants", "/tenants"], ["tenant", "/tenants/atlas-freight"], ["tenant-add", "/tenants/add"], ["tenant-import", "/tenants/import?from=tags"],
