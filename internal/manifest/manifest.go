@@ -25,25 +25,32 @@ const (
 	object
 )
 
+// A place in a document: line and column, both from 1, the column in characters.
+type place struct {
+	line, column int
+}
+
 // A node is a document's value with its place.
 type node struct {
-	line   int
+	place
 	kind   kind
 	text   string
+	quoted bool    // a text in quotes, or a block of lines
+	block  bool    // a block of lines, which begins on the line after its place
 	items  []*node // of a list
 	fields []field // of an object
 }
 
 type field struct {
+	place
 	name  string
-	line  int
 	value *node
 }
 
-// A reader keeps the first error; what is read after it is worth nothing.
+// A reader keeps what was wrong; what is read after it is worth nothing.
 type reader struct {
-	name string
-	err  error
+	name     string
+	problems Problems
 }
 
 // A Value is a place in a document, with or without something in it.
@@ -57,30 +64,41 @@ type Value struct {
 // otherwise, and calls see with it. It returns the first thing that was wrong with
 // the document, by its own words or those of see, as a fault of kind Invalid.
 func Read(name string, document []byte, see func(Value)) error {
-	root, err := parse(name, document)
-	if err != nil {
-		return err
+	problems := read(name, document, see)
+	if len(problems) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s", problems[0].withoutColumn())
+}
+
+func read(name string, document []byte, see func(Value)) Problems {
+	root, problem := parse(name, document)
+	if problem != nil {
+		return Problems{*problem}
 	}
 	r := &reader{name: name}
 	see(Value{r: r, n: root})
-	return r.err
+	return r.problems
 }
 
 // Fail records what is wrong with the value: the end of a sentence that begins
 // with where it is.
 func (v Value) Fail(format string, args ...any) {
-	if v.r.err != nil {
+	v.r.fail(v.n.place, v.path, fmt.Sprintf(format, args...))
+}
+
+func (r *reader) fail(at place, path, message string) {
+	if len(r.problems) == maxProblems {
 		return
 	}
-	place := v.path
-	if place == "" {
-		place = "the document"
+	if path == "" {
+		path = "the document"
 	}
-	v.r.err = fault.New(fault.Invalid, "%s:%d: %s: %s", v.r.name, max(v.n.line, 1), place, fmt.Sprintf(format, args...))
+	r.problems = append(r.problems, Problem{File: r.name, Line: max(at.line, 1), Column: max(at.column, 1), Field: path, Message: message})
 }
 
 // Failed reports whether something was wrong already.
-func (v Value) Failed() bool { return v.r.err != nil }
+func (v Value) Failed() bool { return len(v.r.problems) > 0 }
 
 // Line is where the value stands.
 func (v Value) Line() int { return v.n.line }
@@ -99,7 +117,7 @@ func (v Value) Object(fields ...string) bool {
 	}
 	for _, f := range v.n.fields {
 		if !slices.Contains(fields, f.name) {
-			Value{v.r, &node{line: f.line}, v.at(f.name)}.Fail("There is no such field. The fields are %s.", strings.Join(fields, ", "))
+			Value{v.r, &node{place: f.place}, v.at(f.name)}.Fail("There is no such field. The fields are %s.", strings.Join(fields, ", "))
 			return false
 		}
 	}
@@ -124,7 +142,7 @@ func (v Value) Field(name string) Value {
 			return Value{v.r, f.value, v.at(name)}
 		}
 	}
-	return Value{v.r, &node{line: v.n.line}, v.at(name)}
+	return Value{v.r, &node{place: v.n.place}, v.at(name)}
 }
 
 // Names are the fields of an object, in their order.

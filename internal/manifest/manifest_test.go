@@ -73,6 +73,45 @@ func TestErrorsNameFileLineAndField(t *testing.T) {
 	}
 }
 
+func TestCheckTellsAllThatIsWrongWithItsPlace(t *testing.T) {
+	for name, tt := range map[string]struct{ document, want string }{
+		"YAML": {"name: 1\nprice: \"1\"\nitems:\n  - ip: 1\nnone: {}\nmode: |\n  one\n  two\n", `shop.yaml:1:7: name: It must be a text.
+shop.yaml:4:5: items[0].ip: There is no such field. The fields are id.
+shop.yaml:4:5: items[0].id: It is missing.
+shop.yaml:5:1: none: There is no such field. The fields are name, price, mode, items.
+shop.yaml:8:1: mode: two is wrong`},
+		"JSON": {"{\"name\": 1,\n \"items\": [{\"ip\": 1}]}", `shop.yaml:1:10: name: It must be a text.
+shop.yaml:2:12: items[0].id: It is missing.
+shop.yaml:2:13: items[0].ip: There is no such field. The fields are id.`},
+		"no YAML": {"name: [a\nprice: ", `shop.yaml:2:1: It is no YAML: `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := manifest.Check("shop.yaml", []byte(tt.document), func(v manifest.Value) {
+				v.Object("name", "price", "mode", "items")
+				v.Field("name").Text()
+				v.Field("items").Each(func(v manifest.Value) {
+					v.Object("id")
+					v.Field("id").Text()
+				})
+				if mode := v.Field("mode"); strings.HasPrefix(mode.Written(), "one\ntwo") {
+					mode.FailAt(2, "two is wrong")
+				}
+			})
+			if problems, ok := errors.AsType[manifest.Problems](err); !ok || !strings.HasPrefix(problems.Error(), tt.want) || !errors.Is(err, fault.Invalid) {
+				t.Errorf("got\n%v, want\n%s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestNear(t *testing.T) {
+	for word, want := range map[string]string{"siez": "size", "region": "region", "sizes": "size", "xyz": "", "a": ""} {
+		if got := manifest.Near(word, []string{"size", "region", "image"}); got != want {
+			t.Errorf("Near(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("name: kiosk\nprice: \"1.50\"\nitems:\n  - id: one\n"))
 	f.Add([]byte(`{"name": "kiosk", "items": [{"id": "one"}]}`))
