@@ -21,6 +21,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
@@ -39,6 +40,7 @@ type Options struct {
 	Inventory    *inventory.Service
 	Billing      func(ctx context.Context, account string) (*digitalocean.Client, error) // reads DigitalOcean's invoices
 	Tenants      *tenant.Service
+	Metering     *metering.Service
 	Access       *access.Service
 	Account      string         // our name for the account that requests without one mean
 	Clients      access.Clients // for the check of an account's tokens
@@ -76,6 +78,7 @@ func New(o Options) *API {
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
 	a.findingRoutes(h)
+	a.usageRoutes(h)
 	a.eventRoutes(h, mux)
 	nullable(h.OpenAPI())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })

@@ -22,6 +22,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
@@ -72,7 +73,7 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	a := api.New(api.Options{
 		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
 		Access:  access.New(d, v, given...),
-		Tenants: tenant.New(d), Inventory: inventory.New(d, engine, inventory.Settings{}),
+		Tenants: tenant.New(d), Inventory: inventory.New(d, engine, inventory.Settings{}), Metering: metering.New(d, nil),
 		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
 		Ready:   func(context.Context) error { return nil },
 		Checks:  func(context.Context) []client.Check { return []client.Check{} },

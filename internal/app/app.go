@@ -22,6 +22,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/jobs"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
@@ -49,6 +50,7 @@ type App struct {
 	engine       *saga.Engine
 	provisioning *provisioning.Service
 	inventory    *inventory.Service
+	metering     *metering.Service
 	jobs         *jobs.Jobs
 	feed         *feed.Feed
 	api          *api.API
@@ -167,6 +169,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.inventory = inventory.New(a.db, a.engine, inventory.Settings{
 		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Tokens: a.access.Tokens, Logger: a.log,
 	})
+	a.metering = metering.New(a.db, a.log)
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
 		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: a.tenants, Access: a.access, Account: account,
@@ -177,7 +180,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.api = api.New(api.Options{
 		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Billing: a.clouds.billing, Tenants: a.tenants,
-		Access: a.access, Account: account, Clients: a.clouds.client,
+		Metering: a.metering, Access: a.access, Account: account, Clients: a.clouds.client,
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil

@@ -104,6 +104,7 @@ type commands struct {
 	Saga      sagaCommand      `cmd:"" help:"Look at sagas and act on them."`
 	Inventory inventoryCommand `cmd:"" help:"See what there is at DigitalOcean, what changed and why."`
 	Billing   billingCommand   `cmd:"" help:"Work out what tenants are to pay."`
+	Usage     usageCommand     `cmd:"" help:"Record what tenants used, and see what it comes to."`
 	Tenant    tenantCommand    `cmd:"" help:"Keep whom the product is hosted for."`
 	Account   accountCommand   `cmd:"" help:"Keep the accounts at DigitalOcean."`
 	Token     tokenCommand     `cmd:"" help:"Keep the tokens of DigitalOcean."`

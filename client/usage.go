@@ -1,0 +1,63 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// A UsageBatch is what became of usage events that were sent together.
+type UsageBatch struct {
+	Accepted   int           `json:"accepted"`
+	Duplicates int           `json:"duplicates"`
+	Rejected   int           `json:"rejected"`
+	Items      []UsageResult `json:"items" nullable:"false" doc:"One for each event, in the order in which they were sent."`
+}
+
+// A UsageResult is what became of one event.
+type UsageResult struct {
+	Status string `json:"status" enum:"accepted,duplicate,rejected"`
+	Late   bool   `json:"late,omitempty" doc:"It happened more than 48 hours ago: its month may be billed already."`
+	Reason string `json:"reason,omitempty" enum:"malformed,too_far_ahead,unknown_tenant,wrong_tenant,closed_tenant,conflict,unknown_event,already_corrected"`
+	Detail string `json:"detail,omitempty" doc:"What is wrong, beginning with the attribute."`
+}
+
+// A UsageEvent is an event as it is kept.
+type UsageEvent struct {
+	Source     string            `json:"source"`
+	ID         string            `json:"id"`
+	Type       string            `json:"type"`
+	Time       Time              `json:"time" format:"date-time"`
+	RecordedAt Time              `json:"recorded_at" format:"date-time" doc:"When it became known."`
+	Data       map[string]string `json:"data" nullable:"false" doc:"The members that can be a value, as they were written."`
+}
+
+// A UsageConflict is an event that was told again with another content.
+type UsageConflict struct {
+	Tenant  string     `json:"tenant" doc:"The slug."`
+	Counts  UsageEvent `json:"counts" doc:"As it was told first."`
+	Against UsageEvent `json:"against" doc:"As it was told later, which counts nothing."`
+	Told    int64      `json:"told" doc:"How often it was told so."`
+	LastAt  Time       `json:"last_at" format:"date-time"`
+}
+
+// PushUsage sends usage events: CloudEvents as JSON, at most 10,000. It may be
+// repeated. tenant, an id or slug, is whose all of them are; empty: each says so.
+func (c *Client) PushUsage(ctx context.Context, tenant string, events []json.RawMessage) (b UsageBatch, err error) {
+	q := url.Values{}
+	set(q, "tenant", tenant)
+	_, err = c.call(ctx, http.MethodPost, "/v1/usage", q, nil, events, &b)
+	return b, err
+}
+
+// UsageConflicts are events that were told again with another content, the last told
+// first; of one tenant, by its id or slug, or of all where it is empty.
+func (c *Client) UsageConflicts(ctx context.Context, tenant string, limit int) ([]UsageConflict, error) {
+	q := url.Values{}
+	set(q, "tenant", tenant)
+	set(q, "limit", number(int64(limit)))
+	var l List[UsageConflict]
+	_, err := c.call(ctx, http.MethodGet, "/v1/usage/conflicts", q, nil, nil, &l)
+	return l.Items, err
+}

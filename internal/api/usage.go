@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
+)
+
+// maxUsage is the most that is read of a batch of events, in bytes.
+const maxUsage = 16 << 20
+
+func (a *API) usageRoutes(h huma.API) {
+	push := operation("push-usage", http.MethodPost, "/v1/usage", "Record usage events: each is counted once by tenant, source and id")
+	push.MaxBodyBytes = maxUsage
+	push.Description = "The body is a JSON array of CloudEvents 1.0, one event, or one event a line; at most 10,000 events and 16 MiB. " +
+		"The subject is the tenant's slug or id. It may be repeated: what was accepted is a duplicate then. " +
+		"replaces and voids name another event of the same source that no longer counts."
+	push.SkipValidateBody = true // what is wrong with an event is said beside the others
+	push.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+	register(a, h, push, a.pushUsage)
+	push.RequestBody.Content["application/json"].Schema = &huma.Schema{ // huma calls it text
+		Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true},
+	}
+	register(a, h, operation("list-usage-conflicts", http.MethodGet, "/v1/usage/conflicts",
+		"List events that were told again with another content"), a.listUsageConflicts)
+}
+
+func (a *API) pushUsage(ctx context.Context, in *struct {
+	Tenant  string `query:"tenant" doc:"Whose all events are, id or slug; left away: each event says so."`
+	RawBody []byte `contentType:"application/json"`
+}) (*struct{ Body client.UsageBatch }, error) {
+	told, err := metering.ReadBatch(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	results, err := a.o.Metering.Push(ctx, told, in.Tenant, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.UsageBatch }{wire.UsageBatch(results)}, nil
+}
+
+func (a *API) listUsageConflicts(ctx context.Context, in *struct {
+	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}) (*struct {
+	Body client.List[client.UsageConflict]
+}, error) {
+	slugs, of, err := a.tenantNames(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	conflicts, err := a.o.Metering.Conflicts(ctx, of, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.UsageConflict, len(conflicts))
+	for i, c := range conflicts {
+		items[i] = wire.UsageConflict(c, slugs[c.Tenant])
+	}
+	return listed(items), nil
+}
+
+// tenantNames are all tenants' slugs, and the id of the one that ref names, which may
+// be empty.
+func (a *API) tenantNames(ctx context.Context, ref string) (slugs map[tenant.ID]string, of tenant.ID, err error) {
+	if ref != "" {
+		t, err := a.o.Tenants.Tenant(ctx, ref)
+		if err != nil {
+			return nil, "", err
+		}
+		return map[tenant.ID]string{t.ID: t.Slug}, t.ID, nil
+	}
+	all, err := a.o.Tenants.All(ctx)
+	slugs = make(map[tenant.ID]string, len(all))
+	for _, t := range all {
+		slugs[t.ID] = t.Slug
+	}
+	return slugs, "", err
+}

@@ -1,0 +1,40 @@
+package wire
+
+import (
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+)
+
+// UsageBatch is what became of events that were sent together.
+func UsageBatch(results []metering.Result) client.UsageBatch {
+	b := client.UsageBatch{Items: make([]client.UsageResult, len(results))}
+	for i, r := range results {
+		b.Items[i] = client.UsageResult{Status: string(r.Status), Late: r.Late, Reason: string(r.Reason), Detail: r.Detail}
+		switch r.Status {
+		case metering.Accepted:
+			b.Accepted++
+		case metering.Duplicate:
+			b.Duplicates++
+		default:
+			b.Rejected++
+		}
+	}
+	return b
+}
+
+// UsageEvent is an event as it is kept.
+func UsageEvent(e metering.Event) client.UsageEvent {
+	w := client.UsageEvent{
+		Source: e.Source, ID: e.ID, Type: e.Type, Time: client.Time{Time: e.At}, RecordedAt: client.Time{Time: e.RecordedAt}, Data: make(map[string]string, len(e.Data)),
+	}
+	for name, value := range e.Data {
+		w.Data[name] = string(value)
+	}
+	return w
+}
+
+// UsageConflict is an event that was told again with another content, of the tenant
+// with this slug.
+func UsageConflict(c metering.Conflict, slug string) client.UsageConflict {
+	return client.UsageConflict{Tenant: slug, Counts: UsageEvent(c.Counts), Against: UsageEvent(c.Event), Told: c.Told, LastAt: client.Time{Time: c.Last}}
+}
