@@ -205,6 +205,11 @@ func (s *Service) explain(ctx context.Context, edits []edit, account string, w w
 				return err
 			}
 			e.change.Fields, e.change.More = fields[:min(len(fields), maxFields)], max(0, len(fields)-maxFields)
+			if k == droplet && onlyPlan(fields) {
+				if err := s.explainPlan(ctx, account, e); err != nil {
+					return err
+				}
+			}
 		case Deleted:
 			e.endBy = string(cause.Type)
 		}

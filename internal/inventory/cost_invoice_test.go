@@ -49,7 +49,7 @@ func (y *yard) see() {
 	go func() { over <- y.Serve(ctx) }()
 	for range 2 {
 		time.Sleep(horizon + time.Minute)
-		y.sync("action", "droplet", "volume", "reserved_ip", "load_balancer", "database", "database_replica", "image")
+		y.sync("action", "backup_policy", "droplet", "volume", "reserved_ip", "load_balancer", "database", "database_replica", "image")
 	}
 	stop()
 	if err := <-over; err != nil {
@@ -78,6 +78,7 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 		}
 		day := func(n int) { time.Sleep(time.Until(began.AddDate(0, 0, n))) }
 
+		daily, switched := droplet("daily", "s-1vcpu-2gb"), droplet("switched", "s-2vcpu-4gb")
 		steady, backed, grown := droplet("steady", "s-1vcpu-1gb"), droplet("backed", "s-1vcpu-2gb"), droplet("grown", "s-1vcpu-1gb")
 		volume := y.do("POST", "/v2/volumes", map[string]any{"name": "data", "region": "nyc3", "size_gigabytes": 100})["volume"].(map[string]any)["id"].(string)
 		address := y.do("POST", "/v2/reserved_ips", map[string]any{"region": "nyc3"})["reserved_ip"].(map[string]any)["ip"].(string)
@@ -95,12 +96,16 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 		y.see()
 		day(3)
 		act(backed, map[string]any{"type": "enable_backups", "backup_policy": map[string]any{"plan": "weekly", "weekday": "SUN", "hour": 4}})
+		act(daily, map[string]any{"type": "enable_backups", "backup_policy": map[string]any{"plan": "daily", "hour": 4}})
+		act(switched, map[string]any{"type": "enable_backups", "backup_policy": map[string]any{"plan": "weekly", "weekday": "SUN", "hour": 4}})
 		day(4)
 		y.do("DELETE", "/v2/droplets/"+short, nil)
 		y.see()
 		day(5)
 		act(grown, map[string]any{"type": "power_off"})
 		act(grown, map[string]any{"type": "resize", "size": "s-2vcpu-4gb"})
+		day(10)
+		act(switched, map[string]any{"type": "change_backup_policy", "backup_policy": map[string]any{"plan": "daily", "hour": 4}})
 		day(12)
 		y.do("POST", "/v2/reserved_ips/"+address+"/actions", map[string]any{"type": "assign", "droplet_id": mustInt(t, steady)})
 		y.see()
@@ -144,7 +149,7 @@ func TestAMonthCostsWhatItsInvoiceSays(t *testing.T) {
 				t.Errorf("%s has no price", c.URN)
 			}
 		}
-		urns = append(urns, "do:droplet:"+steady, "do:droplet:"+backed, "do:droplet:"+grown, "do:droplet:"+short, "do:volume:"+volume, "do:reserved_ip:"+address)
+		urns = append(urns, "do:droplet:"+steady, "do:droplet:"+backed, "do:droplet:"+daily, "do:droplet:"+switched, "do:droplet:"+grown, "do:droplet:"+short, "do:volume:"+volume, "do:reserved_ip:"+address)
 		for _, urn := range urns {
 			// A line is rounded to the cent, and where it ends is known to some minutes.
 			off, most := theirs[urn]*10_000-int64(ours[urn]), lines[urn]*15_000

@@ -124,6 +124,31 @@ func TestWhatHasNoPriceIsNotFree(t *testing.T) {
 	}
 }
 
+func TestBackupsCostWhatTheirPlanSays(t *testing.T) {
+	for _, tt := range []struct {
+		name, rest string
+		micros     int64
+		known      bool
+		assumed    bool
+	}{
+		{"none", ``, 24_000_000, true, false},
+		{"weekly", `,"features":["backups"],"backup_policy":{"plan":"weekly"}`, 28_800_000, true, false},
+		{"daily", `,"features":["backups"],"backup_policy":{"plan":"daily"}`, 31_200_000, true, false},
+		{"nobody knows", `,"features":["backups"]`, 28_800_000, true, true},
+		{"a plan without a price", `,"features":["backups"],"backup_policy":{"plan":"hourly"}`, 0, false, false},
+	} {
+		d, err := ParseDoc([]byte(`{"id":1,"size_slug":"s-2vcpu-4gb","size":{"price_monthly":24}` + tt.rest + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		micros, known := Prices().monthlyMicros(droplet, d, time.Now())
+		priced := Prices().priced(droplet, d, time.Now())
+		if assumed := strings.Contains(priced[len(priced)-1].Source, "weekly plan"); micros != tt.micros || known != tt.known || assumed != tt.assumed {
+			t.Errorf("%s: %d, %v, assumed %v; want %d, %v, %v", tt.name, micros, known, assumed, tt.micros, tt.known, tt.assumed)
+		}
+	}
+}
+
 // price_hourly is a rounded float: it must not matter.
 func TestADropletCostsItsMonthlyPrice(t *testing.T) {
 	d, err := ParseDoc([]byte(`{"id":1,"size_slug":"s-1vcpu-1gb","size":{"price_monthly":5,"price_hourly":0.00743999984115362},"features":["backups"]}`))

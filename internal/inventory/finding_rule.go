@@ -147,7 +147,7 @@ func (s scene) dropletFindings(o object, snapped time.Time, add addFinding) {
 	if s.listed[firewall.Name] && !s.guarded[o.urn] {
 		add(o, NoFirewall, "doctl compute firewall add-droplets FIREWALL --droplet-ids "+o.id, "No firewall protects it.")
 	}
-	if o.tenant && s.listed[snapshot.Name] && !contains(o.doc.Texts("features"), "backups") && s.at.Sub(snapped) > backupIsFresh {
+	if o.tenant && s.listed[snapshot.Name] && !hasBackups(o.doc) && s.at.Sub(snapped) > backupIsFresh {
 		last := "there is no snapshot of it"
 		if !snapped.IsZero() {
 			last = "its last snapshot is of " + snapped.Format(time.DateOnly)

@@ -119,6 +119,8 @@ type Charge struct {
 	// document says so itself: it wins over the price book's. Listed says that it does.
 	Monthly exact.Number
 	Listed  bool
+	// Assumed is what was taken for granted where no document says it; empty for most.
+	Assumed string
 }
 
 // URN names a resource of the kind: "do:droplet:3164494". Where ids are unique in

@@ -51,10 +51,12 @@ var droplet = &Kind{
 	Charges: func(d Doc) []Charge {
 		monthly, listed := d.Number("size", "price_monthly")
 		charges := []Charge{{SKU: "droplet:" + d.Text("size_slug"), Quantity: exact.Whole(1), Monthly: monthly, Listed: listed}}
-		if contains(d.Texts("features"), "backups") {
-			// A share of the droplet's own price; daily backups cost more, and only the
-			// policy, which no list shows with the droplet, tells them apart.
-			charges = append(charges, Charge{SKU: "backup:weekly", Quantity: monthly})
+		if hasBackups(d) { // for a share of the droplet's own price
+			backups := Charge{SKU: "backup:" + d.Text(planKey, "plan"), Quantity: monthly}
+			if d.At(planKey) == nil {
+				backups.SKU, backups.Assumed = "backup:weekly", "the weekly plan, as no list of policies has said which it is"
+			}
+			charges = append(charges, backups)
 		}
 		return charges
 	},

@@ -113,6 +113,9 @@ func (b *Book) priced(k *Kind, d Doc, at time.Time) []PricedCharge {
 				p.Source = fmt.Sprintf("%s, from %s", found.Source, found.From.Format(time.DateOnly))
 			}
 		}
+		if c.Assumed != "" {
+			p.Source += "; assumed: " + c.Assumed
+		}
 		p.Cost = p.Price.Mul(c.Quantity)
 		all = append(all, p)
 	}

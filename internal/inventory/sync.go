@@ -151,14 +151,15 @@ func (s *Service) beat(ctx context.Context, lost func(), r claimed) {
 }
 
 // listAll lists the kinds of a run that were not listed yet: first what DigitalOcean
-// did, which explains what changed; then what stands alone, several kinds at once;
-// then what hangs on something else.
+// did, which explains what changed; then the plans of backups, which decide what
+// droplets cost; then what stands alone, several kinds at once; then what hangs on
+// something else.
 func (s *Service) listAll(ctx context.Context, r claimed) error {
 	c, err := s.settings.Client(ctx, r.Account)
 	if err != nil {
 		return err
 	}
-	var alone, under []task
+	var before, alone, under []task
 	for _, g := range r.Kinds {
 		switch k := KindNamed(g.Kind); {
 		case !g.EndedAt.IsZero(): // by who had the run before us
@@ -167,11 +168,16 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 				return err
 			}
 		case k == nil: // a kind of another version of this program
+		case k == backupPolicy: // droplets say what is in it
+			before = append(before, task{kind: k})
 		case k.Parent == "":
 			alone = append(alone, task{kind: k})
 		default:
 			under = append(under, task{kind: k})
 		}
+	}
+	if _, err := s.listTogether(ctx, c, r, before); err != nil {
+		return err
 	}
 	changed, err := s.listTogether(ctx, c, r, alone)
 	if err != nil {
@@ -296,6 +302,11 @@ func (s *Service) list(ctx context.Context, c *digitalocean.Client, r claimed, t
 	read, err := s.read(ctx, c, r.Account, t, func(items, total int) { s.progress(g, items, total) })
 	if err != nil {
 		return g.Generation, err
+	}
+	if k == droplet {
+		if err := s.addPlans(ctx, r.Account, read.items); err != nil {
+			return g.Generation, err
+		}
 	}
 	g.BeganAt, g.State, g.Resources, g.Problem = read.began, read.state(), len(read.items), sentence(read.problem)
 	g.partly = t.under != nil

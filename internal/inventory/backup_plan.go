@@ -1,0 +1,89 @@
+package inventory
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+)
+
+// How often a droplet is backed up decides what its backups cost, and stands in no
+// document of the droplet. The inventory keeps the plan within the droplet's document
+// none the less, as it is known from the list of policies: what a version costs follows
+// from the version alone, and a plan that changes is a change of the droplet.
+
+// planKey is where the plan stands in a droplet's document, as it does in its policy.
+const planKey = "backup_policy"
+
+// addPlans puts the plans of their backups into the documents of droplets, as far as
+// policies are known.
+func (s *Service) addPlans(ctx context.Context, account string, droplets []found) error {
+	plans := map[string]string{}
+	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+		var id, plan string
+		err := rows.Scan(&id, &plan)
+		plans[id] = plan
+		return err
+	}, `SELECT id, size FROM inv_versions WHERE kind = $1 AND account = $2 AND until IS NULL AND NOT gone AND status = 'on' AND size <> ''`,
+		backupPolicy.Name, account)
+	if err != nil {
+		return err
+	}
+	for i := range droplets {
+		f := &droplets[i]
+		plan := plans[f.id]
+		if plan == "" || !hasBackups(f.doc) {
+			continue
+		}
+		f.doc.object[planKey] = map[string]any{"plan": plan}
+		if f.kept, f.hash, err = canonical(f.kind, f.doc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasBackups reports whether a droplet's document says that it is backed up.
+func hasBackups(d Doc) bool { return contains(d.Texts("features"), "backups") }
+
+// onlyPlan reports whether nothing but the plan of a droplet's backups is different.
+func onlyPlan(fields []Field) bool {
+	for _, f := range fields {
+		if f.Path != "/"+planKey && !strings.HasPrefix(f.Path, "/"+planKey+"/") {
+			return false
+		}
+	}
+	return len(fields) > 0
+}
+
+// explainPlan says since when a droplet has its plan: policies are listed less often
+// than droplets, so that the action that set it may have been over for a while. A plan
+// of which nothing was known before has been the droplet's all along.
+func (s *Service) explainPlan(ctx context.Context, account string, e *edit) error {
+	if e.change.Cause.Type != OutOfBand {
+		return nil
+	}
+	a, err := scanAction(s.db.Read().QueryRowContext(ctx, `SELECT id, status, type, resource_type, resource, started_at, completed_at FROM inv_actions
+		WHERE account = $1 AND resource_type = 'droplet' AND resource = $2 AND type IN ('enable_backups', 'change_backup_policy')
+			AND completed_at > $3 ORDER BY started_at DESC, id DESC LIMIT 1`,
+		account, e.found.id, db.Micros(e.change.Seen.Add(-2*every[backupPolicy.Tier]))))
+	learned := e.change.Fields[0].Before == nil
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && learned:
+		e.change.Cause, e.change.At = Cause{Type: FirstSight}, e.old.at.Add(time.Microsecond)
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	default:
+		e.change.Cause, e.change.At = Cause{Type: ByAction, Action: a.id, What: a.kind}, a.completedAt
+		if least := e.old.at.Add(time.Microsecond); e.change.At.Before(least) {
+			e.change.At = least
+		}
+	}
+	e.change.After = e.change.At
+	return nil
+}
