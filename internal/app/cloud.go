@@ -29,13 +29,13 @@ type clouds struct {
 	spends  map[place]*digitalocean.Budget  // which of them a purpose uses
 }
 
-// uses tells how much of the limits of each token of the default account is used up.
-func (c *clouds) uses() map[digitalocean.Purpose]digitalocean.Use {
+// uses tells how much of the limits of each token of an account is used up.
+func (c *clouds) uses(account string) map[digitalocean.Purpose]digitalocean.Use {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	uses := map[digitalocean.Purpose]digitalocean.Use{}
 	for at, b := range c.spends {
-		if at.account == access.DefaultAccount {
+		if at.account == account {
 			uses[at.purpose] = b.Use()
 		}
 	}

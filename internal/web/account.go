@@ -32,15 +32,16 @@ const (
 // An accountView is what the page of an account shows.
 type accountView struct {
 	ui.Page
-	account string
-	known   access.Account
-	others  []string // our names for all accounts
-	fresh   []freshness
-	table   ui.Table
-	tokens  []tokenRow
-	budgets []budget
-	runs    []inventory.Run
-	twins   ui.Twin
+	account  string
+	known    access.Account
+	readOnly string   // why nothing can be changed in it; empty where it can
+	others   []string // our names for all accounts
+	fresh    []freshness
+	table    ui.Table
+	tokens   []tokenRow
+	budgets  []budget
+	runs     []inventory.Run
+	twins    ui.Twin
 }
 
 // A freshness is how well a kind is known.
@@ -74,35 +75,22 @@ func (s *Server) account(v *visit) error {
 		return err
 	}
 	ctx := v.r.Context()
-	follow, err := v.follow("Account "+account, "/account", syncsTopic)
+	follow, err := v.follow("Account "+account, "/accounts", syncsTopic)
 	if err != nil {
 		return err
 	}
-	view := accountView{Page: follow, account: account}
-	fresh, err := s.o.Inventory.Freshness(ctx, account)
+	known, err := s.o.Access.Account(ctx, account)
 	if err != nil {
 		return err
 	}
-	view.fresh = judge(fresh, v.now.Time)
-	if view.runs, err = s.o.Inventory.Runs(ctx, account, mostRuns); err != nil {
+	view, err := s.readAccount(ctx, v, known, mostRuns)
+	if err != nil {
 		return err
 	}
-	for i, r := range view.runs {
-		if view.runs[i], err = s.o.Inventory.Run(ctx, r.ID); err != nil {
-			return err
-		}
-	}
-	if view.known, err = s.o.Access.Account(ctx, account); err != nil {
-		return err
-	}
-	view.tokens = tokensOf(view.known)
+	view.Page, view.ReadOnly = follow, view.readOnly
 	if view.others, err = s.accounts(ctx); err != nil {
 		return err
 	}
-	for purpose, use := range s.o.Budgets() {
-		view.budgets = append(view.budgets, budget{purpose, use})
-	}
-	slices.SortFunc(view.budgets, func(a, b budget) int { return cmp.Compare(a.purpose, b.purpose) })
 	if asJSON {
 		return v.json(view.twin())
 	}
@@ -112,6 +100,15 @@ func (s *Server) account(v *visit) error {
 		JSON: accountPath(account) + ".json",
 	}
 	return v.show(http.StatusOK, accountPage(view))
+}
+
+// budgetsOf are what is used of the limits of an account's tokens, by purpose.
+func (s *Server) budgetsOf(account string) (all []budget) {
+	for purpose, use := range s.o.Budgets(account) {
+		all = append(all, budget{purpose, use})
+	}
+	slices.SortFunc(all, func(a, b budget) int { return cmp.Compare(a.purpose, b.purpose) })
+	return all
 }
 
 // judge says of each kind how well it is known: a list that is too old is no truth.
@@ -176,16 +173,18 @@ func freshRows(all []freshness, now ui.Clock) []ui.Row {
 
 // An accountTwin is the page's JSON.
 type accountTwin struct {
-	Account string             `json:"account"`
-	Kinds   []client.Freshness `json:"kinds"`
-	Stale   []string           `json:"stale"` // kinds whose last complete list is too old
-	Tokens  []client.Token     `json:"tokens"`
-	Budgets []budgetTwin       `json:"budgets"`
-	Syncs   []client.SyncRun   `json:"syncs"`
+	Account  string             `json:"account"`
+	Team     string             `json:"team"`
+	ReadOnly *string            `json:"read_only"` // why nothing can be changed in it
+	Kinds    []client.Freshness `json:"kinds"`
+	Stale    []string           `json:"stale"` // kinds whose last complete list is too old
+	Tokens   []client.Token     `json:"tokens"`
+	Budgets  []budgetTwin       `json:"budgets"`
+	Syncs    []client.SyncRun   `json:"syncs"`
 }
 
 func (v accountView) twin() accountTwin {
-	t := accountTwin{Account: v.account, Kinds: []client.Freshness{}, Stale: []string{}, Tokens: []client.Token{}, Budgets: []budgetTwin{}, Syncs: []client.SyncRun{}}
+	t := accountTwin{Account: v.account, Team: v.known.TeamName, ReadOnly: wire.Text(v.readOnly), Kinds: []client.Freshness{}, Stale: []string{}, Tokens: []client.Token{}, Budgets: []budgetTwin{}, Syncs: []client.SyncRun{}}
 	for _, f := range v.fresh {
 		t.Kinds = append(t.Kinds, wire.Freshness(f.Freshness))
 		if f.state == stateStale {
@@ -224,7 +223,7 @@ func (s *Server) confirmSync(v *visit, status int, refusal error) error {
 	twins := ui.Twin{
 		CLI: "arcadia inventory sync --wait --account " + quoted(account), API: "curl -X POST http://" + v.r.Host + "/v1" + c.Action + " -d '{}'",
 	}
-	return v.show(status, syncForm(v.page(c.Title, "/account"), c, v.r.PostFormValue("kind"), twins))
+	return v.show(status, syncForm(v.page(c.Title, "/accounts"), c, v.r.PostFormValue("kind"), twins))
 }
 
 // startSync asks for a sync and shows how it goes. A form that is sent again leads
@@ -273,7 +272,7 @@ func (s *Server) sync(v *visit) error {
 	if err := id.Check("sync", text); err != nil {
 		return fault.Wrap(fault.NotFound, err, "%s", fault.Message(err))
 	}
-	follow, err := v.follow("Sync", "/account", syncsTopic)
+	follow, err := v.follow("Sync", "/accounts", syncsTopic)
 	if err != nil {
 		return err
 	}
@@ -288,12 +287,9 @@ func (s *Server) sync(v *visit) error {
 		follow.Live = "" // it does not change any more
 	}
 	view := syncView{Page: follow, Run: r}
-	for purpose, use := range s.o.Budgets() {
-		view.budgets = append(view.budgets, budget{purpose, use})
-	}
-	slices.SortFunc(view.budgets, func(a, b budget) int { return cmp.Compare(a.purpose, b.purpose) })
+	view.budgets = s.budgetsOf(r.Account)
 	view.table = ui.Table{Caption: "How each kind went", Columns: syncColumns, Rows: syncRows(r.Kinds), Query: v.query, Total: int64(len(r.Kinds)), Unit: "kinds"}
-	view.twins = ui.Twin{CLI: "arcadia inventory sync --wait --json", API: "curl http://" + v.r.Host + "/v1/sync-runs/" + text, JSON: syncPath(r.ID) + ".json"}
+	view.twins = ui.Twin{CLI: "arcadia inventory sync --wait --json --account " + quoted(r.Account), API: "curl http://" + v.r.Host + "/v1/sync-runs/" + text, JSON: syncPath(r.ID) + ".json"}
 	return v.show(http.StatusOK, syncPage(view))
 }
 

@@ -130,7 +130,7 @@ func changeListPage(p changeList) templ.Component {
 							}()
 						}
 						ctx = templ.InitializeContext(ctx)
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p>Once <a href=\"/account\">the account</a> has been synced, what is made, changed and deleted at DigitalOcean shows here.</p>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p>Once <a href=\"/accounts\">an account</a> has been synced, what is made, changed and deleted at DigitalOcean shows here.</p>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -19,15 +19,16 @@ import (
 // A stockList is what the page of the inventory shows.
 type stockList struct {
 	ui.Page
-	query   inventory.Query
-	at      time.Time // that it is shown as of; zero: as it is
-	refusal string    // why there is no list
-	caret   string    // the query with the word that is wrong marked
-	list    inventory.ResourceList
-	table   ui.Table
-	facets  []facet
-	deleted []ui.Choice
-	twins   ui.Twin
+	accounts []string
+	query    inventory.Query
+	at       time.Time // that it is shown as of; zero: as it is
+	refusal  string    // why there is no list
+	caret    string    // the query with the word that is wrong marked
+	list     inventory.ResourceList
+	table    ui.Table
+	facets   []facet
+	deleted  []ui.Choice
+	twins    ui.Twin
 }
 
 // A facet is a key with the values that what was found has of it.
@@ -98,6 +99,9 @@ func (s *Server) stock(v *visit) error {
 		return failed
 	}
 	page := stockList{Page: follow, query: asked, at: asked.AsOf}
+	if page.accounts, failed = s.accounts(ctx); failed != nil {
+		return failed
+	}
 	if err == nil {
 		page.list, err = s.o.Inventory.Resources(ctx, asked, part)
 	}

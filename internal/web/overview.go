@@ -1,11 +1,9 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -74,10 +72,7 @@ func (s *Server) overview(v *visit) error {
 			page.problems = append(page.problems, c)
 		}
 	}
-	for purpose, use := range s.o.Budgets() {
-		page.budgets = append(page.budgets, budget{purpose, use})
-	}
-	slices.SortFunc(page.budgets, func(a, b budget) int { return cmp.Compare(a.purpose, b.purpose) })
+	page.budgets = s.budgetsOf(s.o.Account)
 	if v.wants("json") {
 		return v.json(page.twin())
 	}

@@ -42,6 +42,7 @@ type server struct {
 	engine  *saga.Engine
 	stock   *inventory.Service
 	tenants *tenant.Service
+	access  *access.Service
 	drop    string // a droplet's id
 }
 
@@ -88,11 +89,17 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 		Client:   func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
 		Accounts: func(context.Context) ([]string, error) { return []string{"default", "prod"}, nil },
 	})
+	s.access = writable(t, d, token)
 	pages, err := web.New(web.Options{
 		Engine: s.engine, Feed: follow, Provisioning: provisioning.New(d, s.engine, steps), Account: "default", Logger: discard,
-		Inventory: s.stock, Tenants: s.tenants, Access: writable(t, d, token),
-		Checks:  func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
-		Budgets: func() map[digitalocean.Purpose]digitalocean.Use { return nil },
+		Inventory: s.stock, Tenants: s.tenants, Access: s.access,
+		Checks: func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
+		Budgets: func(account string) map[digitalocean.Purpose]digitalocean.Use {
+			if account != "default" {
+				return nil
+			}
+			return map[digitalocean.Purpose]digitalocean.Use{digitalocean.Provisioning: {Hour: 7, HourLimit: 5000}}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +193,7 @@ func TestPagesAreWhole(t *testing.T) {
 		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
 		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
 		"/inventory/" + drop + "/snapshot":      "/inventory/" + drop + "/snapshot.json", "/inventory/" + drop + "/smoke": "/inventory/" + drop + "/smoke.json",
-		"/smoke": "/smoke.json", "/inventory": "/inventory.json", "/inventory?q=kind%3Adroplet": "/inventory.json?q=kind%3Adroplet", "/findings": "/findings.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
+		"/smoke": "/smoke.json", "/inventory": "/inventory.json", "/inventory?q=kind%3Adroplet": "/inventory.json?q=kind%3Adroplet", "/findings": "/findings.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts": "/accounts.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
 		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/assign?urn=" + url.QueryEscape(drop): "/inventory/assign.json?urn=" + url.QueryEscape(drop), "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
 	} {
 		a := s.get(t, path)

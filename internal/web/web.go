@@ -32,8 +32,8 @@ type Options struct {
 	Access       *access.Service
 	Account      string // our name for the account that is meant where none is named
 
-	Checks  func(context.Context) []client.Check             // how this process is
-	Budgets func() map[digitalocean.Purpose]digitalocean.Use // what is used of the limits of each token
+	Checks  func(context.Context) []client.Check                           // how this process is
+	Budgets func(account string) map[digitalocean.Purpose]digitalocean.Use // what is used of the limits of each token
 
 	Simulated bool // the cloud is no real one
 	Version   string

@@ -26,7 +26,7 @@ for (const script of [true, false]) {
   test(`from a sync to a resource and to its tenant, ${script ? "with" : "without"} JavaScript`, async (t) => {
     const page = await visit(t, { javaScriptEnabled: script });
     const form = page.locator(script ? "dialog[open] #confirm" : "main #confirm");
-    await page.goto("/account");
+    await page.goto("/accounts");
     await page.getByRole("link", { name: "Sync now" }).click();
     await form.getByLabel("What to list").selectOption("droplet");
     await form.locator(".actions button").click();
@@ -122,7 +122,7 @@ for (const colorScheme of ["light", "dark"]) {
     const finding = (await world.ask("GET", world.url + "/findings.json")).items[0];
     const of = await urn("bravo-1");
     const paths = [
-      "/inventory", "/inventory/" + of, "/changes", "/tenants", "/tenants/bravo", "/findings", "/accounts/default", "/syncs/" + run.id, "/", // at both widths
+      "/inventory", "/inventory/" + of, "/changes", "/tenants", "/tenants/bravo", "/findings", "/accounts", "/accounts/default", "/syncs/" + run.id, "/", // at both widths
       "/inventory?q=nothing", `/inventory/${of}?hops=2`, `/inventory/assign?urn=${of}`, "/tenants/add", "/tenants/import?from=tags", `/findings/${finding.id}/mute`,
       "/accounts/default/sync",
     ];

@@ -43,7 +43,7 @@ type Place struct{ Path, Name, Icon string }
 func Places() []Place {
 	return []Place{
 		{"/", "Overview", "home"}, {"/inventory", "Inventory", "table"}, {"/tenants", "Tenants", "tenant"}, {"/changes", "Changes", "changes"}, {"/findings", "Findings", "flag"}, {"/sagas", "Sagas", "saga"},
-		{"/account", "Account", "key"},
+		{"/accounts", "Accounts", "key"},
 	}
 }
 
