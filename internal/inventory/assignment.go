@@ -20,8 +20,13 @@ import (
 // hold from at on, DigitalOcean's clock of each account where at is zero; the first
 // one on a resource holds from its beginning. It answers how many resources are
 // another tenant's than before.
+// What follows from that is among the findings when it returns.
 func (s *Service) Attribute(ctx context.Context, account string, at time.Time) (moved int, err error) {
-	return s.attributeFor(ctx, account, at, nil)
+	moved, err = s.attributeFor(ctx, account, at, nil)
+	if err == nil {
+		s.lookAgain(ctx)
+	}
+	return moved, err
 }
 
 // maxThought is how often verdicts are thought over again because somebody said
@@ -153,7 +158,11 @@ func (s *Service) say(ctx context.Context, urns []string, actor string, write fu
 	if err != nil {
 		return 0, err
 	}
-	return s.attributeFor(ctx, "", time.Time{}, by)
+	moved, err := s.attributeFor(ctx, "", time.Time{}, by)
+	if err == nil {
+		s.lookAgain(ctx)
+	}
+	return moved, err
 }
 
 // open is a tenant that may be given something.

@@ -18,8 +18,11 @@ import (
 // planKey is where the plan stands in a droplet's document, as it does in its policy.
 const planKey = "backup_policy"
 
+// A planned is a version of a droplet's document, by its hash, and a plan.
+type planned struct{ hash, plan string }
+
 // addPlans puts the plans of their backups into the documents of droplets, as far as
-// policies are known.
+// policies are known. What is as it was the last time is not read for it.
 func (s *Service) addPlans(ctx context.Context, account string, droplets []found) error {
 	plans := map[string]string{}
 	err := s.eachRow(ctx, func(rows *sql.Rows) error {
@@ -32,18 +35,38 @@ func (s *Service) addPlans(ctx context.Context, account string, droplets []found
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	before := s.planned[account]
+	s.mu.Unlock()
+	now := map[planned]string{}
 	for i := range droplets {
 		f := &droplets[i]
-		plan := plans[f.id]
-		if plan == "" || !hasBackups(f.doc) {
+		if f.plan = plans[f.id]; f.plan == "" {
 			continue
 		}
-		f.doc.object[planKey] = map[string]any{"plan": plan}
-		if f.kept, f.hash, err = canonical(f.kind, f.doc); err != nil {
+		version := planned{f.hash, f.plan}
+		hash, ok := before[version]
+		if ok && f.doc.object == nil {
+			f.hash = hash
+		} else if err := f.open(account); err != nil {
 			return err
 		}
+		now[version] = f.hash
 	}
+	s.mu.Lock()
+	s.planned[account] = now
+	s.mu.Unlock()
 	return nil
+}
+
+// addPlan puts the plan into the document.
+func (f *found) addPlan() (err error) {
+	if f.plan == "" || f.doc.At(planKey) != nil || !hasBackups(f.doc) {
+		return nil
+	}
+	f.doc.object[planKey] = map[string]any{"plan": f.plan}
+	f.kept, f.hash, err = canonical(f.kind, f.doc)
+	return err
 }
 
 // hasBackups reports whether a droplet's document says that it is backed up.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
-	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 )
 
@@ -17,59 +17,6 @@ type findingDetail struct {
 	Name string `json:"name"`
 	Says string `json:"says"`
 	Mend string `json:"mend"`
-}
-
-// limitsHold is how long it is believed how much an account may have.
-const limitsHold = time.Hour
-
-// A lookout is what the last look for findings in an account went by.
-type lookout struct {
-	feed        int64     // the last change
-	hour        time.Time // days pass without changes
-	limits      digitalocean.Limits
-	limitsUntil time.Time
-}
-
-// refreshFindings looks for what is worth a look, after a run. Where nothing changed
-// within the hour there is nothing new to be found.
-func (s *Service) refreshFindings(ctx context.Context, c *digitalocean.Client, account string) error {
-	at := s.Now(account)
-	var feed int64
-	if err := s.db.Read().QueryRowContext(ctx, `SELECT last FROM inv_feed WHERE id = 1`).Scan(&feed); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	was := s.lookouts[account]
-	s.mu.Unlock()
-	now := lookout{feed: feed, hour: at.Truncate(time.Hour), limits: was.limits, limitsUntil: was.limitsUntil}
-	if now == was {
-		return nil
-	}
-	if !at.Before(now.limitsUntil) {
-		whose, err := c.Account(ctx)
-		if err != nil {
-			s.log.WarnContext(ctx, "inventory: how much the account may have is not known", "account", account, "err", err)
-		} else {
-			now.limits, now.limitsUntil = whose.Limits, at.Add(limitsHold)
-		}
-	}
-	sc, err := s.scene(ctx, account, at)
-	if err != nil {
-		return err
-	}
-	sc.limits = now.limits
-	if s.settings.Tokens != nil {
-		if sc.tokens, err = s.settings.Tokens(ctx); err != nil {
-			return err
-		}
-	}
-	if err := s.writeFindings(ctx, account, sc.findings()); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.lookouts[account] = now
-	s.mu.Unlock()
-	return nil
 }
 
 // scene reads an account as it is.
@@ -156,8 +103,8 @@ func (s *Service) eachRow(ctx context.Context, see func(rows *sql.Rows) error, q
 }
 
 // writeFindings has the table say what was found. What is still there keeps the time
-// since when it is.
-func (s *Service) writeFindings(ctx context.Context, account string, found []Finding) error {
+// since when it is, and what the rules said before that could not look this time stays.
+func (s *Service) writeFindings(ctx context.Context, account string, found []Finding, blind ...FindingRule) error {
 	was := map[string]Finding{}
 	err := s.eachRow(ctx, func(rows *sql.Rows) error {
 		f, err := scanFinding(rows)
@@ -180,8 +127,10 @@ func (s *Service) writeFindings(ctx context.Context, account string, found []Fin
 		}
 		news = append(news, []any{f.ID, string(f.Rule), f.URN, account, db.Micros(f.Since), int64(f.Monthly), detail})
 	}
-	for id := range was {
-		over = append(over, []any{id})
+	for id, f := range was {
+		if !slices.Contains(blind, f.Rule) {
+			over = append(over, []any{id})
+		}
 	}
 	if len(news)+len(over) == 0 {
 		return nil

@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +52,37 @@ func TestFindingsLastAsLongAsWhatTheyAreOf(t *testing.T) {
 		if idle.URN != "do:volume:"+id || idle.Monthly != 10_000_000 || idle.Name != "data" || !strings.HasSuffix(idle.Mend, id) {
 			t.Errorf("found %+v", idle)
 		}
+
+		// What is said shows at once, without a sync.
+		addTenant(t, d, "acme")
+		rule, _, err := y.AddRule(ctx, inventory.ByName, "data*", "acme", "cli:ops", time.Now(), false)
+		if got := rulesOf(find(inventory.FindingFilter{})); err != nil || got != "unattached_volume" {
+			t.Errorf("with a rule that says whose it is: %s, %v", got, err)
+		}
+		if _, err := y.Assign(ctx, []string{idle.URN}, "", "ours", "cli:ops", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if got := rulesOf(find(inventory.FindingFilter{})); got != "contradiction unattached_volume" {
+			t.Errorf("with a word by hand against the rule: %s", got)
+		}
+		if _, err := y.RemoveRule(ctx, rule.ID, false); err != nil {
+			t.Fatal(err)
+		}
+		if got := rulesOf(find(inventory.FindingFilter{})); got != "unattached_volume" {
+			t.Errorf("without the rule: %s", got)
+		}
+		var saying sync.WaitGroup
+		for range 20 {
+			saying.Go(func() {
+				if _, err := y.Unassign(ctx, []string{idle.URN}, "cli:ops"); err != nil {
+					t.Error(err)
+				}
+				if got := rulesOf(find(inventory.FindingFilter{})); got != "unattached_volume unattributed" {
+					t.Errorf("when it was taken back: %s", got)
+				}
+			})
+		}
+		saying.Wait()
 
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		for name, m := range map[string]inventory.Mute{

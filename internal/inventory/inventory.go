@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/access"
@@ -54,6 +55,7 @@ type Service struct {
 	clocks   map[string]time.Duration        // by account: how far DigitalOcean's clock is before ours
 	live     map[RunID]map[string]Generation // what is being listed right now, by kind
 	hinted   map[string]string               // what hints said the last time, by URN
+	planned  map[string]map[planned]string   // by account: what the hashes of droplets are with their plans
 	recalled map[listOf]map[digest]found     // what lists had the last time
 	ledger   map[string]string               // for whom sagas made what there is
 
@@ -65,6 +67,10 @@ type Service struct {
 	related map[string]*resolved // by account: what the ties to tags and addresses were made of
 
 	lookouts map[string]lookout // by account: what the last look for findings went by
+
+	looking    sync.Mutex   // findings are looked for one time after the other
+	looksAsked atomic.Int64 // how many asked for a look
+	looked     int64        // and for how many of them somebody has looked
 }
 
 // New returns the service over d. The engine's ledger says what sagas did.
@@ -75,7 +81,7 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 	}
 	return &Service{
 		db: d, sagas: e, tenants: tenant.New(d), settings: s, log: log, awake: make(chan struct{}, 1),
-		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{}, hinted: map[string]string{}, recalled: map[listOf]map[digest]found{}, attributed: map[string]string{},
+		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{}, hinted: map[string]string{}, planned: map[string]map[planned]string{}, recalled: map[listOf]map[digest]found{}, attributed: map[string]string{},
 		related: map[string]*resolved{}, lookouts: map[string]lookout{},
 	}
 }

@@ -22,6 +22,7 @@ type found struct {
 	hash   string
 	hint   string // of what its kind's Hint names
 	skip   bool   // it is of another kind
+	plan   string // of a droplet's backups; empty where none is known
 	raw    json.RawMessage
 	doc    Doc
 	kept   []byte
@@ -170,11 +171,16 @@ func (r *recollection) found(raw json.RawMessage) (f found, err error) {
 }
 
 // open reads the document, if nobody did.
-func (f *found) open(account string) (err error) {
+func (f *found) open(account string) error {
 	if f.doc.object == nil {
-		*f, err = f.kind.found(account, f.parent, f.raw)
+		read, err := f.kind.found(account, f.parent, f.raw)
+		if err != nil {
+			return err
+		}
+		read.plan = f.plan
+		*f = read
 	}
-	return err
+	return f.addPlan()
 }
 
 // found makes a resource of a document.

@@ -130,7 +130,7 @@ func (s *Service) conclude(ctx context.Context, c *digitalocean.Client, account 
 	if err := s.relateAll(ctx, account); err != nil {
 		return err
 	}
-	if _, err := s.Attribute(ctx, account, time.Time{}); err != nil {
+	if _, err := s.attributeFor(ctx, account, time.Time{}, nil); err != nil {
 		return err
 	}
 	return s.refreshFindings(ctx, c, account)
