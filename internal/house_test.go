@@ -110,6 +110,12 @@ var owners = map[string]string{
 	"usage_lifetimes":   "internal/metering",
 	"usage_cursor":      "internal/metering",
 
+	"billing_catalog":       "internal/billing",
+	"billing_issuers":       "internal/billing",
+	"billing_customers":     "internal/billing",
+	"billing_subscriptions": "internal/billing",
+	"billing_changes":       "internal/billing",
+
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",
 	"river_leader":       "internal/jobs",

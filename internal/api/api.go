@@ -19,6 +19,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
@@ -39,6 +40,7 @@ type Options struct {
 	Provisioning *provisioning.Service
 	Inventory    *inventory.Service
 	Billing      func(ctx context.Context, account string) (*digitalocean.Client, error) // reads DigitalOcean's invoices
+	Bills        *billing.Service
 	Tenants      *tenant.Service
 	Metering     *metering.Service
 	Access       *access.Service
@@ -75,6 +77,7 @@ func New(o Options) *API {
 	a.accountRoutes(h)
 	a.tenantRoutes(h)
 	a.ruleRoutes(h)
+	a.catalogRoutes(h)
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
 	a.findingRoutes(h)

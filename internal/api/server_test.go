@@ -17,6 +17,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/api"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
@@ -74,9 +75,9 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
 		Access:  access.New(d, v, given...),
 		Tenants: tenant.New(d), Inventory: inventory.New(d, engine, inventory.Settings{}), Metering: metering.New(d, nil),
-		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
-		Ready:   func(context.Context) error { return nil },
-		Checks:  func(context.Context) []client.Check { return []client.Check{} },
+		Bills:  billing.New(d, nil),
+		Ready:  func(context.Context) error { return nil },
+		Checks: func(context.Context) []client.Check { return []client.Check{} },
 	})
 	s := &server{Server: httptest.NewServer(a.Handler()), cloud: cloud, engine: engine}
 	s.drop = jsonNumber(id)

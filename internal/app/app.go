@@ -17,6 +17,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/api"
 	"github.com/arcadia-cloud/arcadia/internal/app/demo"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/datadir"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -45,6 +46,7 @@ type App struct {
 	db           *db.DB
 	vault        *vault.Vault
 	tenants      *tenant.Service
+	bills        *billing.Service
 	access       *access.Service
 	clouds       *clouds
 	engine       *saga.Engine
@@ -152,6 +154,7 @@ func makeDir(dir string) error {
 
 func (a *App) buildServices(context.Context) (err error) {
 	a.tenants = tenant.New(a.db)
+	a.bills = billing.New(a.db, a.log)
 	a.access = access.New(a.db, a.vault, a.config.tokens()...)
 	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
@@ -180,7 +183,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.api = api.New(api.Options{
 		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Billing: a.clouds.billing, Tenants: a.tenants,
-		Metering: a.metering, Access: a.access, Account: account, Clients: a.clouds.client,
+		Metering: a.metering, Bills: a.bills, Access: a.access, Account: account, Clients: a.clouds.client,
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil

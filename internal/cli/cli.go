@@ -105,6 +105,7 @@ type commands struct {
 	Inventory inventoryCommand `cmd:"" help:"See what there is at DigitalOcean, what changed and why."`
 	Billing   billingCommand   `cmd:"" help:"Work out what tenants are to pay."`
 	Usage     usageCommand     `cmd:"" help:"Record what tenants used, and see what it comes to."`
+	Catalog   catalogCommand   `cmd:"" help:"Keep what can be sold: plans, meters, taxes, coupons."`
 	Tenant    tenantCommand    `cmd:"" help:"Keep whom the product is hosted for."`
 	Account   accountCommand   `cmd:"" help:"Keep the accounts at DigitalOcean."`
 	Token     tokenCommand     `cmd:"" help:"Keep the tokens of DigitalOcean."`

@@ -1,0 +1,27 @@
+package billing
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// A Service keeps catalogs, customers and their subscriptions, and issues invoices.
+type Service struct {
+	db      *db.DB
+	tenants *tenant.Service
+	log     *slog.Logger
+}
+
+// New returns the service over d. A nil logger discards.
+func New(d *db.DB, log *slog.Logger) *Service {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{db: d, tenants: tenant.New(d), log: log}
+}
+
+// micros is an instant as it is kept.
+func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,45 @@
+package wire
+
+import (
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+)
+
+// CatalogOverview is a catalog in few words.
+func CatalogOverview(o billing.CatalogOverview) client.CatalogOverview {
+	return client.CatalogOverview{
+		Currency: string(o.Currency), Plans: o.Plans, Meters: o.Meters, Taxes: o.Taxes, Coupons: o.Coupons, Used: o.Used, Withdrawn: o.Withdrawn,
+		LastAddedAt: client.Time{Time: o.LastAddedAt}, LastAddedBy: o.LastAddedBy,
+	}
+}
+
+// Catalog is a catalog with its entries.
+func Catalog(c money.Currency, entries []billing.Entry) client.Catalog {
+	w := client.Catalog{Currency: string(c), Entries: make([]client.CatalogEntry, len(entries))}
+	var offered []billing.Entry
+	for i, e := range entries {
+		w.Entries[i] = client.CatalogEntry{
+			Kind: string(e.Kind), ID: e.ID, Version: Text(e.Version), Offered: e.Offered, UsedAt: client.At(e.UsedAt),
+			AddedAt: client.Time{Time: e.AddedAt}, AddedBy: e.AddedBy, Document: e.Document,
+		}
+		if e.Offered {
+			offered = append(offered, e)
+		}
+	}
+	w.Document = billing.Document(c, offered)
+	return w
+}
+
+// CatalogApplied is what became of a catalog.
+func CatalogApplied(a billing.Applied) client.CatalogApplied {
+	w := client.CatalogApplied{Currency: string(a.Currency), Done: a.Done, Fingerprint: a.Fingerprint, Changes: make([]client.CatalogChange, len(a.Changes))}
+	for i, c := range a.Changes {
+		fields := make([]client.ValueChange, len(c.Fields))
+		for n, f := range c.Fields {
+			fields[n] = client.ValueChange(f)
+		}
+		w.Changes[i] = client.CatalogChange{Kind: string(c.Kind), ID: c.ID, Version: Text(c.Version), Action: string(c.Action), Fields: fields, Why: c.Why}
+	}
+	return w
+}
