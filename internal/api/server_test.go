@@ -75,9 +75,10 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
 		Access:  access.New(d, v, given...),
 		Tenants: tenant.New(d), Inventory: inventory.New(d, engine, inventory.Settings{}), Metering: metering.New(d, nil),
-		Bills:  billing.New(d, nil),
-		Ready:  func(context.Context) error { return nil },
-		Checks: func(context.Context) []client.Check { return []client.Check{} },
+		Bills:   billing.New(d, nil),
+		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
+		Ready:   func(context.Context) error { return nil },
+		Checks:  func(context.Context) []client.Check { return []client.Check{} },
 	})
 	s := &server{Server: httptest.NewServer(a.Handler()), cloud: cloud, engine: engine}
 	s.drop = jsonNumber(id)
