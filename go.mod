@@ -30,6 +30,7 @@ require (
 	golang.org/x/oauth2 v0.27.0
 	golang.org/x/term v0.44.0
 	modernc.org/sqlite v1.62.0
+	mvdan.cc/sh/v3 v3.12.0
 	pgregory.net/rapid v1.3.0
 )
 

@@ -70,7 +70,7 @@ func Check(name string, document []byte, see func(Value)) error {
 // FailAt is Fail for a line, from 1, of a text that is a block of lines.
 func (v Value) FailAt(line int, format string, args ...any) {
 	at := v.n.place
-	if v.n.block {
+	if v.n.block && line > 0 {
 		at = place{at.line + line, 1}
 	}
 	v.r.fail(at, v.path, fmt.Sprintf(format, args...))
@@ -173,4 +173,14 @@ func distance(a, b string) int {
 		before, last, row = last, row, before
 	}
 	return last[len(b)]
+}
+
+// EachInside calls see with each item of a list and each value of an object.
+func (v Value) EachInside(see func(Value)) {
+	for i := range v.n.items {
+		see(v.Item(i))
+	}
+	for _, f := range v.n.fields {
+		see(Value{v.r, f.value, v.at(f.name)})
+	}
 }

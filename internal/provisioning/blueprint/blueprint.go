@@ -66,16 +66,15 @@ const (
 
 // A Parameter is what differs from stack to stack.
 type Parameter struct {
-	Type        Type     `json:"type"`
-	Description string   `json:"description,omitempty"`
-	Default     *Expr    `json:"default,omitempty"` // nil: a value must be given
-	Pattern     string   `json:"pattern,omitempty"` // of the whole text, in the syntax of RE2
-	Enum        []Expr   `json:"enum,omitempty"`
-	Min         *int64   `json:"min,omitempty"`
-	Max         *int64   `json:"max,omitempty"`
-	Changeable  Effect   `json:"changeable,omitempty"` // at least what its uses ask for, which is the default
-	SetBy       string   `json:"set_by,omitempty"`     // ByOperator where it is empty
-	pattern     *pattern // of Pattern
+	Type        Type   `json:"type"`
+	Description string `json:"description,omitempty"`
+	Default     *Expr  `json:"default,omitempty"` // nil: a value must be given
+	Pattern     string `json:"pattern,omitempty"` // of the whole text, in the syntax of RE2
+	Enum        []Expr `json:"enum,omitempty"`
+	Min         *int64 `json:"min,omitempty"`
+	Max         *int64 `json:"max,omitempty"`
+	Changeable  Effect `json:"changeable,omitempty"` // at least what its uses ask for, which is the default
+	SetBy       string `json:"set_by,omitempty"`     // ByOperator where it is empty
 }
 
 // A VPC is a private network of the stack's own.

@@ -97,6 +97,31 @@ func (e Expr) references() []reference {
 	return all
 }
 
+// replace puts values in the place of those references that known answers, and
+// leaves the others as they are.
+func (e Expr) replace(known func(reference) (string, bool)) Expr {
+	parts, err := e.parts()
+	if err != nil {
+		return e
+	}
+	var out strings.Builder
+	for _, p := range parts {
+		value, ok := "", false
+		if p.ref != "" {
+			value, ok = known(p.ref)
+		}
+		switch {
+		case p.ref == "":
+			out.WriteString(string(Literal(p.text)))
+		case ok:
+			out.WriteString(string(Literal(value)))
+		default:
+			out.WriteString("${" + string(p.ref) + "}")
+		}
+	}
+	return Expr(out.String())
+}
+
 // Value is the text of an expression with what is known put in: the words of a
 // reference, like droplet.web.private_ip, and their value. An error names the first
 // reference that is not known.

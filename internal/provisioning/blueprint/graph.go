@@ -9,6 +9,7 @@ import (
 type edge struct {
 	from, to string // ids
 	path     []string
+	line     int // of a template, 0 elsewhere
 }
 
 // edges are everything that is made after something else, in a lasting order.
@@ -17,16 +18,19 @@ func (bp *Blueprint) edges() []edge {
 	add := func(from, to string, path ...string) { all = append(all, edge{from: from, to: to, path: path}) }
 	for _, key := range sortedKeys(bp.Droplets) {
 		if bp.VPC != nil {
-			add(dropletKind.id(key), vpcID, "droplets", key)
+			add(DropletKind.id(key), vpcID, "droplets", key)
 		}
+	}
+	for _, key := range sortedKeys(bp.Droplets) {
+		all = append(all, bp.templateEdges(key)...)
 	}
 	for _, key := range sortedKeys(bp.Volumes) {
 		if to := bp.Volumes[key].Droplet; bp.Droplets[to] != nil { // it is attached while the droplet is made
-			add(dropletKind.id(to), volumeKind.id(key), "volumes", key, "droplet")
+			add(DropletKind.id(to), VolumeKind.id(key), "volumes", key, "droplet")
 		}
 	}
 	for _, key := range sortedKeys(bp.ReservedIPs) {
-		add(reservedIPKind.id(key), dropletKind.id(bp.ReservedIPs[key].Droplet), "reserved_ips", key, "droplet")
+		add(ReservedIPKind.id(key), DropletKind.id(bp.ReservedIPs[key].Droplet), "reserved_ips", key, "droplet")
 	}
 	for _, key := range sortedKeys(bp.Firewalls) {
 		f := bp.Firewalls[key]
@@ -35,7 +39,7 @@ func (bp *Blueprint) edges() []edge {
 			droplets = append(droplets, r.Droplets...)
 		}
 		for _, droplet := range droplets {
-			add(firewallKind.id(key), dropletKind.id(droplet), "firewalls", key)
+			add(FirewallKind.id(key), DropletKind.id(droplet), "firewalls", key)
 		}
 	}
 	bp.visit(func(u use) {

@@ -54,7 +54,10 @@ func (p *Parameter) check(value string) error {
 			return fmt.Errorf("%q is no %s. One is like %s.", clip(value), p.noun(), slugExamples[p.Type])
 		}
 	case String:
-		if p.pattern != nil && !p.pattern.whole.MatchString(value) {
+		if p.Pattern == "" {
+			break
+		}
+		if compiled, err := compilePattern(p.Pattern); err != nil || !compiled.whole.MatchString(value) {
 			return fmt.Errorf("%q is not of the form %s.", clip(value), p.Pattern)
 		}
 	}
@@ -78,7 +81,26 @@ func isForbidden(c rune) bool {
 		c >= 0xfdd0 && c <= 0xfdef || c&0xfffe == 0xfffe
 }
 
+// isWords reports whether no value of the parameter needs quotes anywhere: it has
+// only letters, digits and . _ : / -, whatever is chosen.
+func (p *Parameter) isWords() bool {
+	switch p.Type {
+	case Secret:
+		return false
+	case String:
+		if len(p.Enum) > 0 {
+			return !slices.ContainsFunc(p.Enum, func(e Expr) bool { return !isWord(string(e)) })
+		}
+		compiled, err := compilePattern(p.Pattern)
+		return err == nil && p.Pattern != "" && compiled.words
+	default:
+		return true
+	}
+}
+
 var wordForm = regexp.MustCompile(`^[A-Za-z0-9._:/-]+$`)
+
+func isWord(s string) bool { return wordForm.MatchString(s) && !strings.HasPrefix(s, "-") }
 
 // A pattern is a regular expression of a whole text.
 type pattern struct {

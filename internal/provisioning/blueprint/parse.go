@@ -102,6 +102,7 @@ func (c *checker) check() {
 	}
 	c.bp.visit(c.use)
 	c.droplets()
+	c.cloudInits()
 	c.keys()
 	c.rules()
 	c.records()
@@ -133,8 +134,7 @@ func (c *checker) parameter(path []string, p *Parameter) {
 		c.fail(at("max"), "It is less than min.")
 	}
 	if p.Pattern != "" {
-		var err error
-		if p.pattern, err = compilePattern(p.Pattern); err != nil {
+		if _, err := compilePattern(p.Pattern); err != nil {
 			c.fail(at("pattern"), "It is no regular expression: %v.", err)
 		}
 	}
@@ -377,6 +377,6 @@ func (c *checker) droplets() {
 func (c *checker) cycles() {
 	err := c.bp.cycle()
 	if loop, ok := errors.AsType[*cycleError](err); ok {
-		c.fail(loop.path, "%v", loop)
+		c.failAtLine(loop.path, wrongAt(loop.line, "%v", loop))
 	}
 }

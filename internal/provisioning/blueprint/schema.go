@@ -52,11 +52,10 @@ func (s compiledSchema) index(one *jsonschema.Schema) {
 	for _, sub := range one.Properties {
 		s.index(sub)
 	}
-	if sub, ok := one.AdditionalProperties.(*jsonschema.Schema); ok {
+	s.index(one.Ref)
+	for _, sub := range one.PatternProperties {
 		s.index(sub)
 	}
-	s.index(one.Ref)
-	s.index(one.PropertyNames)
 	s.index(one.Items2020)
 }
 
@@ -70,21 +69,36 @@ func checkForm(root manifest.Value) (wrong []string) {
 	}
 	var visit func(*jsonschema.ValidationError)
 	visit = func(e *jsonschema.ValidationError) {
-		if k, ok := e.ErrorKind.(*kind.PropertyNames); ok { // told at the field, not at the object
-			wrong = append(wrong, strings.Join(append(e.InstanceLocation, k.Property), "/"))
-			locate(root, e.InstanceLocation).FailName(k.Property, "It cannot be called so.%s", described(schema().at[e.SchemaURL]))
-			return
-		}
 		for _, cause := range e.Causes {
 			visit(cause)
 		}
 		if len(e.Causes) == 0 {
-			wrong = append(wrong, strings.Join(e.InstanceLocation, "/"))
+			wrong = append(wrong, places(e)...)
 			tell(locate(root, e.InstanceLocation), e)
 		}
 	}
 	visit(invalid)
 	return wrong
+}
+
+// places are the paths of what an error is about: an unknown field is wrong, and the
+// fields beside it are not.
+func places(e *jsonschema.ValidationError) []string {
+	path := strings.Join(e.InstanceLocation, "/")
+	var names []string
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		names = k.Properties
+	case *kind.Required:
+		names = k.Missing
+	default:
+		return []string{path}
+	}
+	var all []string
+	for _, name := range names {
+		all = append(all, strings.TrimPrefix(path+"/"+name, "/"))
+	}
+	return all
 }
 
 // locate is the value at a path of fields and of indices.
@@ -116,6 +130,10 @@ func tell(v manifest.Value, e *jsonschema.ValidationError) {
 		}
 		slices.Sort(names)
 		for _, name := range k.Properties {
+			if len(names) == 0 {
+				v.FailName(name, "It cannot be called so.%s", described(rule))
+				continue
+			}
 			v.FailName(name, "There is no such field here. The fields are %s.%s", strings.Join(names, ", "), near(name, names))
 		}
 	case *kind.Required:
@@ -152,10 +170,7 @@ func tell(v manifest.Value, e *jsonschema.ValidationError) {
 }
 
 func described(rule *jsonschema.Schema) string {
-	for rule != nil && rule.Description == "" {
-		rule = rule.Ref
-	}
-	if rule == nil {
+	if rule == nil || rule.Description == "" {
 		return ""
 	}
 	return " " + strings.TrimSuffix(rule.Description, ".") + "."

@@ -43,7 +43,7 @@ func (bp *Blueprint) visit(see func(use)) {
 		at(&bp.VPC.IPRange, privateRangeForm, Never, vpcID, "vpc", "ip_range")
 	}
 	for _, key := range sortedKeys(bp.Droplets) {
-		d, id, path := bp.Droplets[key], dropletKind.id(key), []string{"droplets", key}
+		d, id, path := bp.Droplets[key], DropletKind.id(key), []string{"droplets", key}
 		in := func(more ...string) []string { return slices.Concat(path, more) }
 		at(&d.Size, sizeForm, Resize, id, in("size")...)
 		at(&d.Image, imageForm, Rebuild, id, in("image")...)
@@ -54,12 +54,12 @@ func (bp *Blueprint) visit(see func(use)) {
 		each(d.Tags, func(e *Expr, i string) { at(e, tagForm, Live, id, in("tags", i)...) })
 	}
 	for _, key := range sortedKeys(bp.Volumes) {
-		v, id := bp.Volumes[key], volumeKind.id(key)
+		v, id := bp.Volumes[key], VolumeKind.id(key)
 		at(&v.SizeGiB, sizeGiBForm, Resize, id, "volumes", key, "size_gib")
 		each(v.Tags, func(e *Expr, i string) { at(e, tagForm, Live, id, "volumes", key, "tags", i) })
 	}
 	for _, key := range sortedKeys(bp.Firewalls) {
-		f, id := bp.Firewalls[key], firewallKind.id(key)
+		f, id := bp.Firewalls[key], FirewallKind.id(key)
 		rules := func(list []Rule, side string) {
 			for i := range list {
 				path := []string{"firewalls", key, side, strconv.Itoa(i)}
@@ -75,7 +75,7 @@ func (bp *Blueprint) visit(see func(use)) {
 	if bp.DNS != nil {
 		at(&bp.DNS.Domain, domainForm, Rebuild, "", "dns", "domain")
 		for _, key := range sortedKeys(bp.DNS.Records) {
-			r, id := bp.DNS.Records[key], recordKind.id(key)
+			r, id := bp.DNS.Records[key], RecordKind.id(key)
 			at(&r.Name, recordNameForm, Live, id, "dns", "records", key, "name")
 			late(&r.Data, recordDataForm(r.Type), id, "dns", "records", key, "data")
 		}
@@ -94,14 +94,14 @@ type Kind string
 
 // The kinds of resources.
 const (
-	tagKind        Kind = "tag"
-	vpcKind        Kind = "vpc"
-	volumeKind     Kind = "volume"
-	dropletKind    Kind = "droplet"
-	firewallKind   Kind = "firewall"
-	reservedIPKind Kind = "reserved_ip"
-	recordKind     Kind = "domain_record"
-	projectKind    Kind = "project"
+	TagKind        Kind = "tag"
+	VPCKind        Kind = "vpc"
+	VolumeKind     Kind = "volume"
+	DropletKind    Kind = "droplet"
+	FirewallKind   Kind = "firewall"
+	ReservedIPKind Kind = "reserved_ip"
+	RecordKind     Kind = "domain_record"
+	ProjectKind    Kind = "project"
 )
 
 // A stack has one network of its own and is in one project.
