@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // A UsageBatch is what became of usage events that were sent together.
@@ -40,6 +41,65 @@ type UsageConflict struct {
 	Against UsageEvent `json:"against" doc:"As it was told later, which counts nothing."`
 	Told    int64      `json:"told" doc:"How often it was told so."`
 	LastAt  Time       `json:"last_at" format:"date-time"`
+}
+
+// A Lifetime is a time for which a resource had one size, price, status and tenant.
+type Lifetime struct {
+	URN          string  `json:"urn" example:"do:droplet:3164494"`
+	Account      string  `json:"account"`
+	Kind         string  `json:"kind"`
+	Size         string  `json:"size"`
+	Status       string  `json:"status" doc:"As DigitalOcean says it: active, off …"`
+	Tenant       *string `json:"tenant" doc:"The slug; null: nobody's."`
+	PriceMonthly *string `json:"price_monthly" doc:"US dollars for a month of 672 hours; null: a part of it has no price."`
+	From         Instant `json:"from"`
+	To           Instant `json:"to" doc:"Its time is null while it lasts."`
+}
+
+// An Instant is when a lifetime began or ended, and how it is known.
+type Instant struct {
+	At       *Time  `json:"at" format:"date-time"`
+	Earliest *Time  `json:"earliest" format:"date-time" doc:"How early it may have been; null: nobody knows."`
+	Exact    bool   `json:"exact"`
+	Evidence string `json:"evidence" doc:"document, saga, action, lists (between two of them), first_sight, or attribution (whose it is was decided)."`
+}
+
+// A LifetimePage is one page of a list of lifetimes, by URN and time.
+type LifetimePage struct {
+	Items []Lifetime `json:"items" nullable:"false"`
+	Next  *string    `json:"next" doc:"The cursor of the next page; null on the last one."`
+}
+
+// A LifetimeFilter selects lifetimes; empty fields select all.
+type LifetimeFilter struct {
+	Tenant   string // slug or id; "none": nobody's
+	URN      string
+	Kind     string
+	From, To time.Time // that share an instant with [From, To)
+	Limit    int       // of a page, 1 to 1000
+	Cursor   string
+}
+
+// Lifetimes lists lifetimes of resources.
+func (c *Client) Lifetimes(ctx context.Context, f LifetimeFilter) (p LifetimePage, err error) {
+	q := url.Values{}
+	set(q, "tenant", f.Tenant)
+	set(q, "urn", f.URN)
+	set(q, "kind", f.Kind)
+	set(q, "from", moment(f.From))
+	set(q, "to", moment(f.To))
+	set(q, "limit", number(int64(f.Limit)))
+	set(q, "cursor", f.Cursor)
+	_, err = c.call(ctx, http.MethodGet, "/v1/lifetimes", q, nil, nil, &p)
+	return p, err
+}
+
+// moment is a time in a query, empty for none.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // PushUsage sends usage events: CloudEvents as JSON, at most 10,000. It may be

@@ -59,3 +59,46 @@ func TestUsageFromTheCommandLine(t *testing.T) {
 		}
 	}
 }
+
+func TestLifetimesFromTheCommandLine(t *testing.T) {
+	h := newHouse(t).with("ARCADIA_DO_TOKEN_INVENTORY=" + goodToken)
+	h.run(t, "tenant", "add", "acme").want(t, 0)
+	h.run(t, "inventory", "sync", "--wait").want(t, 0)
+	h.run(t, "inventory", "assign", "acme", "do:droplet:"+h.droplet()).want(t, 0)
+	type page struct {
+		Items []struct {
+			URN, Account, Kind, Size, Status string
+			Tenant                           *string
+			Price                            *string `json:"price_monthly"`
+			From, To                         struct {
+				At, Earliest *time.Time
+				Exact        bool
+				Evidence     string
+			}
+		}
+		Next *string
+	}
+	lifetimes := func(args ...string) page {
+		return exactly[page](t, h.run(t, append([]string{"usage", "lifetimes", "--json"}, args...)...).want(t, 0).out)
+	}
+	got := lifetimes("droplet:" + h.droplet())
+	if len(got.Items) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if l := got.Items[0]; l.Tenant == nil || *l.Tenant != "acme" || l.From.At == nil || !l.From.Exact || l.To.At != nil || l.Price == nil {
+		t.Errorf("%+v", l)
+	}
+	first := lifetimes("--limit", "1")
+	if first.Next == nil || len(first.Items) != 1 {
+		t.Fatalf("%+v", first)
+	}
+	rest := lifetimes("--cursor", *first.Next, "--limit", "1000")
+	if all := lifetimes("--limit", "1000"); len(all.Items) != len(rest.Items)+1 || rest.Next != nil {
+		t.Errorf("%d lifetimes, and after the first %d", len(all.Items), len(rest.Items))
+	}
+	if n := len(lifetimes("--tenant", "acme", "--to", "2001-01-01").Items); n != 0 {
+		t.Errorf("%d lifetimes before there was anything", n)
+	}
+	h.run(t, "usage", "lifetimes", "--cursor", "x").want(t, 2)
+	h.run(t, "usage", "lifetimes", "--from", "then").want(t, 2)
+}

@@ -71,11 +71,11 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	if writing {
 		given = append(given, access.Given{Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token)})
 	}
+	inv := inventory.New(d, engine, inventory.Settings{})
 	a := api.New(api.Options{
 		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
 		Access:  access.New(d, v, given...),
-		Tenants: tenant.New(d), Inventory: inventory.New(d, engine, inventory.Settings{}), Metering: metering.New(d, nil),
-		Bills:   billing.New(d, nil),
+		Tenants: tenant.New(d), Inventory: inv, Metering: metering.New(d, inv, nil), Bills: billing.New(d, nil),
 		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
 		Ready:   func(context.Context) error { return nil },
 		Checks:  func(context.Context) []client.Check { return []client.Check{} },

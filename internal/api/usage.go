@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -30,6 +33,8 @@ func (a *API) usageRoutes(h huma.API) {
 	}
 	register(a, h, operation("list-usage-conflicts", http.MethodGet, "/v1/usage/conflicts",
 		"List events that were told again with another content"), a.listUsageConflicts)
+	register(a, h, operation("list-lifetimes", http.MethodGet, "/v1/lifetimes",
+		"List for how long resources had a size, a price, a status and a tenant"), a.listLifetimes)
 }
 
 func (a *API) pushUsage(ctx context.Context, in *struct {
@@ -84,4 +89,54 @@ func (a *API) tenantNames(ctx context.Context, ref string) (slugs map[tenant.ID]
 		slugs[t.ID] = t.Slug
 	}
 	return slugs, "", err
+}
+
+func (a *API) listLifetimes(ctx context.Context, in *struct {
+	Tenant string    `query:"tenant" doc:"Of this tenant, id or slug; none: of nobody."`
+	URN    string    `query:"urn" doc:"Of this resource."`
+	Kind   string    `query:"kind"`
+	From   time.Time `query:"from" doc:"That share an instant with [from, to)."`
+	To     time.Time `query:"to"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Cursor string    `query:"cursor" doc:"next of an earlier page"`
+}) (*struct{ Body client.LifetimePage }, error) {
+	f := metering.LifeFilter{URN: in.URN, Kind: in.Kind, From: in.From, To: in.To, Limit: in.Limit + 1}
+	if f.Nobody = in.Tenant == "none"; f.Nobody {
+		in.Tenant = ""
+	}
+	slugs, of, err := a.tenantNames(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	f.Tenant = of
+	if in.Cursor != "" {
+		if f.After, err = afterLife(in.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	lives, err := a.o.Metering.Lives(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	page := client.LifetimePage{Items: []client.Lifetime{}}
+	if len(lives) > in.Limit {
+		lives = lives[:in.Limit]
+		last := lives[in.Limit-1]
+		page.Next = wire.Text(strconv.FormatInt(last.From.UnixMicro(), 10) + "@" + last.URN)
+	}
+	for _, l := range lives {
+		page.Items = append(page.Items, wire.Lifetime(l, slugs[l.Tenant]))
+	}
+	return &struct{ Body client.LifetimePage }{page}, nil
+}
+
+// afterLife is the life that a page ended with, as far as its cursor tells.
+func afterLife(cursor string) (l metering.Life, err error) {
+	micros, urn, ok := strings.Cut(cursor, "@")
+	at, err := strconv.ParseInt(micros, 10, 64)
+	if err != nil || !ok || urn == "" {
+		return l, fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
+	}
+	l.URN, l.From = urn, time.UnixMicro(at)
+	return l, nil
 }

@@ -172,7 +172,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.inventory = inventory.New(a.db, a.engine, inventory.Settings{
 		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Tokens: a.access.Tokens, Logger: a.log,
 	})
-	a.metering = metering.New(a.db, a.log)
+	a.metering = metering.New(a.db, a.inventory, a.log)
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
 		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: a.tenants, Access: a.access, Account: account,

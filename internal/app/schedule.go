@@ -11,6 +11,7 @@ import (
 const (
 	sweepEvery  = time.Minute      // looks for sweeps that are due
 	syncEvery   = time.Minute      // looks for kinds that are due to be listed
+	followEvery = time.Minute      // brings the lifetimes of resources up to date
 	forgetEvery = 24 * time.Hour   // removes old versions
 	jobsEnd     = 10 * time.Second // for running jobs, once the process is to stop
 )
@@ -27,6 +28,12 @@ type syncArgs struct{}
 // Kind is the job's name, for good.
 func (syncArgs) Kind() string { return "inventory_schedule" }
 
+// followArgs is the job that follows the inventory's feed for the lifetimes of resources.
+type followArgs struct{}
+
+// Kind is the job's name, for good.
+func (followArgs) Kind() string { return "metering_follow" }
+
 // forgetArgs is the job that removes what the inventory need not know any more.
 type forgetArgs struct{}
 
@@ -40,11 +47,15 @@ func (a *App) buildSchedules(context.Context) (err error) {
 	}
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[sweepArgs]) error { return a.provisioning.Sweep(ctx) })
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[syncArgs]) error { return a.inventory.Schedule(ctx) })
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[followArgs]) error {
+		_, err := a.metering.Follow(ctx)
+		return err
+	})
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[forgetArgs]) error {
 		_, _, err := a.inventory.Forget(ctx, time.Now().Add(-a.config.Retention))
 		return err
 	})
-	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(forgetEvery, forgetArgs{}))
+	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(followEvery, followArgs{}), a.jobs.Every(forgetEvery, forgetArgs{}))
 }
 
 // schedules does what is due on the clock until ctx is done.

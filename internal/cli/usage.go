@@ -17,6 +17,7 @@ import (
 type usageCommand struct {
 	Push      usagePushCommand      `cmd:"" help:"Record usage events of a file; it may be repeated."`
 	Conflicts usageConflictsCommand `cmd:"" help:"List events that were told again with another content."`
+	Lifetimes usageLifetimesCommand `cmd:"" help:"List for how long resources had a size, a price, a status and a tenant."`
 }
 
 type usagePushCommand struct {

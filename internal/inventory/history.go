@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -150,4 +152,46 @@ func (s *Service) Forget(ctx context.Context, before time.Time) (versions, chang
 		return nil
 	})
 	return versions, changes, err
+}
+
+// A VersionName names a version of a resource.
+type VersionName struct {
+	URN     string
+	Version int64
+}
+
+// NamedVersions are those of the named versions that were not forgotten, without
+// their documents.
+func (s *Service) NamedVersions(ctx context.Context, names []VersionName) (map[VersionName]Resource, error) {
+	const most = 100
+	found := make(map[VersionName]Resource, len(names))
+	for part := range slices.Chunk(names, most) {
+		var values []string
+		var args []any
+		for i := range most { // one text for every number of names
+			n := part[min(i, len(part)-1)]
+			values = append(values, fmt.Sprintf("($%d, CAST($%d AS BIGINT))", 2*i+1, 2*i+2))
+			args = append(args, n.URN, n.Version)
+		}
+		rows, err := s.db.Read().QueryContext(ctx, `SELECT `+strings.Replace(resourceColumns, "v.doc", "NULL", 1)+` FROM inv_versions v
+			JOIN inv_resources r ON r.urn = v.urn WHERE (v.urn, v.version) IN (VALUES `+strings.Join(values, ", ")+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		err = func() error {
+			defer rows.Close()
+			for rows.Next() {
+				r, err := scanResource(rows)
+				if err != nil {
+					return err
+				}
+				found[VersionName{r.URN, r.Version}] = r
+			}
+			return rows.Err()
+		}()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }

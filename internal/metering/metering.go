@@ -15,20 +15,23 @@ import (
 	"log/slog"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // A Service keeps what tenants used.
 type Service struct {
-	db      *db.DB
-	tenants *tenant.Service
-	log     *slog.Logger
+	db        *db.DB
+	inventory *inventory.Service
+	tenants   *tenant.Service
+	log       *slog.Logger
 }
 
-// New returns the service over d. A nil logger discards.
-func New(d *db.DB, log *slog.Logger) *Service {
+// New returns the service over d. The inventory's feed says how long resources lived.
+// A nil logger discards.
+func New(d *db.DB, inv *inventory.Service, log *slog.Logger) *Service {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{db: d, tenants: tenant.New(d), log: log}
+	return &Service{db: d, inventory: inv, tenants: tenant.New(d), log: log}
 }

@@ -95,7 +95,7 @@ func TestPushSaysWhatBecameOfEachEvent(t *testing.T) {
 		if _, err := tenant.New(d).Close(t.Context(), "gone", now.AddDate(0, 0, -1)); err != nil {
 			t.Fatal(err)
 		}
-		s := metering.New(d, nil)
+		s := metering.New(d, nil, nil)
 		got := push(t, s,
 			use("b", "2026-01-20T12:00:00Z", "1"),
 			use("a", "2026-01-20T12:00:00Z", "1"),
@@ -135,7 +135,7 @@ func TestPushSaysWhatBecameOfEachEvent(t *testing.T) {
 func TestABatchOfOneTenantTakesNoOthersEvents(t *testing.T) {
 	d := dbtest.New(t)
 	ids := tenants(t, d, "acme", "globex")
-	s := metering.New(d, nil)
+	s := metering.New(d, nil, nil)
 	nameless := strings.Replace(use("c", "2026-01-20T12:00:00Z", "1"), `"subject":"acme",`, "", 1)
 	batch := told(t, use("a", "2026-01-20T12:00:00Z", "1"), useOf("globex", "b", "2026-01-20T12:00:00Z", "1"), nameless,
 		useOf(string(ids[0]), "d", "2026-01-20T12:00:00Z", "1"))
@@ -157,7 +157,7 @@ func TestABatchOfOneTenantTakesNoOthersEvents(t *testing.T) {
 func TestCorrections(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		tenants(t, d, "acme", "globex")
-		s := metering.New(d, nil)
+		s := metering.New(d, nil, nil)
 		const at = "2026-01-20T12:00:00Z"
 		replaces := func(id string) string { return `"replaces":"` + id + `"` }
 		voids := func(id string) string { return `"voids":"` + id + `"` }
@@ -208,7 +208,7 @@ func acme(t testing.TB, d *db.DB) tenant.ID {
 func TestManyWritersCountOnce(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		tenants(t, d, "acme", "globex")
-		s := metering.New(d, nil)
+		s := metering.New(d, nil, nil)
 		const writers, each, shared = 16, 150, 100
 		var accepted, duplicates atomic.Int64
 		var wg sync.WaitGroup
@@ -258,7 +258,7 @@ func TestManyWritersCountOnce(t *testing.T) {
 func TestManyCorrectionsOfOneEvent(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		tenants(t, d, "acme")
-		s := metering.New(d, nil)
+		s := metering.New(d, nil, nil)
 		const at = "2026-01-20T12:00:00Z"
 		push(t, s, use("a", at, "1"))
 		var accepted atomic.Int64
@@ -288,12 +288,12 @@ func TestManyCorrectionsOfOneEvent(t *testing.T) {
 func TestIngestIsCutAnywhere(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		tenants(t, d, "acme")
-		s := metering.New(d, nil)
+		s := metering.New(d, nil, nil)
 		const at = "2026-01-20T12:00:00Z"
 		push(t, s, use("old", at, "1"))
 		batch := told(t, use("a", at, "1"), use("b", at, "1", `"replaces":"old"`), use("old", at, "7"))
 		cuts := 0
-		for n := 1; ; n++ {
+		for n := 1; ; n += 1 + n/16 {
 			ctx, cut := cutAfter(t.Context(), n)
 			results, err := s.Push(ctx, batch, "", now)
 			if !cut() {

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"time"
+
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 )
@@ -37,4 +39,21 @@ func UsageEvent(e metering.Event) client.UsageEvent {
 // with this slug.
 func UsageConflict(c metering.Conflict, slug string) client.UsageConflict {
 	return client.UsageConflict{Tenant: slug, Counts: UsageEvent(c.Counts), Against: UsageEvent(c.Event), Told: c.Told, LastAt: client.Time{Time: c.Last}}
+}
+
+// Lifetime is a time of a resource's life, which was the tenant's with this slug.
+func Lifetime(l metering.Life, slug string) client.Lifetime {
+	w := client.Lifetime{
+		URN: l.URN, Account: l.Account, Kind: l.Kind, Size: l.Size, Status: l.Status, Tenant: Text(slug),
+		From: instant(l.From, l.Began), To: instant(l.To, l.Ended),
+	}
+	if !l.Unpriced {
+		price := l.PriceMonthly.String()
+		w.PriceMonthly = &price
+	}
+	return w
+}
+
+func instant(at time.Time, e metering.Evidence) client.Instant {
+	return client.Instant{At: client.At(at), Earliest: client.At(e.Earliest), Exact: !at.IsZero() && e.Earliest.Equal(at), Evidence: e.By}
 }
