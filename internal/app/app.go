@@ -170,7 +170,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.provisioning = provisioning.New(a.db, a.engine, steps)
 	a.inventory = inventory.New(a.db, a.engine, inventory.Settings{
-		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Tokens: a.access.Tokens, Logger: a.log,
+		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Kept: a.clouds.kept, Tokens: a.access.Tokens, Logger: a.log,
 	})
 	a.metering = metering.New(a.db, a.inventory, a.log)
 	a.feed = feed.New(a.engine, a.log)

@@ -83,6 +83,15 @@ func (c *clouds) reading(ctx context.Context, account string) (*digitalocean.Cli
 	return client, err
 }
 
+// kept are all accounts, with a token or without.
+func (c *clouds) kept(ctx context.Context) (names []string, err error) {
+	accounts, err := c.access.Accounts(ctx)
+	for _, a := range accounts {
+		names = append(names, a.Name)
+	}
+	return names, err
+}
+
 // readable are the accounts that have a token to look with.
 func (c *clouds) readable(ctx context.Context) (names []string, err error) {
 	accounts, err := c.access.Accounts(ctx)

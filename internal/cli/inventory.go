@@ -257,6 +257,9 @@ func (r *runner) showResource(f client.Resource) error {
 	switch {
 	case f.DeletedAt != nil:
 		now = "gone since " + f.DeletedAt.Format(time.RFC3339)
+		if f.Ended != nil && f.Ended.By == inventory.Unobserved {
+			now = "no longer observed since " + f.DeletedAt.Format(time.RFC3339) + ", when its account was removed"
+		}
 	case f.MissingSince != nil:
 		now += ", missing from lists since " + f.MissingSince.Format(time.RFC3339)
 	}

@@ -104,6 +104,8 @@ func dash(s string) string {
 
 func state(f client.Resource) string {
 	switch {
+	case f.Ended != nil && f.Ended.By == inventory.Unobserved:
+		return "no longer observed"
 	case f.DeletedAt != nil:
 		return "gone"
 	case f.MissingSince != nil:

@@ -34,7 +34,7 @@ const (
 	BySaga     CauseType = "saga"        // one of ours
 	ByAction   CauseType = "action"      // one that DigitalOcean lists, which no saga of ours asked for
 	OutOfBand  CauseType = "out_of_band" // nothing says why: somebody's hand, or DigitalOcean's
-	ByOperator CauseType = "operator"    // somebody said whose it is
+	ByOperator CauseType = "operator"    // somebody said whose it is, or removed its account
 	ByRule     CauseType = "rule"        // a rule of attribution said so
 )
 

@@ -36,6 +36,9 @@ type Settings struct {
 	Client func(ctx context.Context, account string) (*digitalocean.Client, error)
 	// Accounts are the accounts that have a token to read with.
 	Accounts func(ctx context.Context) ([]string, error)
+	// Kept are all accounts that there are, with a token or without; nil: nobody ever
+	// removes one.
+	Kept func(ctx context.Context) ([]string, error)
 	// Tokens are those of all accounts, for when they expire; nil: nobody knows.
 	Tokens func(ctx context.Context) ([]access.Token, error)
 	// Logger hears of lists that failed; nil discards.

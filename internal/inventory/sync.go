@@ -419,13 +419,14 @@ func (s *Service) progress(l *listing, items, total int) {
 }
 
 // Schedule asks for a sync of every account of which some kinds are due, unless one
-// is under way or waiting already.
+// is under way or waiting already, and ends the observation of accounts that were
+// removed.
 func (s *Service) Schedule(ctx context.Context) error {
 	accounts, err := s.settings.Accounts(ctx)
 	if err != nil {
 		return err
 	}
-	var failed []error
+	failed := []error{s.leaveRemoved(ctx)}
 	for _, account := range accounts {
 		due, err := s.due(ctx, account)
 		if err == nil && len(due) > 0 {

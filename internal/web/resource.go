@@ -190,7 +190,7 @@ func boundsWords(b inventory.Bounds) string {
 func evidence(by string) string {
 	words := map[string]string{
 		"document": "its document says so", "lists": "seen between two lists", "saga": "one of our sagas did it", "action": "an action at DigitalOcean",
-		"first_sight": "it was there at the first look",
+		"first_sight": "it was there at the first look", inventory.Unobserved: "its account was removed",
 	}
 	if text, ok := words[by]; ok {
 		return text
