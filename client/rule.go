@@ -47,16 +47,22 @@ type Assignment struct {
 	Reason string  `json:"reason,omitempty"`
 }
 
-// An Assignments says it of several.
+// An Assignments says it of several: of those named, or of all that a query finds.
 type Assignments struct {
 	Assignment
 
-	URNs []string `json:"urns"`
+	URNs     []string `json:"urns,omitempty" doc:"Which they are; or else q."`
+	Query    string   `json:"q,omitempty" doc:"All that it finds now, as in /v1/resources." example:"kind:droplet tenant:none"`
+	Unassign bool     `json:"unassign,omitempty" doc:"Instead: take back what was said by hand, so that the rules decide again."`
+	DryRun   bool     `json:"dry_run,omitempty" doc:"Only say what would move."`
 }
 
 // An Assigned says what an assignment came to.
 type Assigned struct {
-	Moved int `json:"moved" doc:"How many resources are another tenant's than before: what hangs on others follows them."`
+	Found int    `json:"found" doc:"How many resources it was said of."`
+	Done  bool   `json:"done"`
+	Moves []Move `json:"moves,omitempty" doc:"Of a dry run: what would move."`
+	Moved int    `json:"moved" doc:"How many resources are another tenant's than before: what hangs on others follows them."`
 }
 
 // An Ownership says whose a resource is and was, and why.
@@ -118,7 +124,13 @@ func (c *Client) RemoveRule(ctx context.Context, id string, dry bool) (r RuleCha
 
 // Assign says whose resources are, whatever the rules say.
 func (c *Client) Assign(ctx context.Context, urns []string, a Assignment) (r Assigned, err error) {
-	_, err = c.call(ctx, http.MethodPost, "/v1/assignments", nil, nil, Assignments{a, urns}, &r)
+	_, err = c.call(ctx, http.MethodPost, "/v1/assignments", nil, nil, Assignments{Assignment: a, URNs: urns}, &r)
+	return r, err
+}
+
+// AssignAll says of several resources whose they are, or what would move if it did.
+func (c *Client) AssignAll(ctx context.Context, a Assignments) (r Assigned, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/assignments", nil, nil, a, &r)
 	return r, err
 }
 

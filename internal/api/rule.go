@@ -17,7 +17,7 @@ func (a *API) ruleRoutes(h huma.API) {
 	register(a, h, operation("list-rules", http.MethodGet, "/v1/rules", "List the rules that say whose resources are"), a.listRules)
 	register(a, h, operation("add-rule", http.MethodPost, "/v1/rules", "Add a rule, or say what it would move"), a.addRule)
 	register(a, h, operation("remove-rule", http.MethodDelete, "/v1/rules/{id}", "Remove a rule, or say what that would move"), a.removeRule)
-	register(a, h, operation("assign-resources", http.MethodPost, "/v1/assignments", "Say whose resources are, whatever the rules say"), a.assignAll)
+	register(a, h, operation("assign-resources", http.MethodPost, "/v1/assignments", "Say whose resources are, whatever the rules say, or what would move"), a.assignAll)
 	register(a, h, operation("get-ownership", http.MethodGet, "/v1/resources/{urn}/assignment", "Say whose a resource is and was, and why"), a.getOwnership)
 	register(a, h, operation("assign-resource", http.MethodPut, "/v1/resources/{urn}/assignment", "Say whose a resource is, whatever the rules say"), a.assign)
 	register(a, h, operation("unassign-resource", http.MethodDelete, "/v1/resources/{urn}/assignment", "Let the rules decide again whose a resource is"), a.unassign)
@@ -81,30 +81,76 @@ func (a *API) removeRule(ctx context.Context, in *struct {
 type assignedAnswer struct{ Body client.Assigned }
 
 func (a *API) assignAll(ctx context.Context, in *struct{ Body client.Assignments }) (*assignedAnswer, error) {
-	return a.say(ctx, in.Body.URNs, in.Body.Assignment)
+	b := in.Body
+	urns := b.URNs
+	switch {
+	case (len(urns) > 0) == (b.Query != ""):
+		return nil, fault.New(fault.Invalid, "Say which resources are meant: by urns, or by q.")
+	case b.Unassign && (b.Tenant != nil || b.Reason != ""):
+		return nil, fault.New(fault.Invalid, "What is given back to the rules has no tenant and no reason: leave them away.")
+	case b.Query != "":
+		q, err := inventory.ParseQuery(b.Query)
+		if err != nil {
+			return nil, err
+		}
+		if urns, err = a.o.Inventory.Assignable(ctx, q); err != nil {
+			return nil, err
+		}
+		if len(urns) == 0 {
+			return &assignedAnswer{client.Assigned{Done: !b.DryRun}}, nil
+		}
+	}
+	tenant, err := tenantOf(b.Assignment)
+	if err != nil {
+		return nil, err
+	}
+	if b.DryRun {
+		return a.previewAssign(ctx, urns, tenant, b.Unassign)
+	}
+	said := client.Assigned{Found: len(urns), Done: true}
+	if b.Unassign {
+		said.Moved, err = a.o.Inventory.Unassign(ctx, urns, actor(ctx))
+	} else {
+		said.Moved, err = a.o.Inventory.Assign(ctx, urns, tenant, b.Reason, actor(ctx), time.Now())
+	}
+	return &assignedAnswer{said}, err
+}
+
+func (a *API) previewAssign(ctx context.Context, urns []string, tenant string, back bool) (*assignedAnswer, error) {
+	moves, err := a.o.Inventory.PreviewAssign(ctx, urns, tenant, back)
+	if err != nil {
+		return nil, err
+	}
+	slugs, err := a.slugs(ctx)
+	return &assignedAnswer{client.Assigned{Found: len(urns), Moved: len(moves), Moves: slugs.Moves(moves)}}, err
 }
 
 func (a *API) assign(ctx context.Context, in *struct {
 	ResourceQuery
 	Body client.Assignment
 }) (*assignedAnswer, error) {
-	return a.say(ctx, []string{in.URN}, in.Body)
+	tenant, err := tenantOf(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	moved, err := a.o.Inventory.Assign(ctx, []string{in.URN}, tenant, in.Body.Reason, actor(ctx), time.Now())
+	return &assignedAnswer{client.Assigned{Found: 1, Done: true, Moved: moved}}, err
 }
 
-func (a *API) say(ctx context.Context, urns []string, as client.Assignment) (*assignedAnswer, error) {
-	tenant := ""
-	if as.Tenant != nil {
-		if tenant = *as.Tenant; tenant == "" {
-			return nil, fault.New(fault.Invalid, "The tenant is empty: write null for nobody.")
-		}
+// tenantOf is the tenant that an assignment names; empty for nobody.
+func tenantOf(as client.Assignment) (string, error) {
+	if as.Tenant == nil {
+		return "", nil
 	}
-	moved, err := a.o.Inventory.Assign(ctx, urns, tenant, as.Reason, actor(ctx), time.Now())
-	return &assignedAnswer{client.Assigned{Moved: moved}}, err
+	if *as.Tenant == "" {
+		return "", fault.New(fault.Invalid, "The tenant is empty: write null for nobody.")
+	}
+	return *as.Tenant, nil
 }
 
 func (a *API) unassign(ctx context.Context, in *ResourceQuery) (*assignedAnswer, error) {
 	moved, err := a.o.Inventory.Unassign(ctx, []string{in.URN}, actor(ctx))
-	return &assignedAnswer{client.Assigned{Moved: moved}}, err
+	return &assignedAnswer{client.Assigned{Found: 1, Done: true, Moved: moved}}, err
 }
 
 func (a *API) getOwnership(ctx context.Context, in *ResourceQuery) (*struct{ Body client.Ownership }, error) {

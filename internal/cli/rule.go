@@ -81,27 +81,33 @@ func (r *runner) changeRules(ctx context.Context, ask func(*client.Client) (clie
 	case r.json:
 		return r.print(change)
 	}
-	rows := [][]string{}
-	for i, m := range change.Moved {
-		if i == maxShown {
-			break
-		}
-		rows = append(rows, []string{m.URN, orDash(m.Name), deref(m.Former) + " → " + deref(m.Tenant), m.Evidence})
-	}
-	if len(rows) > 0 {
-		if err := table(r.Out, "RESOURCE|NAME|WHOSE|WHY", rows); err != nil {
-			return err
-		}
-		if more := len(change.Moved) - len(rows); more > 0 {
-			r.say("… and %d more (--json lists all)", more)
-		}
-		r.say("")
+	if err := r.showMoves(change.Moved); err != nil {
+		return err
 	}
 	verb := "would change"
 	if change.Done {
 		verb = "changed"
 	}
 	r.say("%s %s hands.", resources(len(change.Moved)), verb)
+	return nil
+}
+
+// showMoves shows what moves, the first of it.
+func (r *runner) showMoves(moves []client.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	rows := [][]string{}
+	for _, m := range moves[:min(len(moves), maxShown)] {
+		rows = append(rows, []string{m.URN, orDash(m.Name), deref(m.Former) + " → " + deref(m.Tenant), m.Evidence})
+	}
+	if err := table(r.Out, "RESOURCE|NAME|WHOSE|WHY", rows); err != nil {
+		return err
+	}
+	if more := len(moves) - len(rows); more > 0 {
+		r.say("… and %d more (--json lists all)", more)
+	}
+	r.say("")
 	return nil
 }
 
@@ -117,21 +123,19 @@ func resources(n int) string {
 
 type assignCommand struct {
 	Tenant string   `arg:"" help:"Whose they are from now on: slug or id, or none for nobody's."`
-	URNs   []string `arg:"" name:"urn" help:"The resources: do:droplet:3164494, or droplet:3164494."`
+	URNs   []string `arg:"" optional:"" name:"urn" help:"The resources: do:droplet:3164494, or droplet:3164494."`
+	Query  string   `short:"q" placeholder:"QUERY" help:"Instead: all that a search finds, as in inventory list."`
 	Reason string   `short:"r" placeholder:"WHY" help:"Why; it is kept beside."`
+	DryRun bool     `help:"Only say what would move."`
 }
 
 // Run says whose resources are.
 func (c *assignCommand) Run(ctx context.Context, r *runner) error {
-	as := client.Assignment{Tenant: &c.Tenant, Reason: c.Reason}
+	as := client.Assignments{Assignment: client.Assignment{Tenant: &c.Tenant, Reason: c.Reason}, DryRun: c.DryRun}
 	if c.Tenant == "none" {
 		as.Tenant = nil
 	}
-	urns, err := urnsOf(c.URNs)
-	if err != nil {
-		return err
-	}
-	return r.assign(ctx, func(cl *client.Client) (client.Assigned, error) { return cl.Assign(ctx, urns, as) }, "That holds, whatever the rules say, until: arcadia inventory unassign")
+	return r.assignAll(ctx, as, c.URNs, c.Query, "That holds, whatever the rules say, until: arcadia inventory unassign")
 }
 
 // urnsOf are URNs in full.
@@ -148,28 +152,25 @@ func urnsOf(texts []string) ([]string, error) {
 }
 
 type unassignCommand struct {
-	URNs []string `arg:"" name:"urn" help:"The resources: do:droplet:3164494, or droplet:3164494."`
+	URNs   []string `arg:"" optional:"" name:"urn" help:"The resources: do:droplet:3164494, or droplet:3164494."`
+	Query  string   `short:"q" placeholder:"QUERY" help:"Instead: all that a search finds, as in inventory list."`
+	DryRun bool     `help:"Only say what would move."`
 }
 
 // Run lets the rules decide again.
 func (c *unassignCommand) Run(ctx context.Context, r *runner) error {
-	urns, err := urnsOf(c.URNs)
-	if err != nil {
-		return err
-	}
-	return r.assign(ctx, func(cl *client.Client) (sum client.Assigned, err error) {
-		for _, urn := range urns {
-			one, err := cl.Unassign(ctx, urn)
-			if err != nil {
-				return sum, err
-			}
-			sum.Moved += one.Moved
-		}
-		return sum, nil
-	}, "The rules decide again.")
+	return r.assignAll(ctx, client.Assignments{Unassign: true, DryRun: c.DryRun}, c.URNs, c.Query, "The rules decide again.")
 }
 
-func (r *runner) assign(ctx context.Context, ask func(*client.Client) (client.Assigned, error), then string) (err error) {
+// assignAll says something of the resources that are named, or else found.
+func (r *runner) assignAll(ctx context.Context, as client.Assignments, urns []string, query, then string) (err error) {
+	if (len(urns) > 0) == (query != "") {
+		return usage{errors.New("say which resources are meant: name them, or search for them with --query")}
+	}
+	if as.URNs, err = urnsOf(urns); err != nil {
+		return err
+	}
+	as.Query = query
 	s, err := r.connect(ctx, false)
 	if err != nil {
 		return err
@@ -177,7 +178,7 @@ func (r *runner) assign(ctx context.Context, ask func(*client.Client) (client.As
 	defer func() { err = errors.Join(err, s.close()) }()
 	var did client.Assigned
 	err = s.write(ctx, func(cl *client.Client) (err error) {
-		did, err = ask(cl)
+		did, err = cl.AssignAll(ctx, as)
 		return err
 	})
 	switch {
@@ -185,6 +186,12 @@ func (r *runner) assign(ctx context.Context, ask func(*client.Client) (client.As
 		return err
 	case r.json:
 		return r.print(did)
+	case as.DryRun:
+		if err := r.showMoves(did.Moves); err != nil {
+			return err
+		}
+		r.say("It is about %s; %s would change hands, counting what hangs on others.", resources(did.Found), resources(did.Moved))
+		return nil
 	}
 	r.say("%s changed hands, counting what hangs on others. %s", resources(did.Moved), then)
 	return nil

@@ -90,7 +90,7 @@ func (s *Service) rulings(d *docket, account string, at time.Time, by map[string
 }
 
 // maxAssigned bounds what is assigned at once.
-const maxAssigned = 1000
+const maxAssigned = 10_000
 
 // Assign notes whose resources are, whatever the rules say: a tenant's, by its id or
 // slug, or nobody's where tenant is empty. It holds until Unassign. What hangs on
@@ -110,20 +110,14 @@ func (s *Service) Assign(ctx context.Context, urns []string, ref, reason, actor 
 		return 0, fault.New(fault.Invalid, "The reason is too long: at most 500 characters.")
 	}
 	return s.say(ctx, urns, actor, func(tx *sql.Tx, urn string) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO inv_assignments (urn, tenant_id, reason, actor, at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (urn) DO UPDATE SET tenant_id = excluded.tenant_id, reason = excluded.reason, actor = excluded.actor, at = excluded.at`,
-			urn, nullWord(string(of)), reason, actor, db.Micros(at))
-		return err
+		return putAssignment(ctx, tx, Assignment{URN: urn, Tenant: of, Reason: reason, Actor: actor, At: at})
 	})
 }
 
 // Unassign takes back what was said of resources by hand: the rules decide again.
 // Resources of which nothing was said stay as they are. Errors as of Assign.
 func (s *Service) Unassign(ctx context.Context, urns []string, actor string) (moved int, err error) {
-	return s.say(ctx, urns, actor, func(tx *sql.Tx, urn string) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM inv_assignments WHERE urn = $1`, urn)
-		return err
-	})
+	return s.say(ctx, urns, actor, func(tx *sql.Tx, urn string) error { return takeBack(ctx, tx, urn) })
 }
 
 // say writes what somebody says of each resource, and then what follows from it.
@@ -294,13 +288,21 @@ func (s *Service) RemoveRule(ctx context.Context, rule RuleID, dry bool) ([]Move
 }
 
 // preview is what would move if the rules were others.
-func (s *Service) preview(ctx context.Context, change func([]Rule) ([]Rule, error)) (moves []Move, err error) {
+func (s *Service) preview(ctx context.Context, change func([]Rule) ([]Rule, error)) ([]Move, error) {
+	return s.moves(ctx, func(f *facts) (err error) {
+		f.rules, err = change(f.rules)
+		return err
+	})
+}
+
+// moves is what would move if what verdicts follow from were different.
+func (s *Service) moves(ctx context.Context, change func(*facts) error) (moves []Move, err error) {
 	d, err := s.readDocket(ctx)
 	if err != nil {
 		return nil, err
 	}
 	before := attribute(d.facts)
-	if d.facts.rules, err = change(d.facts.rules); err != nil {
+	if err := change(&d.facts); err != nil {
 		return nil, err
 	}
 	for i, v := range attribute(d.facts) {

@@ -27,6 +27,8 @@ func (s *Server) inventoryRoutes(page func(string, func(*visit) error)) {
 		page("GET /inventory/"+verb+".json", s.askAssign)
 		page("POST /inventory/"+verb, s.assign)
 	}
+	page("GET /inventory/undo", s.askUndo)
+	page("POST /inventory/undo", s.undoAssign)
 	page("GET /changes", s.changes)
 	page("GET /changes.json", s.changes)
 	page("GET /changes.csv", s.changes)

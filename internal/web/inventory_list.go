@@ -219,6 +219,11 @@ func stockRows(items []inventory.Found, v *visit) []ui.Row {
 	return rows
 }
 
+// assignAll is the form that assigns all that the list finds.
+func (p stockList) assignAll() ui.Query {
+	return ui.Query{Path: "/inventory/assign"}.With("all", "yes", "q", p.query.String(), "from", p.Query.String())
+}
+
 // stockCSV writes every resource that the query finds.
 func (s *Server) stockCSV(v *visit, asked inventory.Query, part inventory.Page) error {
 	part.Limit = 500

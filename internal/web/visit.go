@@ -91,6 +91,9 @@ func (v *visit) page(title, here string) ui.Page {
 		Title: title, Here: here, Query: v.query, Now: v.now, Flash: flashes[v.r.URL.Query().Get("did")],
 		Assets: v.s.assets.address, Simulated: v.s.o.Simulated, Version: v.s.o.Version,
 	}
+	if p.Flash != "" {
+		p.Undo = v.undoable()
+	}
 	var err error
 	if p.ReadOnly, err = v.s.readOnly(v.r.Context()); err != nil {
 		v.s.log.WarnContext(v.r.Context(), "whether anything can be changed is not known", "err", err)
@@ -131,7 +134,7 @@ var flashes = map[string]string{
 	"start": "It was started.", "pause": "It pauses at its next boundary.", "resume": "It goes on.",
 	"cancel": "It turns back at its next boundary and undoes what it did.", "retry": "It looks again now.",
 	"skip": "The step was passed over.", "mark-done": "The step was marked done.", "force-release": "It was taken from its owner.", "sync": "The sync was asked for.",
-	"assign": "It was assigned.", "unassign": "The rules decide again.", "add": "The tenant was added.", "change": "It was changed.",
+	"assign": "It was assigned.", "unassign": "The rules decide again.", "undo": "It is as it was before.", "add": "The tenant was added.", "change": "It was changed.",
 	"suspend": "The tenant is suspended.", "unsuspend": "The tenant is active again.", "close": "The tenant is closed.",
 	"import": "The tenants were imported.", "mute": "It is muted.", "unmute": "It is heard of again.",
 }

@@ -48,6 +48,7 @@ type Server struct {
 	checks  *checkup
 	hours   *hourly
 	sent    *sent
+	undos   *undos
 	lookout *lookout
 	handler http.Handler
 }
@@ -57,7 +58,7 @@ func New(o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, log: o.Logger, sent: newSent()}
+	s := &Server{o: o, log: o.Logger, sent: newSent(), undos: &undos{forms: map[string]undo{}}}
 	s.checks = newCheckup(o.Checks)
 	s.hours = &hourly{engine: o.Engine}
 	s.lookout = &lookout{inventory: o.Inventory, accounts: s.accounts}

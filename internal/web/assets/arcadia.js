@@ -98,6 +98,7 @@ addEventListener("htmx:after:swap", (e) => {
 const here = new URL(location);
 if (here.searchParams.has("did")) {
   here.searchParams.delete("did");
+  here.searchParams.delete("undo");
   history.replaceState(history.state, "", here);
 }
 

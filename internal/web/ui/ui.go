@@ -25,6 +25,7 @@ type Page struct {
 	Live    string // the address of this page's changes; empty: it does not change by itself
 	Refresh string // what is read when something changed; empty: Query itself
 	Flash   string // what the last request came to; empty: nothing
+	Undo    string // the address that takes that back; empty: it cannot be
 	Now     Clock
 
 	// ReadOnly is why nothing can be changed at DigitalOcean, and what to do: no page
@@ -58,6 +59,7 @@ type Query struct {
 func QueryOf(r *http.Request) Query {
 	v := r.URL.Query()
 	v.Del("did")
+	v.Del("undo")
 	return Query{Path: r.URL.Path, Values: v}
 }
 
