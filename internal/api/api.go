@@ -78,6 +78,7 @@ func New(o Options) *API {
 	a.tenantRoutes(h)
 	a.ruleRoutes(h)
 	a.catalogRoutes(h)
+	a.customerRoutes(h)
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
 	a.findingRoutes(h)

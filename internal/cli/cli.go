@@ -106,6 +106,8 @@ type commands struct {
 	Billing   billingCommand   `cmd:"" help:"Work out what tenants are to pay."`
 	Usage     usageCommand     `cmd:"" help:"Record what tenants used, and see what it comes to."`
 	Catalog   catalogCommand   `cmd:"" help:"Keep what can be sold: plans, meters, taxes, coupons."`
+	Customer  customerCommand  `cmd:"" help:"Keep how tenants are billed."`
+	Issuer    issuerCommand    `cmd:"" help:"Keep who sends invoices."`
 	Tenant    tenantCommand    `cmd:"" help:"Keep whom the product is hosted for."`
 	Account   accountCommand   `cmd:"" help:"Keep the accounts at DigitalOcean."`
 	Token     tokenCommand     `cmd:"" help:"Keep the tokens of DigitalOcean."`

@@ -1,0 +1,259 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// A Customer is a tenant as its invoices know it.
+type Customer struct {
+	Tenant    tenant.ID
+	Slug      string
+	ChangedAt time.Time
+	ChangedBy string
+	Profile
+}
+
+// A Profile is what somebody says of a customer.
+type Profile struct {
+	Issuer    string         // the id of who sends the invoices
+	Currency  money.Currency // of all that it buys
+	Zone      string         // of all its dates; empty: UTC
+	LegalName string         // empty: the tenant's name
+	Email     string         // to whom invoices go
+	Address   Address
+	TaxIDs    []TaxID
+	Taxes     []string // ids of the catalog, for charges that name none
+	TermsDays int      // from an invoice's issue to when it is due, 0 to 365
+	PONumber  string   // the customer's own number for what it orders
+	Language  string   // of its invoices: en, de, fr; empty: en
+}
+
+var (
+	emailForm    = regexp.MustCompile(`^[^\s@]+@[^\s@]+\.[^\s@]+$`)
+	languageForm = regexp.MustCompile(`^[a-z]{2}(-[A-Z]{2})?$`)
+)
+
+// tidy is the profile as it is kept, or why it cannot be.
+func (p Profile) tidy() (Profile, error) {
+	var err error
+	if p.Currency, err = money.ParseCurrency(string(p.Currency)); err != nil {
+		return p, err
+	}
+	if p.Zone == "" {
+		p.Zone = "UTC"
+	}
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "Local" {
+		return p, fault.New(fault.Invalid, "%q is no time zone. One is written like Europe/Berlin.", cut(p.Zone))
+	}
+	if p.Language == "" {
+		p.Language = "en"
+	}
+	p.Email = strings.TrimSpace(p.Email)
+	switch {
+	case !languageForm.MatchString(p.Language):
+		return p, fault.New(fault.Invalid, "%q is no language. One is written like en or de.", cut(p.Language))
+	case p.Email != "" && (!emailForm.MatchString(p.Email) || len(p.Email) > 254):
+		return p, fault.New(fault.Invalid, "%q is no address for mail.", cut(p.Email))
+	case p.TermsDays < 0 || p.TermsDays > 365:
+		return p, fault.New(fault.Invalid, "Invoices are due within 0 to 365 days, not %d.", p.TermsDays)
+	}
+	if err := checkTexts(named{"legal name", &p.LegalName, 200}, named{"order number", &p.PONumber, 100}); err != nil {
+		return p, err
+	}
+	if p.Address, err = p.Address.tidy(); err != nil {
+		return p, err
+	}
+	if p.TaxIDs, err = tidyTaxIDs(p.TaxIDs); err != nil {
+		return p, err
+	}
+	if p.Taxes == nil {
+		p.Taxes = []string{}
+	}
+	return p, nil
+}
+
+// PutCustomer says how a tenant, named by slug or id, is billed, in place of what was
+// said before. Invoices that were issued stay as they are. It answers fault.NotFound
+// for no tenant, fault.Invalid for what cannot be, and fault.Conflict for another
+// currency than that of the customer's subscriptions.
+func (s *Service) PutCustomer(ctx context.Context, ref string, p Profile, by string, at time.Time) (Customer, error) {
+	p, err := p.tidy()
+	if err != nil {
+		return Customer{}, err
+	}
+	t, err := s.tenants.Tenant(ctx, ref)
+	if err != nil {
+		return Customer{}, err
+	}
+	if p.LegalName == "" {
+		p.LegalName = t.Name
+	}
+	c := Customer{Tenant: t.ID, Slug: t.Slug, ChangedAt: micros(at), ChangedBy: by, Profile: p}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := findIssuer(ctx, tx, p.Issuer); err != nil {
+			return err
+		}
+		if err := checkTaxes(ctx, tx, p.Currency, p.Taxes); err != nil {
+			return err
+		}
+		other, err := subscribedCurrency(ctx, tx, t.ID, p.Currency)
+		switch {
+		case err != nil:
+			return err
+		case other != "":
+			return fault.New(fault.Conflict, "Tenant %s has subscriptions in %s: its currency stays.", t.Slug, other)
+		}
+		return putCustomer(ctx, tx, c)
+	})
+	return c, err
+}
+
+// checkTaxes refuses taxes that the catalog does not have.
+func checkTaxes(ctx context.Context, tx *sql.Tx, c money.Currency, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	entries, err := listEntries(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	catalog, err := catalogOf(c, entries)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !catalog.hasTax(id) {
+			return fault.New(fault.Invalid, "There is no tax %q. The catalog has %s.", cut(id), names(catalog.Taxes, func(t TaxRate) string { return t.ID }))
+		}
+	}
+	return nil
+}
+
+// Customer is how a tenant, named by slug or id, is billed; fault.NotFound where
+// nobody has said so yet.
+func (s *Service) Customer(ctx context.Context, ref string) (Customer, error) {
+	t, err := s.tenants.Tenant(ctx, ref)
+	if err != nil {
+		return Customer{}, err
+	}
+	c, err := findCustomer(ctx, s.db.Read(), t.ID)
+	if fault.KindOf(err) == fault.NotFound {
+		err = fault.New(fault.NotFound, "Nobody has said how tenant %s is billed. Say it with: arcadia customer set %s", t.Slug, t.Slug)
+	}
+	c.Slug = t.Slug
+	return c, err
+}
+
+// Customers are all of them, by their tenants' slugs.
+func (s *Service) Customers(ctx context.Context) ([]Customer, error) {
+	tenants, err := s.tenants.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := listCustomers(ctx, s.db.Read(), "")
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[tenant.ID]Customer, len(all))
+	for _, c := range all {
+		byID[c.Tenant] = c
+	}
+	customers := []Customer{}
+	for _, t := range tenants {
+		if c, ok := byID[t.ID]; ok {
+			c.Slug = t.Slug
+			customers = append(customers, c)
+		}
+	}
+	return customers, nil
+}
+
+// An Issuer is who sends invoices: a legal entity with its bank and its numbers.
+type Issuer struct {
+	ID           string
+	LegalName    string
+	Address      Address
+	TaxIDs       []TaxID
+	Bank         Bank
+	Footer       string // of each invoice
+	Series       string // that the numbers of invoices begin with
+	CreditSeries string // and those of credit notes
+	ChangedAt    time.Time
+	ChangedBy    string
+}
+
+var (
+	issuerForm = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	seriesForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9./-]{0,19}$`)
+)
+
+func (i Issuer) tidy() (Issuer, error) {
+	var err error
+	if i.Series == "" {
+		i.Series = strings.ToUpper(i.ID) + "-"
+	}
+	if i.CreditSeries == "" {
+		i.CreditSeries = "C" + i.Series
+	}
+	switch {
+	case !issuerForm.MatchString(i.ID):
+		return i, fault.New(fault.Invalid, "%q is no id: it has 1 to 63 lower-case letters, digits and dashes.", cut(i.ID))
+	case !seriesForm.MatchString(i.Series) || !seriesForm.MatchString(i.CreditSeries):
+		return i, fault.New(fault.Invalid, "A series is 1 to 20 letters, digits, dots, slashes and dashes, like R-.")
+	case i.Series == i.CreditSeries:
+		return i, fault.New(fault.Invalid, "Credit notes need a series of their own: %s is that of the invoices.", i.Series)
+	}
+	if err := checkTexts(named{"legal name", &i.LegalName, 200}, named{"footer", &i.Footer, 500}); err != nil {
+		return i, err
+	}
+	if i.LegalName == "" {
+		return i, fault.New(fault.Invalid, "An issuer has a legal name: invoices must say who sends them.")
+	}
+	if i.Address, err = i.Address.tidy(); err != nil {
+		return i, err
+	}
+	if i.TaxIDs, err = tidyTaxIDs(i.TaxIDs); err != nil {
+		return i, err
+	}
+	i.Bank, err = i.Bank.tidy()
+	return i, err
+}
+
+// PutIssuer says who sends invoices, in place of what was said of it before. The series
+// of another issuer is a fault of kind
+// Conflict.
+func (s *Service) PutIssuer(ctx context.Context, i Issuer, by string, at time.Time) (Issuer, error) {
+	i, err := i.tidy()
+	if err != nil {
+		return i, err
+	}
+	i.ChangedAt, i.ChangedBy = micros(at), by
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		all, err := listIssuers(ctx, tx, "")
+		if err != nil {
+			return err
+		}
+		for _, other := range all {
+			for _, series := range []string{other.Series, other.CreditSeries} {
+				if other.ID != i.ID && (series == i.Series || series == i.CreditSeries) {
+					return fault.New(fault.Conflict, "The series %s is that of %s. A number says one invoice: choose another.", series, other.ID)
+				}
+			}
+		}
+		return putIssuer(ctx, tx, i)
+	})
+	return i, err
+}
+
+// Issuers are all of them, by id.
+func (s *Service) Issuers(ctx context.Context) ([]Issuer, error) {
+	return listIssuers(ctx, s.db.Read(), "")
+}

@@ -1,0 +1,119 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+func putCustomer(ctx context.Context, tx *sql.Tx, c Customer) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO billing_customers (tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language,
+			changed_at, changed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (tenant_id) DO UPDATE SET issuer = excluded.issuer, currency = excluded.currency, zone = excluded.zone, legal_name = excluded.legal_name,
+			email = excluded.email, address = excluded.address, tax_ids = excluded.tax_ids, taxes = excluded.taxes, terms_days = excluded.terms_days,
+			po_number = excluded.po_number, language = excluded.language, changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
+		string(c.Tenant), c.Issuer, string(c.Currency), c.Zone, c.LegalName, c.Email, db.JSON[Address]{V: c.Address}, db.JSON[[]TaxID]{V: c.TaxIDs},
+		db.JSON[[]string]{V: c.Taxes}, c.TermsDays, c.PONumber, c.Language, db.Micros(c.ChangedAt), c.ChangedBy)
+	return err
+}
+
+// listCustomers lists one customer, or all where t is empty.
+func listCustomers(ctx context.Context, q db.Queryer, t tenant.ID) (customers []Customer, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by
+		FROM billing_customers WHERE CAST($1 AS TEXT) = '' OR tenant_id = $1 ORDER BY tenant_id`, string(t))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var (
+			c       Customer
+			address db.JSON[Address]
+			taxIDs  db.JSON[[]TaxID]
+			taxes   db.JSON[[]string]
+			changed int64
+		)
+		if err := rows.Scan((*string)(&c.Tenant), &c.Issuer, (*string)(&c.Currency), &c.Zone, &c.LegalName, &c.Email, &address, &taxIDs, &taxes, &c.TermsDays,
+			&c.PONumber, &c.Language, &changed, &c.ChangedBy); err != nil {
+			return nil, err
+		}
+		c.Address, c.TaxIDs, c.Taxes, c.ChangedAt = address.V, taxIDs.V, taxes.V, db.Time(changed)
+		customers = append(customers, c)
+	}
+	return customers, rows.Err()
+}
+
+func findCustomer(ctx context.Context, q db.Queryer, t tenant.ID) (Customer, error) {
+	all, err := listCustomers(ctx, q, t)
+	if err == nil && len(all) == 0 {
+		err = fault.New(fault.NotFound, "Nobody has said how tenant %s is billed.", t)
+	}
+	if err != nil {
+		return Customer{}, err
+	}
+	return all[0], nil
+}
+
+func putIssuer(ctx context.Context, tx *sql.Tx, i Issuer) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO billing_issuers (id, legal_name, address, tax_ids, bank, footer, series, credit_series, changed_at, changed_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (id) DO UPDATE SET legal_name = excluded.legal_name, address = excluded.address, tax_ids = excluded.tax_ids, bank = excluded.bank,
+			footer = excluded.footer, series = excluded.series, credit_series = excluded.credit_series, changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
+		i.ID, i.LegalName, db.JSON[Address]{V: i.Address}, db.JSON[[]TaxID]{V: i.TaxIDs}, db.JSON[Bank]{V: i.Bank}, i.Footer, i.Series, i.CreditSeries,
+		db.Micros(i.ChangedAt), i.ChangedBy)
+	return err
+}
+
+// listIssuers lists one issuer, or all where id is empty.
+func listIssuers(ctx context.Context, q db.Queryer, id string) (issuers []Issuer, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT id, legal_name, address, tax_ids, bank, footer, series, credit_series, changed_at, changed_by
+		FROM billing_issuers WHERE CAST($1 AS TEXT) = '' OR id = $1 ORDER BY id`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var (
+			i       Issuer
+			address db.JSON[Address]
+			taxIDs  db.JSON[[]TaxID]
+			bank    db.JSON[Bank]
+			changed int64
+		)
+		if err := rows.Scan(&i.ID, &i.LegalName, &address, &taxIDs, &bank, &i.Footer, &i.Series, &i.CreditSeries, &changed, &i.ChangedBy); err != nil {
+			return nil, err
+		}
+		i.Address, i.TaxIDs, i.Bank, i.ChangedAt = address.V, taxIDs.V, bank.V, db.Time(changed)
+		issuers = append(issuers, i)
+	}
+	return issuers, rows.Err()
+}
+
+func findIssuer(ctx context.Context, q db.Queryer, id string) (Issuer, error) {
+	if id == "" {
+		return Issuer{}, fault.New(fault.Invalid, "Say who issues the invoices. Issuers are made with: arcadia issuer set ID")
+	}
+	all, err := listIssuers(ctx, q, id)
+	if err == nil && len(all) == 0 {
+		err = fault.New(fault.NotFound, "There is no issuer %q. Make it with: arcadia issuer set ID", cut(id))
+	}
+	if err != nil {
+		return Issuer{}, err
+	}
+	return all[0], nil
+}
+
+// subscribedCurrency is another currency than c in which a tenant has a
+// subscription, "" for none.
+func subscribedCurrency(ctx context.Context, q db.Queryer, t tenant.ID, c money.Currency) (other string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT currency FROM billing_subscriptions WHERE tenant_id = $1 AND currency <> $2 LIMIT 1`, string(t), string(c)).Scan(&other)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return other, err
+}

@@ -1,0 +1,288 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/arcadia-cloud/arcadia/client"
+)
+
+type customerCommand struct {
+	List customerListCommand `cmd:"" help:"List how tenants are billed."`
+	Show customerShowCommand `cmd:"" help:"Show how a tenant is billed."`
+	Set  customerSetCommand  `cmd:"" help:"Say how a tenant is billed; what is left away stays."`
+}
+
+type issuerCommand struct {
+	List issuerListCommand `cmd:"" help:"List who sends invoices."`
+	Set  issuerSetCommand  `cmd:"" help:"Say who sends invoices; what is left away stays."`
+}
+
+// partyFlags are what is said of a customer and of an issuer alike.
+type partyFlags struct {
+	LegalName  *string  `help:"As invoices write it."`
+	Line       []string `sep:"none" help:"Street and number, and what is before them; once for each line."`
+	PostalCode *string  `help:"Postal code."`
+	City       *string  `help:"Town."`
+	Region     *string  `help:"State or province."`
+	Country    *string  `help:"Two letters, like DE."`
+	TaxID      []string `name:"tax-id" sep:"none" placeholder:"KIND:VALUE" help:"A tax id, like eu_vat:DE136695976; once for each, in place of those before."`
+}
+
+func (f partyFlags) apply(name *string, a *client.Address, ids *[]client.TaxID) error {
+	set := func(to *string, from *string) {
+		if from != nil {
+			*to = *from
+		}
+	}
+	set(name, f.LegalName)
+	set(&a.PostalCode, f.PostalCode)
+	set(&a.City, f.City)
+	set(&a.Region, f.Region)
+	set(&a.Country, f.Country)
+	if f.Line != nil {
+		a.Lines = f.Line
+	}
+	if a.Lines == nil {
+		a.Lines = []string{}
+	}
+	if f.TaxID != nil {
+		*ids = nil
+		for _, text := range f.TaxID {
+			kind, value, ok := strings.Cut(text, ":")
+			if !ok {
+				return usage{fmt.Errorf("a tax id is written like eu_vat:DE136695976, not %q", text)}
+			}
+			*ids = append(*ids, client.TaxID{Type: kind, Value: value})
+		}
+	}
+	if *ids == nil {
+		*ids = []client.TaxID{}
+	}
+	return nil
+}
+
+type customerSetCommand struct {
+	tenantRef
+	partyFlags
+	Issuer   *string  `help:"Who sends the invoices."`
+	Currency *string  `help:"Of all that it buys: EUR."`
+	Zone     *string  `help:"Of all its dates: Europe/Berlin."`
+	Email    *string  `help:"To whom invoices go."`
+	Tax      []string `help:"Taxes of the catalog, for charges that name none."`
+	Terms    *int     `placeholder:"DAYS" help:"From an invoice's issue to when it is due."`
+	PO       *string  `name:"po" placeholder:"NUMBER" help:"The customer's own number for what it orders."`
+	Language *string  `help:"Of its invoices: en."`
+}
+
+// Run says how a tenant is billed.
+func (c *customerSetCommand) Run(ctx context.Context, r *runner) (err error) {
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var before client.Customer
+	err = s.read(ctx, func(cl *client.Client) (err error) {
+		if before, err = cl.Customer(ctx, c.Tenant); err != nil && isNotFound(err) {
+			_, err = cl.Tenant(ctx, c.Tenant) // there may be no tenant either
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p := before.CustomerProfile
+	if err := c.apply(&p.LegalName, &p.Address, &p.TaxIDs); err != nil {
+		return err
+	}
+	for to, from := range map[*string]*string{&p.Issuer: c.Issuer, &p.Currency: c.Currency, &p.Zone: c.Zone, &p.Email: c.Email, &p.PONumber: c.PO, &p.Language: c.Language} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	if c.Terms != nil {
+		p.TermsDays = *c.Terms
+	}
+	if c.Tax != nil {
+		p.Taxes = c.Tax
+	}
+	if p.Taxes == nil {
+		p.Taxes = []string{}
+	}
+	var got client.Customer
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		got, err = cl.PutCustomer(ctx, c.Tenant, p)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(got)
+	}
+	r.showCustomer(got)
+	return nil
+}
+
+func isNotFound(err error) bool { return asProblem(err).Code == "not_found" }
+
+type customerShowCommand struct{ tenantRef }
+
+// Run shows how a tenant is billed.
+func (c *customerShowCommand) Run(ctx context.Context, r *runner) error {
+	var got client.Customer
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		got, err = cl.Customer(ctx, c.Tenant)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(got)
+	}
+	r.showCustomer(got)
+	return nil
+}
+
+func (r *runner) showCustomer(c client.Customer) {
+	r.say("%s: %s, billed in %s by %s, due within %s", c.Tenant, c.LegalName, c.Currency, c.Issuer, plural(c.TermsDays, "day"))
+	r.say("Dates are those of %s; invoices are in %s.", c.Zone, c.Language)
+	if text := addressLine(c.Address); text != "" {
+		r.say("Address: %s", text)
+	}
+	for _, id := range c.TaxIDs {
+		r.say("Tax id: %s %s", id.Type, id.Value)
+	}
+	if len(c.Taxes) > 0 {
+		r.say("Taxes: %s", strings.Join(c.Taxes, ", "))
+	}
+	if c.Email != "" {
+		r.say("Mail: %s", c.Email)
+	}
+	if c.PONumber != "" {
+		r.say("Order number: %s", c.PONumber)
+	}
+}
+
+func addressLine(a client.Address) string {
+	parts := append([]string{}, a.Lines...)
+	parts = append(parts, strings.TrimSpace(a.PostalCode+" "+a.City), a.Region, a.Country)
+	var there []string
+	for _, p := range parts {
+		if p != "" {
+			there = append(there, p)
+		}
+	}
+	return strings.Join(there, ", ")
+}
+
+type customerListCommand struct{}
+
+// Run lists customers.
+func (*customerListCommand) Run(ctx context.Context, r *runner) error {
+	var list client.List[client.Customer]
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		list, err = cl.Customers(ctx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(list)
+	case len(list.Items) == 0:
+		r.say("Nobody is billed yet. Say how a tenant is with: arcadia customer set TENANT --issuer ID --currency EUR")
+		return nil
+	}
+	rows := [][]string{}
+	for _, c := range list.Items {
+		rows = append(rows, []string{c.Tenant, c.LegalName, c.Currency, c.Zone, c.Issuer, plural(c.TermsDays, "day"), orDash(c.Email)})
+	}
+	return table(r.Out, "TENANT|LEGAL NAME|CURRENCY|ZONE|ISSUER|TERMS|MAIL", rows)
+}
+
+type issuerSetCommand struct {
+	ID string `arg:"" help:"How commands name it: lower-case letters, digits and dashes."`
+	partyFlags
+	IBAN         *string `name:"iban" help:"Where money is to be sent."`
+	BIC          *string `name:"bic" help:"The bank's code."`
+	Bank         *string `help:"The bank's name."`
+	Holder       *string `help:"Whose account it is."`
+	Footer       *string `help:"Of each invoice."`
+	Series       *string `help:"That the numbers of invoices begin with: R-."`
+	CreditSeries *string `help:"That the numbers of credit notes begin with."`
+}
+
+// Run says who sends invoices.
+func (c *issuerSetCommand) Run(ctx context.Context, r *runner) (err error) {
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var list client.List[client.Issuer]
+	err = s.read(ctx, func(cl *client.Client) (err error) {
+		list, err = cl.Issuers(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var p client.IssuerProfile
+	for _, i := range list.Items {
+		if i.ID == c.ID {
+			p = i.IssuerProfile
+		}
+	}
+	if err := c.apply(&p.LegalName, &p.Address, &p.TaxIDs); err != nil {
+		return err
+	}
+	for to, from := range map[*string]*string{&p.Bank.IBAN: c.IBAN, &p.Bank.BIC: c.BIC, &p.Bank.Name: c.Bank, &p.Bank.Holder: c.Holder, &p.Footer: c.Footer,
+		&p.Series: c.Series, &p.CreditSeries: c.CreditSeries} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	var got client.Issuer
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		got, err = cl.PutIssuer(ctx, c.ID, p)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(got)
+	}
+	r.say("%s: %s. Its invoices are %s1 and so on, its credit notes %s1.", got.ID, got.LegalName, got.Series, got.CreditSeries)
+	return nil
+}
+
+type issuerListCommand struct{}
+
+// Run lists issuers.
+func (*issuerListCommand) Run(ctx context.Context, r *runner) error {
+	var list client.List[client.Issuer]
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		list, err = cl.Issuers(ctx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(list)
+	case len(list.Items) == 0:
+		r.say("Nobody sends invoices yet. Say who with: arcadia issuer set ID --legal-name NAME")
+		return nil
+	}
+	rows := [][]string{}
+	for _, i := range list.Items {
+		rows = append(rows, []string{i.ID, i.LegalName, orDash(addressLine(i.Address)), i.Series, i.CreditSeries, orDash(i.Bank.IBAN)})
+	}
+	return table(r.Out, "ISSUER|LEGAL NAME|ADDRESS|SERIES|CREDIT NOTES|IBAN", rows)
+}
