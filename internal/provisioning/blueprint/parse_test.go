@@ -2,6 +2,7 @@ package blueprint_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -153,4 +154,25 @@ func FuzzExpression(f *testing.F) {
 			t.Errorf("the literal of %q has the value %q, %v", text, value, err)
 		}
 	})
+}
+
+func TestTheExampleOfTheReferenceIsRight(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/blueprints.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, found := strings.Cut(after, "```\n")
+	bp, err := blueprint.Parse("shop.yaml", []byte(example))
+	if err != nil || !found {
+		t.Fatal(err)
+	}
+	if spec := resolved(t, bp, map[string]string{"domain": "shops.example.com"}); len(spec.Resources) < 10 {
+		t.Errorf("only %d resources", len(spec.Resources))
+	}
+	for _, field := range []string{"parameters", "tags", "project", "vpc", "droplets", "volumes", "firewalls", "reserved_ips", "dns", "backup_policy", "health", "tenant_plan"} {
+		if !strings.Contains(example, "\n"+field+":") {
+			t.Errorf("the example has no %s", field)
+		}
+	}
 }

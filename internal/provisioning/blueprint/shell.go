@@ -103,7 +103,7 @@ func placeOf(lit *syntax.Lit, at int, above []syntax.Node) place {
 			return plainPlace
 		}
 	case *syntax.Redirect:
-		if n.Word == word && slices.Contains([]syntax.RedirOperator{syntax.RdrOut, syntax.AppOut, syntax.RdrIn, syntax.WordHdoc}, n.Op) {
+		if slices.Contains([]syntax.RedirOperator{syntax.RdrOut, syntax.AppOut, syntax.RdrIn, syntax.WordHdoc}, n.Op) {
 			return plainPlace
 		}
 	case *syntax.WordIter, *syntax.CaseClause:

@@ -259,3 +259,19 @@ func TestUserDataWaitsForWhatItNeeds(t *testing.T) {
 		}
 	}
 }
+
+// A parameter whose pattern admits only words may stand bare in any file.
+func TestPatternsOfWords(t *testing.T) {
+	for pattern, want := range map[string]bool{
+		"[a-z]+": true, `[a-z0-9]([a-z0-9-]*[a-z0-9])?`: true, `\d+`: true, "a|b:c/d": true, `\w+`: true, "(?i)[a-h]+": true,
+		".+": false, "(?s).": false, "[^a]": false, "[a-z ]+": false, "[a-z]*": false, `\S+`: false, "-a": false,
+		"[a-z-]+": false, "a?-b": false, "(a|-)b": false, `^-x`: false, "[\u0100-\u0200]+": false, "(?i)k": false, "a;b": false,
+	} {
+		document := strings.Replace(withCloudInit("#cloud-config\nwrite_files:\n  - content: a {{ .param.w }};\n"), "'[a-z][a-z-]*'", "'"+pattern+"'", 1)
+		document = strings.Replace(document, "default: word, ", "", 1)
+		_, err := blueprint.Parse("x.yaml", []byte(document))
+		if got := err == nil; got != want || err != nil && !strings.Contains(err.Error(), "Say how it is written") {
+			t.Errorf("%s may stand bare: %t (%v), want %t", pattern, got, err, want)
+		}
+	}
+}
