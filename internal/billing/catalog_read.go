@@ -35,7 +35,7 @@ func (c *Catalog) read(v manifest.Value) {
 	}
 	c.Currency = readCurrency(v.Field("currency"))
 	v.Field("meters").Each(func(v manifest.Value) {
-		m := readMeter(v)
+		m := metering.ReadMeter(v)
 		if c.meter(m.ID) != nil {
 			v.Field("id").Fail("There is another meter %q.", m.ID)
 		}
@@ -72,39 +72,6 @@ func readCurrency(v manifest.Value) money.Currency {
 		v.Fail("%s", fault.Message(err))
 	}
 	return c
-}
-
-func readMeter(v manifest.Value) rating.Meter {
-	if !v.Object("id", "event_type", "aggregate", "value", "group_by", "filter") {
-		return rating.Meter{}
-	}
-	m := rating.Meter{ID: v.Field("id").Text(), EventType: v.Field("event_type").Text()}
-	m.Aggregate = rating.Aggregate(v.Field("aggregate").OneOf(
-		string(rating.Sum), string(rating.Count), string(rating.Largest), string(rating.Smallest),
-		string(rating.Unique), string(rating.Latest), string(rating.TimeWeighted)))
-	if value := v.Field("value"); m.Aggregate != rating.Count || value.IsSet() {
-		m.Value = value.TextOr("value")
-	}
-	m.GroupBy = readTexts(v.Field("group_by"))
-	filter := v.Field("filter")
-	if !filter.IsSet() {
-		return m
-	}
-	if !filter.IsObject() {
-		filter.Fail("It must be an object: a key of the data, and what its value may be.")
-		return m
-	}
-	m.Filter = make(map[string][]string)
-	for _, key := range filter.Names() {
-		allowed := filter.Field(key)
-		if !allowed.IsList() {
-			m.Filter[key] = []string{allowed.Word()}
-			continue
-		}
-		m.Filter[key] = []string{}
-		allowed.Each(func(v manifest.Value) { m.Filter[key] = append(m.Filter[key], v.Word()) })
-	}
-	return m
 }
 
 // readTexts reads a list of texts; one text is a list of one.

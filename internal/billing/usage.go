@@ -226,8 +226,8 @@ func (b *biller) measure(m *metered, ch *Charge, windows []period.Period, whole 
 		return b.measureResources(ch, windows, whole)
 	}
 	var all []measure
-	for _, group := range ch.Meter.Groups(relevant(ch.Meter, b.readings[ch.Meter.ID], windows), windows, t) {
-		q, why := ch.Meter.Measure(group.Readings, windows, whole)
+	for _, group := range rating.Groups(ch.Meter, relevant(ch.Meter, b.readings[ch.Meter.ID], windows), windows, t) {
+		q, why := rating.Measure(ch.Meter, group.Readings, windows, whole)
 		if ch.Prorated {
 			b.rest(m, q.Changes)
 		}

@@ -1,6 +1,7 @@
 package exact
 
 import (
+	"encoding/json"
 	"math"
 	"math/big"
 	"math/bits"
@@ -237,3 +238,22 @@ func (x Number) String() string {
 
 // MarshalJSON is the decimal in quotes.
 func (x Number) MarshalJSON() ([]byte, error) { return strconv.AppendQuote(nil, x.String()), nil }
+
+// UnmarshalJSON reads what MarshalJSON wrote of a decimal, of any length: it is for
+// what we wrote ourselves. What people write is read by [ParseDecimal].
+func (x *Number) UnmarshalJSON(text []byte) error {
+	var digits string
+	if err := json.Unmarshal(text, &digits); err != nil {
+		return err
+	}
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(digits, "-"), ".")
+	if !isDigits(whole + fraction) {
+		return notANumber(digits)
+	}
+	coefficient, _ := new(big.Int).SetString(whole+fraction, 10) // they are digits
+	if strings.HasPrefix(digits, "-") {
+		coefficient.Neg(coefficient)
+	}
+	*x = fromBig(coefficient, len(fraction))
+	return nil
+}

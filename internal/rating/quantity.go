@@ -1,8 +1,6 @@
 package rating
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -39,88 +37,33 @@ func (q Quantity) chargeable(included exact.Number) (n int64) {
 	return n
 }
 
-// An Aggregate makes one quantity out of many events.
-type Aggregate string
-
-// The aggregates. A time-weighted value is a change of level; the quantity is the
-// level's mean over the whole period, and the level goes on into the next one.
-const (
-	Sum          Aggregate = "sum"
-	Count        Aggregate = "count"
-	Largest      Aggregate = "max"
-	Smallest     Aggregate = "min"
-	Unique       Aggregate = "unique"
-	Latest       Aggregate = "latest"
-	TimeWeighted Aggregate = "time_weighted"
+// Aggregates and meters are metering's; what they come to is rated here.
+type (
+	Aggregate = metering.Aggregate
+	Meter     = metering.Meter
+	Reading   = metering.Reading
 )
 
-// A Meter says which events count, and how.
-type Meter struct {
-	ID        string
-	EventType string
-	Aggregate Aggregate
-	Value     string              // a key of the event's data
-	GroupBy   []string            // keys of the data; each group is a quantity of its own
-	Filter    map[string][]string // by key of the data, what its value may be
-}
+// The aggregates.
+const (
+	Sum          = metering.Sum
+	Count        = metering.Count
+	Largest      = metering.Largest
+	Smallest     = metering.Smallest
+	Unique       = metering.Unique
+	Latest       = metering.Latest
+	TimeWeighted = metering.TimeWeighted
+)
 
-// A Reading is an event as a meter sees it.
-type Reading struct {
-	At    time.Time
-	Value exact.Number
-	Text  string // the value as it was written, for Unique
-	Group []string
-	Event *metering.Event
-}
-
-// Read returns the reading that an event is to the meter; false when the meter is
-// not about it. An event of the meter's type without a value that it can use is
-// an error.
-func (m *Meter) Read(e *metering.Event) (Reading, bool, error) {
-	if e.Type != m.EventType {
-		return Reading{}, false, nil
-	}
-	for key, allowed := range m.Filter {
-		if !slices.Contains(allowed, string(e.Data[key])) {
-			return Reading{}, false, nil
-		}
-	}
-	r := Reading{At: e.At, Event: e}
-	for _, key := range m.GroupBy {
-		r.Group = append(r.Group, string(e.Data[key]))
-	}
-	if m.Aggregate == Count {
-		return r, true, nil
-	}
-	value, ok := e.Data[m.Value]
-	if !ok {
-		return Reading{}, false, fmt.Errorf("data.%s: it is missing, and meter %s needs it", m.Value, m.ID)
-	}
-	r.Text = string(value)
-	if m.Aggregate == Unique {
-		return r, true, nil
-	}
-	var err error
-	if r.Value, err = value.Decimal(); err != nil {
-		return Reading{}, false, fmt.Errorf("data.%s: %w", m.Value, err)
-	}
-	return r, true, nil
-}
-
-// Sort puts readings in the order of time; those of one instant in the order of
-// their names, so that the order they were told in changes nothing.
-func Sort(readings []Reading) {
-	slices.SortStableFunc(readings, func(a, b Reading) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Event.Source, b.Event.Source), cmp.Compare(a.Event.ID, b.Event.ID))
-	})
-}
+// Sort puts readings in the order of time; see [metering.SortReadings].
+func Sort(readings []Reading) { metering.SortReadings(readings) }
 
 // Measure aggregates readings, sorted, over the windows of one period, which is
 // whole by its own length. Only a time-weighted meter minds what was read before.
-func (m *Meter) Measure(readings []Reading, windows []period.Period, whole period.Period) (Quantity, Explanation) {
+func Measure(m *Meter, readings []Reading, windows []period.Period, whole period.Period) (Quantity, Explanation) {
 	e := Explanation{Rule: string(m.Aggregate), Facts: []Fact{Text("meter", m.ID)}}
 	if m.Aggregate == TimeWeighted {
-		q := m.timeWeighted(readings, windows, whole, &e)
+		q := timeWeighted(readings, windows, whole, &e)
 		e.Value = q.Units
 		return q, e
 	}
@@ -183,7 +126,7 @@ func eventFacts(readings []Reading) []Fact {
 
 // timeWeighted is Σ level × time at that level, over the length of the whole
 // period. It also lists the levels that the windows begin with or change to.
-func (m *Meter) timeWeighted(readings []Reading, windows []period.Period, whole period.Period, e *Explanation) Quantity {
+func timeWeighted(readings []Reading, windows []period.Period, whole period.Period, e *Explanation) Quantity {
 	var (
 		q      Quantity
 		area   exact.Number
@@ -227,7 +170,7 @@ type Group struct {
 // in order: those with a reading within the windows, and for a time-weighted meter
 // those with one before their end. A meter without groups has one, and so has one
 // without readings.
-func (m *Meter) Groups(readings []Reading, windows []period.Period, recorded time.Time) []Group {
+func Groups(m *Meter, readings []Reading, windows []period.Period, recorded time.Time) []Group {
 	var (
 		groups []Group
 		counts []bool

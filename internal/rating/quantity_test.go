@@ -37,10 +37,10 @@ func TestAggregates(t *testing.T) {
 		rating.Sum: "14.5", rating.Count: "4", rating.Largest: "7", rating.Smallest: "-2.5", rating.Unique: "3", rating.Latest: "7",
 	} {
 		m := &rating.Meter{ID: "m", EventType: "use", Aggregate: aggregate, Value: "v"}
-		if q, _ := m.Measure(readings(t, m, hours), []period.Period{month}, month); q.Units.String() != want {
+		if q, _ := rating.Measure(m, readings(t, m, hours), []period.Period{month}, month); q.Units.String() != want {
 			t.Errorf("%s = %v, want %s", aggregate, q.Units, want)
 		}
-		if q, _ := m.Measure(nil, []period.Period{month}, month); q.Units.Sign() != 0 {
+		if q, _ := rating.Measure(m, nil, []period.Period{month}, month); q.Units.Sign() != 0 {
 			t.Errorf("%s of nothing = %v", aggregate, q.Units)
 		}
 	}
@@ -66,7 +66,7 @@ func TestTimeWeightedIsAnIntegral(t *testing.T) {
 			}
 		}
 		windows := month.Split(at("2026-01-20T00:00"), at("2026-02-01T07:00"))
-		if q, _ := m.Measure(all, windows, month); !q.Units.Equal(exact.Fraction(area, 744)) {
+		if q, _ := rating.Measure(m, all, windows, month); !q.Units.Equal(exact.Fraction(area, 744)) {
 			rt.Fatalf("%v, want %d/744", q.Units, area)
 		}
 	})
