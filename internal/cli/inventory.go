@@ -52,7 +52,7 @@ func (u *urnRef) AfterApply() error {
 func urnOf(text string) (string, error) {
 	rest := strings.TrimPrefix(text, "do:")
 	kind, id, ok := strings.Cut(rest, ":")
-	if !ok || id == "" || inventory.KindNamed(kind) == nil {
+	if !ok || id == "" || inventory.KindNamed(kind) == nil && rest == text { // an older version may have kept other kinds
 		return "", fault.New(fault.Invalid, "%q names no resource: write it as droplet:3164494. The kinds are listed by: arcadia inventory kinds", text)
 	}
 	return "do:" + rest, nil

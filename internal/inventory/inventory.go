@@ -71,6 +71,9 @@ type Service struct {
 
 	lookouts map[string]lookout // by account: what the last look for findings went by
 
+	pricing  sync.Mutex // versions are priced anew one time after the other
+	pricedBy string     // the mark of the prices
+
 	looking    sync.Mutex   // findings are looked for one time after the other
 	looksAsked atomic.Int64 // how many asked for a look
 	looked     int64        // and for how many of them somebody has looked

@@ -159,6 +159,9 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 	if err != nil {
 		return err
 	}
+	if err := s.reprice(ctx); err != nil {
+		return err
+	}
 	var before, alone, under []task
 	for _, g := range r.Kinds {
 		switch k := KindNamed(g.Kind); {
