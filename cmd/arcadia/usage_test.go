@@ -102,3 +102,53 @@ func TestLifetimesFromTheCommandLine(t *testing.T) {
 	h.run(t, "usage", "lifetimes", "--cursor", "x").want(t, 2)
 	h.run(t, "usage", "lifetimes", "--from", "then").want(t, 2)
 }
+
+func TestMetersFromTheCommandLine(t *testing.T) {
+	h := newHouse(t)
+	h.run(t, "tenant", "add", "acme").want(t, 0)
+	line := func(id, kind, n, region string) string {
+		return `{"source":"app","type":"` + kind + `","subject":"acme","id":"` + id + `","time":"2026-01-20T12:30:00Z","data":{"n":` + n + `,"region":"` + region + `"}}` + "\n"
+	}
+	h.pipe(t, line("a", "use", "0.1", "fra1")+line("b", "use", "0.2", "fra1")+line("c", "use", "1", "nyc3")+line("d", "other", "1", ""), "usage", "push", "-").want(t, 0)
+	meters := "- {id: units, event_type: use, aggregate: sum, value: n, group_by: [region]}\n"
+	if said := h.pipe(t, meters, "usage", "meters", "apply", "-", "--dry-run").want(t, 0).out; !strings.Contains(said, "added") || !strings.Contains(said, "Nothing was changed") {
+		t.Error(said)
+	}
+	if said := h.run(t, "usage", "meters").want(t, 0).out; !strings.Contains(said, "There are no meters") {
+		t.Error(said)
+	}
+	h.pipe(t, meters, "usage", "meters", "apply", "-").want(t, 0)
+	type totals struct {
+		Meter, Tenant string
+		From, To      time.Time
+		Items         []struct {
+			Group    map[string]string
+			Quantity string
+			Events   int64
+		}
+	}
+	for zone, want := range map[string]string{"UTC": "0.3", "Asia/Kolkata": "0.3", "Pacific/Kiritimati": ""} { // where it is the 21st already
+		got := exactly[totals](t, h.run(t, "usage", "totals", "units", "--tenant", "acme", "--from", "2026-01-20", "--to", "2026-01-21", "--zone", zone, "--json").want(t, 0).out)
+		quantity := ""
+		if len(got.Items) == 2 && got.Items[0].Group["region"] == "fra1" && got.Items[0].Events == 2 {
+			quantity = got.Items[0].Quantity
+		}
+		if quantity != want {
+			t.Errorf("%s: %+v, want %q", zone, got, want)
+		}
+	}
+	if said := h.run(t, "usage", "unmetered").want(t, 0).out; !strings.Contains(said, "other") || strings.Contains(said, "use ") {
+		t.Error(said)
+	}
+	h.run(t, "usage", "rebuild").want(t, 0)
+	changed := strings.Replace(meters, "sum", "max", 1)
+	if said := h.pipe(t, changed, "usage", "meters", "apply", "-").want(t, 1).err; !strings.Contains(said, "has counted events and stays as it is") {
+		t.Error(said)
+	}
+	if said := h.pipe(t, "- {id: x, event_type: use, aggregate: average}\n", "usage", "meters", "apply", "-").want(t, 2).err; !strings.Contains(said, "-:1") {
+		t.Error(said)
+	}
+	h.run(t, "usage", "meters", "remove", "units").want(t, 1)
+	h.run(t, "usage", "totals", "none", "--tenant", "acme").want(t, 1)
+	h.run(t, "usage", "totals", "units", "--tenant", "acme", "--from", "2026-01-21", "--to", "2026-01-20").want(t, 2)
+}

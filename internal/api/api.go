@@ -83,6 +83,7 @@ func New(o Options) *API {
 	a.costRoutes(h)
 	a.findingRoutes(h)
 	a.usageRoutes(h)
+	a.meterRoutes(h)
 	a.eventRoutes(h, mux)
 	nullable(h.OpenAPI())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })

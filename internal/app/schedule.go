@@ -12,6 +12,7 @@ const (
 	sweepEvery  = time.Minute      // looks for sweeps that are due
 	syncEvery   = time.Minute      // looks for kinds that are due to be listed
 	followEvery = time.Minute      // brings the lifetimes of resources up to date
+	rollEvery   = time.Minute      // rolls usage up by hours
 	forgetEvery = 24 * time.Hour   // removes old versions
 	jobsEnd     = 10 * time.Second // for running jobs, once the process is to stop
 )
@@ -34,6 +35,12 @@ type followArgs struct{}
 // Kind is the job's name, for good.
 func (followArgs) Kind() string { return "metering_follow" }
 
+// rollArgs is the job that rolls usage up by hours.
+type rollArgs struct{}
+
+// Kind is the job's name, for good.
+func (rollArgs) Kind() string { return "metering_roll" }
+
 // forgetArgs is the job that removes what the inventory need not know any more.
 type forgetArgs struct{}
 
@@ -51,11 +58,16 @@ func (a *App) buildSchedules(context.Context) (err error) {
 		_, err := a.metering.Follow(ctx)
 		return err
 	})
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[rollArgs]) error {
+		_, err := a.metering.Roll(ctx)
+		return err
+	})
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[forgetArgs]) error {
 		_, _, err := a.inventory.Forget(ctx, time.Now().Add(-a.config.Retention))
 		return err
 	})
-	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(followEvery, followArgs{}), a.jobs.Every(forgetEvery, forgetArgs{}))
+	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(followEvery, followArgs{}),
+		a.jobs.Every(rollEvery, rollArgs{}), a.jobs.Every(forgetEvery, forgetArgs{}))
 }
 
 // schedules does what is due on the clock until ctx is done.

@@ -17,6 +17,10 @@ import (
 type usageCommand struct {
 	Push      usagePushCommand      `cmd:"" help:"Record usage events of a file; it may be repeated."`
 	Conflicts usageConflictsCommand `cmd:"" help:"List events that were told again with another content."`
+	Meters    usageMetersCommand    `cmd:"" help:"Keep which events count, and how."`
+	Totals    usageTotalsCommand    `cmd:"" help:"Say what a meter comes to for a tenant over a period."`
+	Unmetered usageUnmeteredCommand `cmd:"" help:"Sum up events that were accepted and that no meter counts."`
+	Rebuild   usageRebuildCommand   `cmd:"" help:"Roll all usage up again from the events; totals stay what they are."`
 	Lifetimes usageLifetimesCommand `cmd:"" help:"List for how long resources had a size, a price, a status and a tenant."`
 }
 

@@ -208,21 +208,28 @@ func hours(t testing.TB, d *db.DB) (all []string) {
 		`SELECT tenant_id, meter, hour, group_values || ' ' || events || ' ' || bucket FROM usage_hours ORDER BY 1, 2, 3, 4`,
 		`SELECT tenant_id, type, hour, events || ' ' || unmetered || ' ' || unreadable FROM usage_counts ORDER BY 1, 2, 3, 4`,
 	} {
-		rows, err := d.Read().QueryContext(t.Context(), query)
-		if err != nil {
+		all = append(all, lines(t, d, query)...)
+	}
+	return all
+}
+
+// lines are the rows of a query with four columns.
+func lines(t testing.TB, d *db.DB, query string) (all []string) {
+	t.Helper()
+	rows, err := d.Read().QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var a, b, c, e string
+		if err := rows.Scan(&a, &b, &c, &e); err != nil {
 			t.Fatal(err)
 		}
-		for rows.Next() {
-			var a, b, c, e string
-			if err := rows.Scan(&a, &b, &c, &e); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, strings.Join([]string{a, b, c, e}, " "))
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-		rows.Close()
+		all = append(all, strings.Join([]string{a, b, c, e}, " "))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return all
 }

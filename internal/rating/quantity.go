@@ -37,11 +37,13 @@ func (q Quantity) chargeable(included exact.Number) (n int64) {
 	return n
 }
 
-// Aggregates and meters are metering's; what they come to is rated here.
 type (
+	// An Aggregate makes one quantity out of many events.
 	Aggregate = metering.Aggregate
-	Meter     = metering.Meter
-	Reading   = metering.Reading
+	// A Meter says which events count, and how.
+	Meter = metering.Meter
+	// A Reading is an event as a meter sees it.
+	Reading = metering.Reading
 )
 
 // The aggregates.

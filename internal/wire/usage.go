@@ -5,6 +5,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // UsageBatch is what became of events that were sent together.
@@ -56,4 +57,29 @@ func Lifetime(l metering.Life, slug string) client.Lifetime {
 
 func instant(at time.Time, e metering.Evidence) client.Instant {
 	return client.Instant{At: client.At(at), Earliest: client.At(e.Earliest), Exact: !at.IsZero() && e.Earliest.Equal(at), Evidence: e.By}
+}
+
+// Meter is a meter.
+func Meter(m metering.Meter) client.Meter {
+	w := client.Meter{
+		ID: m.ID, EventType: m.EventType, Aggregate: string(m.Aggregate), Value: m.Value, GroupBy: append([]string{}, m.GroupBy...), Filter: m.Filter,
+	}
+	if w.Filter == nil {
+		w.Filter = map[string][]string{}
+	}
+	return w
+}
+
+// UsageTotals are what a meter comes to for the tenant with this slug.
+func UsageTotals(m metering.Meter, slug string, p period.Period, totals []metering.Total) client.UsageTotals {
+	w := client.UsageTotals{
+		Meter: m.ID, Tenant: slug, From: client.Time{Time: p.From}, To: client.Time{Time: p.To}, Items: make([]client.UsageTotal, len(totals)),
+	}
+	for i, t := range totals {
+		w.Items[i] = client.UsageTotal{Group: make(map[string]string, len(t.Group)), Quantity: t.Quantity.String(), Events: t.Events}
+		for n, value := range t.Group {
+			w.Items[i].Group[m.GroupBy[n]] = value
+		}
+	}
+	return w
 }
