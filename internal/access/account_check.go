@@ -76,11 +76,8 @@ func (s *Service) CheckAccount(ctx context.Context, name string, clients Clients
 		}
 		if r.Name, r.CheckedAt, r.findings = name, at, found; owner != nil {
 			r.Team, r.TeamName, r.Email, r.Limits = teamOf(*owner), owner.TeamName, owner.Email, owner.Limits
-			for _, other := range records {
-				if other.Name != name && other.Team == r.Team {
-					return fault.New(fault.Conflict, "The tokens of account %s are of %s, which is account %s already: each of its resources would be counted twice. Remove one: arcadia account remove %s",
-						name, called(*owner), other.Name, name)
-				}
+			if err := alone(records, name, *owner); err != nil {
+				return err
 			}
 		}
 		if r.AddedAt.IsZero() {
@@ -92,6 +89,49 @@ func (s *Service) CheckAccount(ctx context.Context, name string, clients Clients
 		return a, err
 	}
 	return s.Account(ctx, name)
+}
+
+// Claim notes whose the token is with which an account is looked at for the first
+// time. It answers fault.Conflict where that team is another account already, or where
+// the account is another team's.
+func (s *Service) Claim(ctx context.Context, name string, owner digitalocean.Account, at time.Time) error {
+	a, err := s.Account(ctx, name)
+	if err != nil || a.Team == teamOf(owner) {
+		return err
+	}
+	if a.Team != "" {
+		return fault.New(fault.Conflict, "The token of account %s is of %s, and what is known of the account is of another team. Give it an account of its own: arcadia account add NAME", name, called(owner))
+	}
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		records, err := listAccounts(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := alone(records, name, owner); err != nil {
+			return err
+		}
+		r := records[name]
+		r.Name, r.Team, r.TeamName, r.Email, r.Limits = name, teamOf(owner), owner.TeamName, owner.Email, owner.Limits
+		if r.AddedAt.IsZero() {
+			r.AddedAt = at
+		}
+		return putAccount(ctx, tx, r)
+	})
+}
+
+// alone answers fault.Conflict where an owner's team is another account.
+func alone(records map[string]record, name string, owner digitalocean.Account) error {
+	for _, other := range records {
+		if other.Name != name && other.Team == teamOf(owner) {
+			one := name // the default account cannot be removed
+			if name == DefaultAccount {
+				one = other.Name
+			}
+			return fault.New(fault.Conflict, "The tokens of account %s are of %s, which is account %s already: each of its resources would be counted twice. Remove one: arcadia account remove %s",
+				name, called(owner), other.Name, one)
+		}
+	}
+	return nil
 }
 
 // try finds out whose a token is and what it may, and answers nil where it does not

@@ -110,6 +110,17 @@ func TestATeamIsOneAccount(t *testing.T) {
 		if a, err := b.Account(t.Context(), "prod"); err != nil || a.Team != "" || !a.CheckedAt.IsZero() {
 			t.Errorf("a refused check was kept: %+v, %v", a, err)
 		}
+		owner := digitalocean.Account{UUID: "u", TeamUUID: "another-team", TeamName: "fourth"}
+		if err := b.Claim(t.Context(), "prod", owner, noon); err != nil {
+			t.Errorf("the first look at an account: %v", err)
+		}
+		if err := b.Claim(t.Context(), "other", owner, noon); !errors.Is(err, fault.Conflict) {
+			t.Errorf("a look at an account with the token of another team: %v", err)
+		}
+		b.give("fifth", digitalocean.Inventory, "fourth")
+		if err := b.Claim(t.Context(), "fifth", owner, noon); !errors.Is(err, fault.Conflict) {
+			t.Errorf("a look at a team that is another account: %v", err)
+		}
 		b.give("other", digitalocean.Billing, "third")
 		if _, err := b.check("other"); !errors.Is(err, fault.Conflict) {
 			t.Errorf("tokens of two teams in one account: %v", err)

@@ -20,6 +20,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/datadir"
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/jobs"
@@ -171,6 +172,9 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.provisioning = provisioning.New(a.db, a.engine, steps)
 	a.inventory = inventory.New(a.db, a.engine, inventory.Settings{
 		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Kept: a.clouds.kept, Tokens: a.access.Tokens, Logger: a.log,
+		Claim: func(ctx context.Context, account string, owner digitalocean.Account) error {
+			return a.access.Claim(ctx, account, owner, time.Now())
+		},
 	})
 	a.metering = metering.New(a.db, a.inventory, a.log)
 	a.feed = feed.New(a.engine, a.log)

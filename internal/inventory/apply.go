@@ -109,6 +109,9 @@ func (s *Service) apply(ctx context.Context, c *digitalocean.Client, account str
 			}
 			return writeGeneration(ctx, tx, *g)
 		})
+		if db.IsUnique(err) {
+			return errSuperseded // another list of the kind wrote the same versions first
+		}
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type sight struct {
 	*entry
 	*shelved
 	tenant word32 // whose it was then
+	at     int64  // when it changed last: to this version, or away
 }
 
 // A test says whether a sight fits.
@@ -42,7 +43,7 @@ func (s *Service) compile(ctx context.Context, sh *shelf, q Query) (*filter, err
 	}
 	named := false
 	for _, t := range q.Terms {
-		named = named || t.Key == "kind" && !t.Not || t.Key == "urn" || t.Key == "id"
+		named = named || !t.Not && (t.Key == "kind" || t.Key == "urn" || t.Key == "id")
 		if t.Key == "deleted" {
 			f.deleted = t.Values[0]
 		}
@@ -100,6 +101,7 @@ func (f *filter) sight(t *entry) (sight, bool) {
 	if v == nil || f.at != 0 && f.deleted == "yes" && !t.gone() {
 		return sight{}, false
 	}
+	changed := v.at
 	if f.at == 0 {
 		switch gone := v.look == nil; {
 		case gone && f.deleted == "no", !gone && f.deleted == "yes":
@@ -111,7 +113,7 @@ func (f *filter) sight(t *entry) (sight, bool) {
 	if v == nil || v.look == nil {
 		return sight{}, false
 	}
-	return sight{t, v, t.whose(f.at)}, true
+	return sight{t, v, t.whose(f.at), changed}, true
 }
 
 func (f *filter) fits(s sight) bool {

@@ -41,6 +41,8 @@ type Settings struct {
 	Kept func(ctx context.Context) ([]string, error)
 	// Tokens are those of all accounts, for when they expire; nil: nobody knows.
 	Tokens func(ctx context.Context) ([]access.Token, error)
+	// Claim notes whose the token of an account is, or refuses it; nil: nobody asks.
+	Claim func(ctx context.Context, account string, owner digitalocean.Account) error
 	// Logger hears of lists that failed; nil discards.
 	Logger *slog.Logger
 }
@@ -67,6 +69,8 @@ type Service struct {
 
 	onShelf shelf // the history, in memory
 
+	owned map[string]*digitalocean.Client // by account: the client of whose token it is known whose it is
+
 	related map[string]*resolved // by account: what the ties to tags and addresses were made of
 
 	lookouts map[string]lookout // by account: what the last look for findings went by
@@ -88,7 +92,7 @@ func New(d *db.DB, e *saga.Engine, s Settings) *Service {
 	return &Service{
 		db: d, sagas: e, tenants: tenant.New(d), settings: s, log: log, awake: make(chan struct{}, 1),
 		clocks: map[string]time.Duration{}, live: map[RunID]map[string]Generation{}, hinted: map[string]string{}, planned: map[string]map[planned]string{}, recalled: map[listOf]map[digest]found{}, attributed: map[string]string{},
-		related: map[string]*resolved{}, lookouts: map[string]lookout{},
+		owned: map[string]*digitalocean.Client{}, related: map[string]*resolved{}, lookouts: map[string]lookout{},
 	}
 }
 

@@ -113,6 +113,9 @@ func ParseQuery(text string) (q Query, err error) {
 		if reason == "" && len(q.Terms) >= maxTerms {
 			reason = fmt.Sprintf("A query has %d terms at most.", maxTerms)
 		}
+		if reason == "" && t.Key == "deleted" && slices.ContainsFunc(q.Terms, func(o Term) bool { return o.Key == t.Key }) {
+			reason = "deleted is said once."
+		}
 		if reason == "" && t.Key == "as-of" {
 			q.AsOf, reason = t.instant(q.AsOf)
 		} else if reason == "" {

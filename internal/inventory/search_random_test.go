@@ -179,6 +179,16 @@ func TestSearchFindsWhatAPlainFilterDoes(t *testing.T) {
 				t.Fatalf("seed %d: %s by %+v: got %d %q, want %d %q", seed, text, page, len(got), got, len(want), want)
 			}
 		}
+		lately := "kind:droplet,volume,load_balancer,domain_record deleted:yes changed>=" + turn.Format(time.RFC3339)
+		gone := 0
+		for _, p := range all {
+			if p.gone {
+				gone++
+			}
+		}
+		if got := paged(t, s, lately, inventory.Page{}); len(got) != gone {
+			t.Errorf("%d went at the turn, %d are found as changed then", gone, len(got))
+		}
 	})
 }
 

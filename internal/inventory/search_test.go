@@ -142,6 +142,9 @@ func TestSearch(t *testing.T) {
 				t.Errorf("by %s: got %q, and backwards %q, want %q", sort, got, desc, want)
 			}
 		}
+		if all, without := y.names("", inventory.Page{}), y.names("-urn:x", inventory.Page{}); !slices.Equal(all, without) {
+			t.Errorf("all but one that is not there: %q, all: %q", without, all)
+		}
 		y.checkFacets()
 	})
 }

@@ -59,7 +59,8 @@ func (s *Service) wake() {
 // A claimed run is ours until its lease is over.
 type claimed struct {
 	Run
-	owner string
+	owner  string
+	within bool // another run, which takes long
 }
 
 // claim takes the oldest run that nobody carries out, of an account of which no
@@ -193,10 +194,92 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 	if err := s.extend(ctx, r, hinted); err != nil {
 		return err
 	}
+	if len(under) > 0 && !r.within {
+		// Looking under hundreds of parents takes minutes: what is known already is
+		// told first, and what is hot is looked at again meanwhile.
+		if err := s.conclude(ctx, c, r.Account); err != nil {
+			return err
+		}
+		defer s.meanwhile(ctx, r.Account)()
+	}
 	if _, err = s.listTogether(ctx, c, r, append(under, hinted...)); err != nil {
 		return err
 	}
 	return s.conclude(ctx, c, r.Account)
+}
+
+// claimAccount asks once whose a token is: one team under two names would have each
+// of its resources twice, or move it to and fro.
+func (s *Service) claimAccount(ctx context.Context, c *digitalocean.Client, account string) error {
+	s.mu.Lock()
+	known := s.owned[account] == c
+	s.mu.Unlock()
+	if known || s.settings.Claim == nil {
+		return nil
+	}
+	owner, err := c.Account(ctx)
+	if _, foreign := errors.AsType[*digitalocean.Error](err); foreign && ctx.Err() == nil {
+		return nil // the lists will say what is wrong; the next run asks again
+	}
+	if err == nil {
+		err = s.settings.Claim(ctx, account, owner)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owned[account] = c
+	return nil
+}
+
+// meanwhile looks at the hot kinds of an account each minute, in runs of their own,
+// until it is told to stop.
+func (s *Service) meanwhile(ctx context.Context, account string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		tick := time.NewTicker(every[Hot])
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := s.lookAtHot(ctx, account); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "inventory: the hot kinds could not be listed beside a long sync", "account", account, "err", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		looking.Wait()
+	}
+}
+
+// lookAtHot carries a run of the hot kinds out.
+func (s *Service) lookAtHot(ctx context.Context, account string) error {
+	r := claimed{within: true, owner: id.New("owner"), Run: Run{
+		ID: RunID(id.New("sync")), Account: account, RequestedBy: "schedule", CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}}
+	for _, name := range inOrder(nil) {
+		if k := KindNamed(name); name == ActionKind || k.Tier == Hot && k.Parent == "" {
+			r.Kinds = append(r.Kinds, Generation{Run: r.ID, Account: account, Kind: name, State: Waiting})
+		}
+	}
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := insertRun(ctx, tx, r.Run); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE inv_runs SET lease_owner = $1, lease_until = `+db.Now+` + $2, started_at = $3 WHERE id = $4`,
+			r.owner, runLease.Microseconds(), db.Micros(r.CreatedAt), r.ID)
+		return err
+	})
+	if err == nil {
+		s.carryOut(ctx, r)
+	}
+	return err
 }
 
 // A task is a kind to be listed: under all its parents, or under some alone.
