@@ -11,6 +11,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 )
 
@@ -56,4 +57,20 @@ func TestWhatIsHotIsSeenDuringALongSync(t *testing.T) {
 			t.Errorf("the long sync is %s", r.State())
 		}
 	})
+}
+
+// TestATokenOfAnotherTeamReadsNothing refuses the token of a team that is another
+// account already: nothing of it is kept.
+func TestATokenOfAnotherTeamReadsNothing(t *testing.T) {
+	cloud := dosimtest.Start(t)
+	cloud.SeedDroplet(dosim.SeedDroplet{Name: "theirs"})
+	y := newYard(t, dbtest.New(t), cloud)
+	y.refused = fault.New(fault.Conflict, "The team is another account already.")
+	r := y.sync("droplet")
+	if !strings.Contains(r.Problem, "another account already") {
+		t.Errorf("the sync says %q", r.Problem)
+	}
+	if live := y.live("droplet"); len(live) != 0 {
+		t.Errorf("%q are kept", live)
+	}
 }

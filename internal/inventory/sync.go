@@ -160,6 +160,9 @@ func (s *Service) listAll(ctx context.Context, r claimed) error {
 	if err != nil {
 		return err
 	}
+	if err := s.claimAccount(ctx, c, r.Account); err != nil {
+		return err
+	}
 	if err := s.reprice(ctx); err != nil {
 		return err
 	}

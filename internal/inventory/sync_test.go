@@ -33,7 +33,8 @@ type yard struct {
 	db    *db.DB
 	sagas *saga.Engine
 
-	reader *digitalocean.Client
+	reader  *digitalocean.Client
+	refused error // why the token is not the account's
 }
 
 // readWith has the inventory read with a token, which has limits of its own.
@@ -65,6 +66,7 @@ func newYardOf(t testing.TB, d *db.DB, cloud *dosimtest.Server, horizon time.Dur
 		Horizon:  horizon,
 		Client:   func(context.Context, string) (*digitalocean.Client, error) { return y.reader, nil },
 		Accounts: func(context.Context) ([]string, error) { return accounts, nil },
+		Claim:    func(context.Context, string, digitalocean.Account) error { return y.refused },
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	over := make(chan error, 1)
