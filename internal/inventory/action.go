@@ -9,6 +9,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // ActionKind is the name under which the state of the list of actions is kept,
@@ -36,15 +37,24 @@ func (a action) urn() string {
 	return kinds[i].URN("", a.resource)
 }
 
-// firstActions is how far back the list of actions is read the first time.
+// firstActions is how far back the list of actions is read at least where nothing
+// newer is known. The first time it is read from the month's beginning: since when a
+// droplet's backups have been on decides what the month costs.
 const firstActions = 24 * time.Hour
 
 // pullActions reads what DigitalOcean did since the last time, with what was not
 // finished then.
 func (s *Service) pullActions(ctx context.Context, c *digitalocean.Client, account string, now time.Time) error {
+	h, err := s.head(ctx, account, ActionKind)
+	if err != nil {
+		return err
+	}
 	since := now.Add(-firstActions)
+	if h.firstAsOf.IsZero() {
+		since = period.Earlier(since, MonthOf(now).From)
+	}
 	var newest, running sql.NullInt64
-	err := s.db.Read().QueryRowContext(ctx, `SELECT MAX(started_at), MIN(CASE WHEN completed_at IS NULL AND status = 'in-progress' THEN started_at END)
+	err = s.db.Read().QueryRowContext(ctx, `SELECT MAX(started_at), MIN(CASE WHEN completed_at IS NULL AND status = 'in-progress' THEN started_at END)
 		FROM inv_actions WHERE account = $1 AND started_at >= $2`, account, db.Micros(since)).Scan(&newest, &running)
 	if err != nil {
 		return err

@@ -18,6 +18,9 @@ import (
 // planKey is where the plan stands in a droplet's document, as it does in its policy.
 const planKey = "backup_policy"
 
+// backupSKU begins the names that a plan's price has in the price book.
+const backupSKU = "backup:"
+
 // A planned is a version of a droplet's document, by its hash, and a plan.
 type planned struct{ hash, plan string }
 
@@ -109,4 +112,24 @@ func (s *Service) explainPlan(ctx context.Context, account string, e *edit) erro
 	}
 	e.change.After = e.change.At
 	return nil
+}
+
+// fillBacked reads since when droplets have been backed up that were so when they were
+// first seen: an action says it, where their documents say since when they exist.
+func (s *Service) fillBacked(ctx context.Context, sh *shelf, of string, args []any) error {
+	return s.eachRow(ctx, func(rows *sql.Rows) error {
+		var (
+			urn string
+			on  int64
+		)
+		if err := rows.Scan(&urn, &on); err != nil {
+			return err
+		}
+		if i, ok := sh.at[urn]; ok {
+			sh.entries[i].backed = on
+		}
+		return nil
+	}, `SELECT r.urn, MAX(a.completed_at) FROM inv_resources r JOIN inv_actions a ON r.kind = 'droplet'
+			AND a.resource_type = 'droplet' AND a.resource = r.id AND a.type = 'enable_backups' AND a.status = 'completed' AND a.completed_at < r.first_seen`+
+		of+` GROUP BY r.urn`, args...)
 }

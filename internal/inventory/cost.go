@@ -61,6 +61,7 @@ type priceTime struct {
 	known   bool // else a part of it had no price
 	in      stretch
 	version int64
+	bare    bool // a droplet's, before its backups were switched on
 	// charges are what the price is made of; nil where nobody looked, because it is
 	// the only price that the resource had.
 	charges []chargeTime

@@ -215,3 +215,34 @@ func mustInt(t *testing.T, text string) int64 {
 	}
 	return n
 }
+
+// TestBackupsBeforeTheFirstLook has backups switched on after a droplet was made and
+// before anybody looked: the action says since when they cost.
+func TestBackupsBeforeTheFirstLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+		time.Sleep(time.Until(began.Add(-48 * time.Hour)))
+		cloud := dosimtest.Pipe(t, dosim.Options{Preset: "calm"})
+		y := newMonth(t, cloud)
+		answer := y.do("POST", "/v2/droplets", map[string]any{"name": "late", "region": "nyc3", "size": "s-2vcpu-4gb", "image": "ubuntu-24-04-x64"})
+		id := number(answer["droplet"].(map[string]any)["id"])
+		time.Sleep(time.Until(began.AddDate(0, 0, 10)))
+		y.do("POST", "/v2/droplets/"+id+"/actions", map[string]any{"type": "enable_backups", "backup_policy": map[string]any{"plan": "daily", "hour": 4}})
+		time.Sleep(72 * time.Hour)
+		y.see()
+		for _, tt := range []struct {
+			day     int
+			backups time.Duration
+			monthly inventory.Micros
+		}{{5, 0, 24_000_000}, {20, 240 * time.Hour, 31_200_000}} {
+			costs, err := y.ResourceCosts(t.Context(), "main", "do:droplet:"+id, began.AddDate(0, 0, tt.day))
+			if err != nil || len(costs) != 1 {
+				t.Fatalf("%v, %v", costs, err)
+			}
+			want := inventory.CostOf(24_000_000, time.Duration(tt.day)*24*time.Hour) + inventory.CostOf(7_200_000, tt.backups)
+			if got := costs[0]; max(got.MonthToDate-want, want-got.MonthToDate) > 10_000 || got.Monthly != tt.monthly {
+				t.Errorf("on day %d it has cost %s at %s a month, want %s at %s", tt.day, got.MonthToDate, got.Monthly, want, tt.monthly)
+			}
+		}
+	})
+}

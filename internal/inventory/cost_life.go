@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -86,7 +87,16 @@ func (c *costing) life(e *entry) life {
 			in.to = min(in.to, e.versions[next].at)
 		}
 		l.look = v.look
-		l.times = append(l.times, priceTime{monthly: Micros(v.look.monthly), known: v.look.priced, in: in, version: v.number})
+		t := priceTime{monthly: Micros(v.look.monthly), known: v.look.priced, in: in, version: v.number}
+		if v.number == 1 && e.backed > max(in.from, c.month.from) {
+			bare := t
+			bare.bare, bare.in.to = true, min(e.backed, in.to)
+			l.times = append(l.times, bare)
+			if t.in.from = e.backed; t.in.from >= t.in.to {
+				continue
+			}
+		}
+		l.times = append(l.times, t)
 	}
 	c.times = l.times
 	return l
@@ -111,7 +121,7 @@ func (l *life) cost(month stretch, at int64) (c Cost) {
 
 // severalPrices says that the resource did not cost the same all the time.
 func (l *life) severalPrices() bool {
-	return slices.ContainsFunc(l.times, func(t priceTime) bool { return t.monthly != l.times[0].monthly })
+	return slices.ContainsFunc(l.times, func(t priceTime) bool { return t.bare || t.monthly != l.times[0].monthly })
 }
 
 // A priceKey names a version that was itemized.
@@ -130,7 +140,7 @@ func (s *Service) itemize(ctx context.Context, sh *shelf, lives []life) error {
 		for j := range l.times {
 			t := &l.times[j]
 			if charges, ok := sh.charges.Load(priceKey{l.of.urn, t.version}); ok {
-				t.charges = charges.([]chargeTime)
+				t.itemize(charges.([]chargeTime))
 			} else if at[l.of.urn] = i; len(unread) == 0 || unread[len(unread)-1] != l.of.urn {
 				unread = append(unread, l.of.urn)
 			}
@@ -167,10 +177,28 @@ func (s *Service) itemizePart(ctx context.Context, sh *shelf, lives []life, at m
 			}
 			charges = chargesOf(Prices().priced(k, d, db.Time(on)))
 		}
-		times[i].charges = charges
+		for j := range times {
+			if times[j].version == version {
+				times[j].itemize(charges)
+			}
+		}
 		sh.charges.Store(priceKey{urn, version}, charges)
 		return nil
 	}, `SELECT urn, version, kind, at, doc FROM inv_versions WHERE NOT gone AND urn IN (`+places(len(urns), 1)+`)`, anys(urns)...)
+}
+
+// itemize says what the price is made of: all of its version's but the backups where
+// they were not on yet.
+func (t *priceTime) itemize(charges []chargeTime) {
+	if t.charges = charges; !t.bare || charges == nil {
+		return
+	}
+	t.charges, t.monthly = []chargeTime{}, 0
+	for _, c := range charges {
+		if !strings.HasPrefix(c.sku, backupSKU) {
+			t.charges, t.monthly = append(t.charges, c), t.monthly+c.monthly
+		}
+	}
 }
 
 // chargesOf tells charges apart; what costs nothing has none.

@@ -52,9 +52,9 @@ var droplet = &Kind{
 		monthly, listed := d.Number("size", "price_monthly")
 		charges := []Charge{{SKU: "droplet:" + d.Text("size_slug"), Quantity: exact.Whole(1), Monthly: monthly, Listed: listed}}
 		if hasBackups(d) { // for a share of the droplet's own price
-			backups := Charge{SKU: "backup:" + d.Text(planKey, "plan"), Quantity: monthly}
+			backups := Charge{SKU: backupSKU + d.Text(planKey, "plan"), Quantity: monthly}
 			if d.At(planKey) == nil {
-				backups.SKU, backups.Assumed = "backup:weekly", "the weekly plan, as no list of policies has said which it is"
+				backups.SKU, backups.Assumed = backupSKU+"weekly", "the weekly plan, as no list of policies has said which it is"
 			}
 			charges = append(charges, backups)
 		}

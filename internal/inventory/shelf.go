@@ -32,6 +32,7 @@ type entry struct {
 	urn, id  string
 	kind     word32
 	born     int64 // the latest time at which it came to be
+	backed   int64 // when a droplet's backups were switched on before it was first seen; 0: nothing says so
 	managed  bool
 	versions []shelved // oldest first; each is in force until the next
 	tenures  []tenure  // oldest first
@@ -198,6 +199,9 @@ func (s *Service) fill(ctx context.Context, sh *shelf, urns []string) error {
 		of, args = " WHERE urn IN ("+places(len(urns), 1)+")", anys(urns)
 	}
 	if err := s.fillEntries(ctx, sh, of, args); err != nil {
+		return err
+	}
+	if err := s.fillBacked(ctx, sh, of, args); err != nil {
 		return err
 	}
 	if err := s.fillVersions(ctx, sh, of, args); err != nil {
