@@ -68,6 +68,9 @@ bench: build ## measure beside other engines and print ratios
 	echo "Syncs of 10,000 droplets and 20,000 volumes beside a plain loop over godo, and searches"
 	$(GO) test -run='^$$' -bench='^Benchmark(SyncBesideGodo|Search)$$' -benchtime=1x ./internal/inventory | sed -n 's/^Benchmark/  /p; /FAIL/p'
 	echo
+	echo "Usage events over HTTP, a tenth of them twice, beside a multi-row INSERT of as many rows that looks for nothing"
+	$(GO) test -run='^$$' -bench='^BenchmarkIngest$$' -benchtime=1x ./internal/api | sed -n 's/^Benchmark/  /p; /FAIL/p'
+	echo
 	echo "The demonstration, from the command to its first page, the best of three"
 	$(GO) test -count=1 -run='^TestDemoColdStart$$' -v ./cmd/arcadia | sed -n 's/^ *demo_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
 	echo

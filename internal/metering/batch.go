@@ -18,6 +18,14 @@ func ReadBatch(body []byte) ([]Told, error) {
 	if len(body) == 0 {
 		return nil, fault.New(fault.Invalid, "The body is empty. It is a JSON array of events, or one event a line.")
 	}
+	if told, ok := readPlain(body); ok {
+		return told, nil
+	}
+	return readAny(body)
+}
+
+// readAny reads what readPlain does not understand, and says what is wrong with it.
+func readAny(body []byte) ([]Told, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	array := body[0] == '['
 	if array {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -34,11 +35,32 @@ func (d Data) text() (string, error) {
 	if len(d) == 0 {
 		return "{}", nil
 	}
-	text, err := json.Marshal(d)
-	if err == nil && len(text) > maxData {
-		err = fmt.Errorf("data: they are longer than %d bytes", maxData)
+	text := make([]byte, 0, 128)
+	separator := byte('{')
+	names := make([]string, 0, len(d))
+	for name := range d {
+		names = append(names, name)
 	}
-	return string(text), err
+	slices.Sort(names)
+	for _, name := range names {
+		text, separator = append(text, separator), ','
+		text = appendQuoted(append(appendQuoted(text, name), ':'), string(d[name]))
+	}
+	if len(text) >= maxData {
+		return "", fmt.Errorf("data: they are longer than %d bytes", maxData)
+	}
+	return string(append(text, '}')), nil
+}
+
+// appendQuoted appends a string of JSON.
+func appendQuoted(text []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // a string always works
+			return append(text, quoted...)
+		}
+	}
+	return append(append(append(text, '"'), s...), '"')
 }
 
 // Name is what the event is known by.
@@ -159,62 +181,96 @@ const (
 	maxData      = 64 << 10
 )
 
-// readTold reads the attributes of a CloudEvent. Whether there is a subject is asked
-// by who needs one.
-func readTold(attributes map[string]json.RawMessage) (told Told) {
-	texts := make(map[string]string, 8)
-	for _, name := range []string{"specversion", "id", "source", "type", "subject", "time", "recordedtime", "replaces", "voids"} {
-		raw, ok := attributes[name]
-		if !ok || string(raw) == "null" {
-			continue
-		}
-		var text string
-		if json.Unmarshal(raw, &text) != nil {
-			told.Err = fmt.Errorf("%s: it is no string", name)
-			return told
-		}
-		texts[name] = text
+// attributesOf are the attributes of a CloudEvent that we read, as texts.
+type attributesOf struct {
+	version, id, source, kind, subject, time, recorded, replaces, voids string
+
+	data Data
+}
+
+// named is the attribute of a name, nil where we do not read it.
+func (a *attributesOf) named(name string) *string {
+	switch name {
+	case "specversion":
+		return &a.version
+	case "id":
+		return &a.id
+	case "source":
+		return &a.source
+	case "type":
+		return &a.kind
+	case "subject":
+		return &a.subject
+	case "time":
+		return &a.time
+	case "recordedtime":
+		return &a.recorded
+	case "replaces":
+		return &a.replaces
+	case "voids":
+		return &a.voids
 	}
-	told = Told{
-		Event:   Event{Source: texts["source"], ID: texts["id"], Type: texts["type"]},
-		Subject: texts["subject"], Replaces: texts["replaces"], Voids: texts["voids"],
+	return nil
+}
+
+// readTold reads an event of its members. Whether there is a subject is asked by who
+// needs one.
+func readTold(members map[string]json.RawMessage) Told {
+	var a attributesOf
+	for _, name := range [...]string{"specversion", "id", "source", "type", "subject", "time", "recordedtime", "replaces", "voids"} {
+		if raw, ok := members[name]; ok && json.Unmarshal(raw, a.named(name)) != nil {
+			return Told{Err: fmt.Errorf("%s: it is no string", name)}
+		}
 	}
-	told.Err = func() (err error) {
-		for _, a := range [...]struct {
-			name, text string
-			needed     bool
-		}{
-			{"id", told.ID, true}, {"source", told.Source, true}, {"type", told.Type, true}, {"subject", told.Subject, false},
-			{"replaces", told.Replaces, false}, {"voids", told.Voids, false}, {"time", texts["time"], true},
-		} {
-			if err := checkAttribute(a.name, a.text, a.needed); err != nil {
-				return err
-			}
-		}
-		switch {
-		case texts["specversion"] != "" && texts["specversion"] != "1.0":
-			return fmt.Errorf("specversion: it is %.20q, not 1.0", texts["specversion"])
-		case told.Replaces != "" && told.Voids != "":
-			return errors.New("voids: an event replaces another or voids it, not both")
-		case told.Replaces == told.ID || told.Voids == told.ID:
-			return errors.New("id: an event cannot correct itself; a correction has an id of its own")
-		}
-		if told.At, err = instant("time", texts["time"]); err != nil {
-			return err
-		}
-		told.RecordedAt = told.At
-		if s := texts["recordedtime"]; s != "" {
-			if told.RecordedAt, err = instant("recordedtime", s); err != nil {
-				return err
-			}
-		}
-		told.Data, err = data(attributes["data"])
-		return err
-	}()
+	var err error
+	a.data, err = data(members["data"])
+	return a.told(err)
+}
+
+// told is the event that the attributes make; err is what is wrong with its data.
+func (a *attributesOf) told(err error) Told {
+	told := Told{
+		Event:   Event{Source: a.source, ID: a.id, Type: a.kind, Data: a.data},
+		Subject: a.subject, Replaces: a.replaces, Voids: a.voids,
+	}
+	if told.Err = a.check(&told); told.Err == nil {
+		told.Err = err
+	}
 	if told.Err == nil {
 		told.text, told.Err = told.Data.text()
 	}
 	return told
+}
+
+// check says what is wrong with the attributes, and reads the times.
+func (a *attributesOf) check(told *Told) (err error) {
+	for _, one := range [...]struct {
+		name, text string
+		needed     bool
+	}{
+		{"id", a.id, true}, {"source", a.source, true}, {"type", a.kind, true}, {"subject", a.subject, false},
+		{"replaces", a.replaces, false}, {"voids", a.voids, false}, {"time", a.time, true},
+	} {
+		if err := checkAttribute(one.name, one.text, one.needed); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.version != "" && a.version != "1.0":
+		return fmt.Errorf("specversion: it is %.20q, not 1.0", a.version)
+	case a.replaces != "" && a.voids != "":
+		return errors.New("voids: an event replaces another or voids it, not both")
+	case a.replaces == a.id || a.voids == a.id:
+		return errors.New("id: an event cannot correct itself; a correction has an id of its own")
+	}
+	if told.At, err = instant("time", a.time); err != nil {
+		return err
+	}
+	told.RecordedAt = told.At
+	if a.recorded != "" {
+		told.RecordedAt, err = instant("recordedtime", a.recorded)
+	}
+	return err
 }
 
 // checkAttribute refuses what cannot be a key, or cannot be shown in a line.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
@@ -85,11 +86,8 @@ type entry struct {
 // sum is of what two tellings of one event must agree on. Each part is told with
 // its length, so that no two events have the same parts.
 func (e *entry) sum() string {
-	parts := [...]string{
-		string(e.tenant), e.source, e.id, e.Type, e.At.Format(time.RFC3339Nano), e.Replaces, e.Voids, e.text,
-	}
-	buffer := make([]byte, 0, 256)
-	for _, part := range parts {
+	buffer := binary.BigEndian.AppendUint64(make([]byte, 0, 512), uint64(db.Micros(e.At)))
+	for _, part := range [...]string{string(e.tenant), e.source, e.id, e.Type, e.Replaces, e.Voids, e.text} {
 		buffer = binary.AppendUvarint(buffer, uint64(len(part)))
 		buffer = append(buffer, part...)
 	}
