@@ -115,6 +115,14 @@ var owners = map[string]string{
 	"billing_customers":     "internal/billing",
 	"billing_subscriptions": "internal/billing",
 	"billing_changes":       "internal/billing",
+	"billing_series":        "internal/billing",
+	"billing_marks":         "internal/billing",
+	"billing_invoices":      "internal/billing",
+	"billing_states":        "internal/billing",
+
+	"journal_entries":  "internal/journal",
+	"journal_postings": "internal/journal",
+	"journal_seals":    "internal/journal",
 
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",

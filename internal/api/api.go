@@ -79,6 +79,8 @@ func New(o Options) *API {
 	a.ruleRoutes(h)
 	a.catalogRoutes(h)
 	a.customerRoutes(h)
+	a.subscriptionRoutes(h)
+	a.invoiceRoutes(h)
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
 	a.findingRoutes(h)

@@ -75,7 +75,7 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	a := api.New(api.Options{
 		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
 		Access:  access.New(d, v, given...),
-		Tenants: tenant.New(d), Inventory: inv, Metering: metering.New(d, inv, nil), Bills: billing.New(d, nil),
+		Tenants: tenant.New(d), Inventory: inv, Metering: metering.New(d, inv, nil), Bills: billing.New(d, nil, nil),
 		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
 		Ready:   func(context.Context) error { return nil },
 		Checks:  func(context.Context) []client.Check { return []client.Check{} },

@@ -155,7 +155,7 @@ func makeDir(dir string) error {
 
 func (a *App) buildServices(context.Context) (err error) {
 	a.tenants = tenant.New(a.db)
-	a.bills = billing.New(a.db, a.log)
+	a.bills = billing.New(a.db, a.facts, a.log)
 	a.access = access.New(a.db, a.vault, a.config.tokens()...)
 	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })

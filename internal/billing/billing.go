@@ -1,6 +1,7 @@
 // Package billing is what tenants are to pay: catalogs of plans, subscriptions to
-// them, and the invoices that follow. So far it is pure: [Preview] makes documents
-// of values that were read, and nothing is stored.
+// them, and the invoices that follow. Its core is pure: [Preview] makes documents of
+// values that were read. [Service] keeps those values and what was issued, and issues
+// what Preview makes of them beyond that: there is no second way to compute.
 //
 // The way from a subscription to its invoices, each step a function of the one
 // before it:

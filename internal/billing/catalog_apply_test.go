@@ -58,7 +58,7 @@ func actions(a Applied) string {
 
 func TestApplyingACatalog(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := New(d, nil)
+		s := New(d, nil, nil)
 		file := func(old, with string) string { return strings.Replace(plans, old, with, 1) }
 		dry, err := s.ApplyCatalog(t.Context(), Application{Name: "c", Document: []byte(plans), DryRun: true}, noon)
 		if err != nil || dry.Done || dry.Count(EntryAdded) != 4 {

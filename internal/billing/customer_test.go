@@ -33,7 +33,7 @@ func customer(t *testing.T, d *db.DB, s *Service) Customer {
 
 func TestCustomersAndIssuers(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		s := New(d, nil)
+		s := New(d, nil, nil)
 		apply(t, s, plans, noon)
 		put := customer(t, d, s)
 		got, err := s.Customer(t.Context(), "acme")

@@ -12,15 +12,17 @@ import (
 type Service struct {
 	db      *db.DB
 	tenants *tenant.Service
+	facts   FactSource
 	log     *slog.Logger
 }
 
-// New returns the service over d. A nil logger discards.
-func New(d *db.DB, log *slog.Logger) *Service {
+// New returns the service over d, which asks facts what tenants used; nil is nothing.
+// A nil logger discards.
+func New(d *db.DB, facts FactSource, log *slog.Logger) *Service {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{db: d, tenants: tenant.New(d), log: log}
+	return &Service{db: d, tenants: tenant.New(d), facts: facts, log: log}
 }
 
 // micros is an instant as it is kept.

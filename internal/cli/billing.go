@@ -20,7 +20,9 @@ import (
 )
 
 type billingCommand struct {
-	Preview previewCommand `cmd:"" help:"Work out every invoice up to a time, from files. Nothing is stored."`
+	Preview previewCommand       `cmd:"" help:"Work out every invoice up to a time, from files. Nothing is stored."`
+	Run     billingRunCommand    `cmd:"" help:"Issue what is due; it is shown first."`
+	Verify  billingVerifyCommand `cmd:"" help:"Check numbers, documents, sums and the journal."`
 }
 
 type previewCommand struct {

@@ -98,24 +98,26 @@ type commands struct {
 	DataDir string `name:"data-dir" placeholder:"DIR" help:"Where the data are ($$ARCADIA_DATA_DIR)."`
 	DB      string `name:"db" placeholder:"URL" help:"The database: sqlite:///path or postgres://… ($$ARCADIA_DATABASE_URL)."`
 
-	Demo      demoCommand      `cmd:"" help:"Open a living system over a simulated DigitalOcean, with nothing to configure."`
-	Smoke     smokeCommand     `cmd:"" help:"Take a snapshot, fail on purpose, and prove that nothing is left over."`
-	Snapshot  snapshotCommand  `cmd:"" help:"Take a snapshot of a droplet."`
-	Saga      sagaCommand      `cmd:"" help:"Look at sagas and act on them."`
-	Inventory inventoryCommand `cmd:"" help:"See what there is at DigitalOcean, what changed and why."`
-	Billing   billingCommand   `cmd:"" help:"Work out what tenants are to pay."`
-	Usage     usageCommand     `cmd:"" help:"Record what tenants used, and see what it comes to."`
-	Catalog   catalogCommand   `cmd:"" help:"Keep what can be sold: plans, meters, taxes, coupons."`
-	Customer  customerCommand  `cmd:"" help:"Keep how tenants are billed."`
-	Issuer    issuerCommand    `cmd:"" help:"Keep who sends invoices."`
-	Tenant    tenantCommand    `cmd:"" help:"Keep whom the product is hosted for."`
-	Account   accountCommand   `cmd:"" help:"Keep the accounts at DigitalOcean."`
-	Token     tokenCommand     `cmd:"" help:"Keep the tokens of DigitalOcean."`
-	Serve     serveCommand     `cmd:"" help:"Run the server: REST API, sagas, schedules."`
-	Dosim     dosimCommand     `cmd:"" help:"Run a simulated DigitalOcean to try things with."`
-	Doctor    doctorCommand    `cmd:"" help:"Check that everything is in place."`
-	Migrate   migrateCommand   `cmd:"" help:"Bring the database's schema up to date."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Demo         demoCommand         `cmd:"" help:"Open a living system over a simulated DigitalOcean, with nothing to configure."`
+	Smoke        smokeCommand        `cmd:"" help:"Take a snapshot, fail on purpose, and prove that nothing is left over."`
+	Snapshot     snapshotCommand     `cmd:"" help:"Take a snapshot of a droplet."`
+	Saga         sagaCommand         `cmd:"" help:"Look at sagas and act on them."`
+	Inventory    inventoryCommand    `cmd:"" help:"See what there is at DigitalOcean, what changed and why."`
+	Billing      billingCommand      `cmd:"" help:"Work out what tenants are to pay."`
+	Usage        usageCommand        `cmd:"" help:"Record what tenants used, and see what it comes to."`
+	Catalog      catalogCommand      `cmd:"" help:"Keep what can be sold: plans, meters, taxes, coupons."`
+	Customer     customerCommand     `cmd:"" help:"Keep how tenants are billed."`
+	Subscription subscriptionCommand `cmd:"" help:"Keep what customers subscribed to."`
+	Invoice      invoiceCommand      `cmd:"" help:"Look at invoices and credit notes."`
+	Issuer       issuerCommand       `cmd:"" help:"Keep who sends invoices."`
+	Tenant       tenantCommand       `cmd:"" help:"Keep whom the product is hosted for."`
+	Account      accountCommand      `cmd:"" help:"Keep the accounts at DigitalOcean."`
+	Token        tokenCommand        `cmd:"" help:"Keep the tokens of DigitalOcean."`
+	Serve        serveCommand        `cmd:"" help:"Run the server: REST API, sagas, schedules."`
+	Dosim        dosimCommand        `cmd:"" help:"Run a simulated DigitalOcean to try things with."`
+	Doctor       doctorCommand       `cmd:"" help:"Check that everything is in place."`
+	Migrate      migrateCommand      `cmd:"" help:"Bring the database's schema up to date."`
+	Version      versionCommand      `cmd:"" help:"Print the version."`
 }
 
 const about = `Durable operations at DigitalOcean that either complete or undo themselves.

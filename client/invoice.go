@@ -1,0 +1,94 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// An Invoice is a document as it was issued: an invoice or a credit note. It never
+// changes but for its state.
+type Invoice struct {
+	ID           string          `json:"id" example:"inv_0193a4c0d1e2738fa1b2c3d4e5f60718"`
+	Number       *string         `json:"number" example:"R-1" doc:"As it is written on the document; null in a dry run."`
+	Tenant       string          `json:"tenant" doc:"Its slug."`
+	Subscription string          `json:"subscription"`
+	Purpose      string          `json:"purpose" enum:"advance,arrears,credit_note"`
+	State        string          `json:"state" enum:"due,issued,paid,void,uncollectible" doc:"due: of a dry run."`
+	IssueAt      Time            `json:"issue_at" format:"date-time" doc:"When it was to be issued."`
+	IssuedAt     *Time           `json:"issued_at" format:"date-time"`
+	IssuedBy     string          `json:"issued_by"`
+	DueAt        *Time           `json:"due_at" format:"date-time" doc:"By when it is to be paid."`
+	Currency     string          `json:"currency"`
+	Total        int64           `json:"total" doc:"Minor units, with tax."`
+	Due          int64           `json:"due" doc:"Minor units."`
+	Hash         string          `json:"hash" doc:"Of the document, its number, and all before it in its series."`
+	Document     Document        `json:"document"`
+	Parties      json.RawMessage `json:"parties" doc:"Issuer and customer as they were at the issue; null in a dry run."`
+}
+
+// An InvoicePage is one page of a list of documents, the last issued first.
+type InvoicePage struct {
+	Items []Invoice `json:"items" nullable:"false"`
+	Next  *string   `json:"next" doc:"The cursor of the next page; null on the last one."`
+}
+
+// A BillingRunOrder asks for a billing run.
+type BillingRunOrder struct {
+	Tenant string `json:"tenant,omitempty" doc:"Only of this tenant, id or slug."`
+	UpTo   *Time  `json:"up_to,omitempty" format:"date-time" doc:"What is due by then; left away: a minute ago."`
+	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would be issued."`
+	Expect string `json:"expect,omitempty" doc:"The fingerprint of a dry run: where anything else would be issued, nothing is."`
+}
+
+// A BillingRun is what a billing run issued, or would issue.
+type BillingRun struct {
+	UpTo        Time             `json:"up_to" format:"date-time"`
+	Done        bool             `json:"done"`
+	Fingerprint string           `json:"fingerprint"`
+	Issued      []Invoice        `json:"issued" nullable:"false"`
+	Failed      []BillingFailure `json:"failed" nullable:"false" doc:"Subscriptions that were not billed; the others were."`
+}
+
+// A BillingFailure is a subscription that was not billed.
+type BillingFailure struct {
+	Subscription string `json:"subscription"`
+	Tenant       string `json:"tenant"`
+	Why          string `json:"why"`
+}
+
+// A BillingCheck is what was looked at, and what is wrong.
+type BillingCheck struct {
+	Name  string   `json:"name"`
+	Count int64    `json:"count"`
+	Wrong []string `json:"wrong" nullable:"false"`
+}
+
+// Invoices lists the documents of a tenant, or all; limit 0 is 100.
+func (c *Client) Invoices(ctx context.Context, tenant string, limit int, cursor string) (p InvoicePage, err error) {
+	q := url.Values{}
+	set(q, "tenant", tenant)
+	set(q, "limit", number(int64(limit)))
+	set(q, "cursor", cursor)
+	_, err = c.call(ctx, http.MethodGet, "/v1/invoices", q, nil, nil, &p)
+	return p, err
+}
+
+// Invoice reads the document with this id or number.
+func (c *Client) Invoice(ctx context.Context, ref string) (i Invoice, err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/invoices/"+url.PathEscape(ref), nil, nil, nil, &i)
+	return i, err
+}
+
+// RunBilling issues what is due.
+func (c *Client) RunBilling(ctx context.Context, o BillingRunOrder) (run BillingRun, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/billing-runs", nil, nil, o, &run)
+	return run, err
+}
+
+// VerifyBilling checks what was issued.
+func (c *Client) VerifyBilling(ctx context.Context) (list List[BillingCheck], err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/billing-checks", nil, nil, nil, &list)
+	return list, err
+}

@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// A Subscription is what a tenant agreed to.
+type Subscription struct {
+	ID        string               `json:"id" example:"sub_0193a4c0d1e2738fa1b2c3d4e5f60718"`
+	Tenant    string               `json:"tenant" doc:"Its slug."`
+	Currency  string               `json:"currency"`
+	Zone      string               `json:"zone"`
+	AnchorDay *int                 `json:"anchor_day" doc:"null: the plan's."`
+	Taxes     []string             `json:"taxes" nullable:"false"`
+	Coupons   []string             `json:"coupons" nullable:"false"`
+	StartedAt Time                 `json:"started_at" format:"date-time"`
+	CreatedAt Time                 `json:"created_at" format:"date-time"`
+	CreatedBy string               `json:"created_by"`
+	Items     []SubscriptionItem   `json:"items" nullable:"false" doc:"In service now."`
+	Changes   []SubscriptionChange `json:"changes" nullable:"false" doc:"In the order in which they were entered."`
+}
+
+// A SubscriptionItem is what an item has.
+type SubscriptionItem struct {
+	Item     string `json:"item"`
+	Plan     string `json:"plan"`
+	Quantity string `json:"quantity"`
+}
+
+// A SubscriptionChange is a thing that is different from an instant on.
+type SubscriptionChange struct {
+	Seq         int64   `json:"seq"`
+	Type        string  `json:"type" enum:"create,change,add,cancel"`
+	Item        string  `json:"item"`
+	Plan        *string `json:"plan" doc:"null: no service."`
+	Quantity    string  `json:"quantity"`
+	EffectiveAt Time    `json:"effective_at" format:"date-time"`
+	RecordedAt  Time    `json:"recorded_at" format:"date-time" doc:"Since when bills know of it."`
+	EnteredAt   Time    `json:"entered_at" format:"date-time"`
+	Actor       string  `json:"actor"`
+	Reason      string  `json:"reason"`
+}
+
+// A SubscriptionOrder asks for a subscription.
+type SubscriptionOrder struct {
+	Tenant    string   `json:"tenant" doc:"The slug or id of a customer."`
+	Plan      string   `json:"plan" example:"pro@1"`
+	Quantity  string   `json:"quantity,omitempty" doc:"A decimal; left away: 1."`
+	From      string   `json:"from,omitempty" doc:"A date or an instant, also a past one; left away: now."`
+	AnchorDay int      `json:"anchor_day,omitempty" minimum:"0" maximum:"31"`
+	Taxes     []string `json:"taxes,omitempty" doc:"Left away: the customer's."`
+	Coupons   []string `json:"coupons,omitempty"`
+	Reason    string   `json:"reason,omitempty"`
+	DryRun    bool     `json:"dry_run,omitempty" doc:"Only work out what would be billed."`
+}
+
+// A ChangeOrder asks that something in a subscription be different.
+type ChangeOrder struct {
+	Type     string `json:"type" enum:"change,add,cancel"`
+	Item     string `json:"item,omitempty" doc:"Left away: main; of a cancellation: all items."`
+	Plan     string `json:"plan,omitempty" doc:"Left away: it stays."`
+	Quantity string `json:"quantity,omitempty" doc:"Left away: it stays, or 1 of what is added."`
+	When     string `json:"when,omitempty" doc:"now, period_end, or a date or an instant, also a past one; left away: now."`
+	Reason   string `json:"reason,omitempty"`
+	DryRun   bool   `json:"dry_run,omitempty" doc:"Only work out what would be billed."`
+}
+
+// A Subscribed is a subscription, and what is due by it next.
+type Subscribed struct {
+	Subscription Subscription `json:"subscription"`
+	Due          []Document   `json:"due" nullable:"false" doc:"Documents after those that were issued, by the end of the period in which the change takes effect and its grace."`
+	DryRun       bool         `json:"dry_run"`
+}
+
+// A Document is an invoice or a credit note, as arcadia billing preview prints it.
+// Amounts are minor units.
+type Document struct {
+	Purpose  string `json:"purpose" enum:"advance,arrears,credit_note"`
+	Period   Period `json:"period"`
+	IssueAt  Time   `json:"issue_at" format:"date-time"`
+	Currency string `json:"currency"`
+
+	Lines         []DocumentLine     `json:"lines" nullable:"false"`
+	Subtotal      int64              `json:"subtotal" doc:"Of the lines, before discounts."`
+	Discounts     []DocumentDiscount `json:"discounts" nullable:"false"`
+	Taxes         []DocumentTax      `json:"taxes" nullable:"false"`
+	TaxTotal      int64              `json:"tax_total"`
+	Total         int64              `json:"total" doc:"With tax."`
+	CreditApplied int64              `json:"credit_applied"`
+	Due           int64              `json:"due"`
+}
+
+// A Period is [from, to).
+type Period struct {
+	From Time `json:"from" format:"date-time"`
+	To   Time `json:"to" format:"date-time"`
+}
+
+// A DocumentLine is one charge for one time of service.
+type DocumentLine struct {
+	Charge    string            `json:"charge"`
+	Item      string            `json:"item"`
+	Plan      string            `json:"plan"`
+	Kind      string            `json:"kind" enum:"charge,reversal,adjustment"`
+	Service   Period            `json:"service"`
+	Group     map[string]string `json:"group,omitempty"`
+	Quantity  string            `json:"quantity"`
+	UnitPrice *string           `json:"unit_price"`
+	Exact     string            `json:"exact" doc:"Major units, before the rounding."`
+	Amount    int64             `json:"amount"`
+	Tax       int64             `json:"tax"`
+	Explain   json.RawMessage   `json:"explain"`
+}
+
+// A DocumentDiscount is what a coupon takes off.
+type DocumentDiscount struct {
+	Coupon string `json:"coupon"`
+	Amount int64  `json:"amount"`
+}
+
+// A DocumentTax is a tax on its base, which is net.
+type DocumentTax struct {
+	ID     string `json:"id"`
+	Rate   string `json:"rate"`
+	Mode   string `json:"mode"`
+	Base   int64  `json:"base"`
+	Amount int64  `json:"amount"`
+}
+
+// Subscriptions lists the subscriptions of a tenant, or all.
+func (c *Client) Subscriptions(ctx context.Context, tenant string) (list List[Subscription], err error) {
+	q := url.Values{}
+	set(q, "tenant", tenant)
+	_, err = c.call(ctx, http.MethodGet, "/v1/subscriptions", q, nil, nil, &list)
+	return list, err
+}
+
+// Subscription reads a subscription.
+func (c *Client) Subscription(ctx context.Context, id string) (s Subscription, err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/subscriptions/"+url.PathEscape(id), nil, nil, nil, &s)
+	return s, err
+}
+
+// Subscribe makes a subscription.
+func (c *Client) Subscribe(ctx context.Context, o SubscriptionOrder) (done Subscribed, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/subscriptions", nil, nil, o, &done)
+	return done, err
+}
+
+// ChangeSubscription changes a subscription.
+func (c *Client) ChangeSubscription(ctx context.Context, id string, o ChangeOrder) (done Subscribed, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/subscriptions/"+url.PathEscape(id)+"/changes", nil, nil, o, &done)
+	return done, err
+}

@@ -1,0 +1,49 @@
+package main_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// From a catalog to a billing run, which issues nothing of what became known within a
+// minute.
+func TestInvoicesFromTheCommandLine(t *testing.T) {
+	h := newHouse(t)
+	h.run(t, "tenant", "add", "acme").want(t, 0)
+	h.pipe(t, catalogFile, "catalog", "apply", "-", "--yes").want(t, 0)
+	h.run(t, "issuer", "set", "main", "--legal-name", "Host GmbH", "--series", "R-").want(t, 0)
+	h.run(t, "customer", "set", "acme", "--issuer", "main", "--currency", "EUR", "--tax", "vat", "--terms", "14").want(t, 0)
+	yesterday := time.Now().UTC().AddDate(0, 0, -1).Format("2006-01-02")
+	if said := h.run(t, "subscription", "create", "acme", "basic@1", "--from", yesterday, "--dry-run").want(t, 0).out; !strings.Contains(said, "Nothing was changed") ||
+		!strings.Contains(said, "invoice in advance") {
+		t.Errorf("a dry run: %s", said)
+	}
+	said := h.run(t, "subscription", "create", "acme", "basic@1", "--from", yesterday).want(t, 0).out
+	sub := regexp.MustCompile(`sub_[0-9a-f]{32}`).FindString(said)
+	if said := h.run(t, "subscription", "list", "acme").want(t, 0).out; !strings.Contains(said, sub) {
+		t.Errorf("list: %s", said)
+	}
+	// It became known just now, and runs stay a minute behind: nothing can be due.
+	if said := h.run(t, "billing", "run").want(t, 0).out; !strings.Contains(said, "Nothing is due") {
+		t.Errorf("a run: %s", said)
+	}
+	if said := h.run(t, "billing", "run", "--up-to", time.Now().UTC().Format(time.RFC3339)).want(t, 2).err; !strings.Contains(said, "cannot be issued yet") {
+		t.Errorf("a run up to now: %s", said)
+	}
+	var list struct{ Items []json.RawMessage }
+	text := h.run(t, "invoice", "list", "--json").want(t, 0).out
+	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list.Items) != 0 {
+		t.Errorf("invoices: %s", text)
+	}
+	h.run(t, "invoice", "show", "R-1").want(t, 1)
+	if said := h.run(t, "billing", "verify").want(t, 0).out; !strings.Contains(said, "numbers have no gap: 0") {
+		t.Errorf("verify: %s", said)
+	}
+	h.run(t, "subscription", "cancel", sub, "--when", "now").want(t, 2) // nobody to confirm
+	if said := h.run(t, "subscription", "cancel", sub, "--when", "now", "--yes").want(t, 0).out; !strings.Contains(said, "cancel") {
+		t.Errorf("cancel: %s", said)
+	}
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
+)
+
+func (a *API) invoiceRoutes(h huma.API) {
+	register(a, h, operation("list-invoices", http.MethodGet, "/v1/invoices", "List invoices and credit notes, the last issued first"), a.listInvoices)
+	register(a, h, operation("get-invoice", http.MethodGet, "/v1/invoices/{ref}", "Read an invoice or a credit note"), a.getInvoice)
+	run := operation("run-billing", http.MethodPost, "/v1/billing-runs", "Issue what is due, or say what would be issued")
+	run.Description = "It can be done again at any time: each document is issued once, and a run that was cut off is taken up by the next."
+	register(a, h, run, a.runBilling)
+	register(a, h, operation("verify-billing", http.MethodGet, "/v1/billing-checks", "Check numbers, documents, sums and the journal"), a.verifyBilling)
+}
+
+func (a *API) listInvoices(ctx context.Context, in *struct {
+	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Cursor string `query:"cursor" doc:"next of an earlier page"`
+}) (*struct{ Body client.InvoicePage }, error) {
+	list, next, err := a.o.Bills.Invoices(ctx, billing.IssuedFilter{Tenant: in.Tenant, Limit: in.Limit, Cursor: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	items, err := wire.Invoices(list)
+	return &struct{ Body client.InvoicePage }{client.InvoicePage{Items: items, Next: wire.Text(next)}}, err
+}
+
+func (a *API) getInvoice(ctx context.Context, in *struct {
+	Ref string `path:"ref" doc:"The id or the number." example:"R-1"`
+}) (*struct{ Body client.Invoice }, error) {
+	i, err := a.o.Bills.Invoice(ctx, in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	w, err := wire.Invoice(i)
+	return &struct{ Body client.Invoice }{w}, err
+}
+
+func (a *API) runBilling(ctx context.Context, in *struct{ Body client.BillingRunOrder }) (*struct{ Body client.BillingRun }, error) {
+	o := billing.RunOrder{Tenant: in.Body.Tenant, DryRun: in.Body.DryRun, Expect: in.Body.Expect, By: actor(ctx)}
+	if in.Body.UpTo != nil {
+		o.UpTo = in.Body.UpTo.Time
+	}
+	run, err := a.o.Bills.RunBilling(ctx, o, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	w, err := wire.BillingRun(run)
+	return &struct{ Body client.BillingRun }{w}, err
+}
+
+func (a *API) verifyBilling(ctx context.Context, _ *struct{}) (*struct {
+	Body client.List[client.BillingCheck]
+}, error) {
+	checks, err := a.o.Bills.VerifyBilling(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.BillingCheck, len(checks))
+	for i, c := range checks {
+		items[i] = client.BillingCheck{Name: c.Name, Count: c.Count, Wrong: append([]string{}, c.Wrong...)}
+	}
+	return listed(items), nil
+}

@@ -1,0 +1,87 @@
+package api_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+)
+
+const sold = `{"currency":"EUR","plans":[{"id":"basic","version":1,"period":{"unit":"month"},"charges":[{"id":"fee","type":"recurring","price":"30.00"}]}]}`
+
+// What can be sold, to whom, and what it comes to, over the API.
+func TestBillingOverTheAPI(t *testing.T) {
+	d := dbtest.New(t)
+	s := serve(t, d, false)
+	c, ctx := s.client, t.Context()
+	if _, err := c.AddTenant(ctx, client.TenantEntry{Slug: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	applied, err := c.ApplyCatalog(ctx, client.CatalogFile{Document: sold})
+	if err != nil || !applied.Done || len(applied.Changes) != 1 || applied.Changes[0].Action != "added" {
+		t.Fatalf("ApplyCatalog = %+v, %v", applied, err)
+	}
+	if got, err := c.Catalog(ctx, "eur"); err != nil || got.Currency != "EUR" || string(got.Document) != sold {
+		t.Errorf("Catalog = %s, %v", got.Document, err)
+	}
+	if _, err := c.PutIssuer(ctx, "main", client.IssuerProfile{LegalName: "Host GmbH", Series: "R-", TaxIDs: []client.TaxID{}, Address: client.Address{Lines: []string{}}}); err != nil {
+		t.Fatal(err)
+	}
+	profile := client.CustomerProfile{Issuer: "main", Currency: "EUR", TaxIDs: []client.TaxID{}, Taxes: []string{}, Address: client.Address{Lines: []string{}}}
+	if got, err := c.PutCustomer(ctx, "acme", profile); err != nil || got.LegalName != "acme" || got.Zone != "UTC" {
+		t.Errorf("PutCustomer = %+v, %v", got, err)
+	}
+	done, err := c.Subscribe(ctx, client.SubscriptionOrder{Tenant: "acme", Plan: "basic@1", Quantity: "2", DryRun: true})
+	if err != nil || !done.DryRun || len(done.Due) == 0 || done.Due[0].Lines[0].Charge != "fee" {
+		t.Errorf("a dry subscription = %+v, %v", done, err)
+	}
+	for what, try := range map[string]struct {
+		err  error
+		want string
+	}{
+		"no catalog":      {second(c.ApplyCatalog(ctx, client.CatalogFile{Document: "currency: EUR"})), "invalid"},
+		"no currency":     {second(c.Catalog(ctx, "EURO")), "invalid"},
+		"no such catalog": {second(c.Catalog(ctx, "USD")), "not_found"},
+		"nobody":          {second(c.Customer(ctx, "nosuch")), "not_found"},
+		"no plan":         {second(c.Subscribe(ctx, client.SubscriptionOrder{Tenant: "acme", Plan: "nosuch@1"})), "invalid"},
+		"no subscription": {second(c.Subscription(ctx, "sub_1")), "not_found"},
+		"no invoice":      {second(c.Invoice(ctx, "R-1")), "not_found"},
+		"the future":      {second(c.RunBilling(ctx, client.BillingRunOrder{UpTo: &client.Time{Time: time.Now().Add(time.Hour)}})), "invalid"},
+	} {
+		if got := code(try.err); got != try.want {
+			t.Errorf("%s: %s, want %s", what, got, try.want)
+		}
+	}
+	// Made two hours ago, it is due by now.
+	past := time.Now().Add(-2 * time.Hour)
+	if _, _, err := billing.New(d, nil, nil).Subscribe(ctx, billing.Order{Tenant: "acme", Plan: "basic@1", By: "test"}, past); err != nil {
+		t.Fatal(err)
+	}
+	dry, err := c.RunBilling(ctx, client.BillingRunOrder{DryRun: true})
+	if err != nil || len(dry.Issued) != 1 || dry.Issued[0].Number != nil || dry.Issued[0].State != "due" {
+		t.Fatalf("a dry run = %+v, %v", dry, err)
+	}
+	upTo := dry.UpTo
+	run, err := c.RunBilling(ctx, client.BillingRunOrder{Expect: dry.Fingerprint, UpTo: &upTo})
+	if err != nil || !run.Done || len(run.Issued) != 1 || *run.Issued[0].Number != "R-1" || run.Issued[0].IssuedBy != "cli:tester" {
+		t.Fatalf("a run = %+v, %v", run, err)
+	}
+	got, err := c.Invoice(ctx, "R-1")
+	if err != nil || got.ID != run.Issued[0].ID || got.State != "issued" || len(got.Document.Lines) != 1 {
+		t.Errorf("Invoice = %+v, %v", got, err)
+	}
+	if page, err := c.Invoices(ctx, "acme", 0, ""); err != nil || len(page.Items) != 1 || page.Next != nil {
+		t.Errorf("Invoices = %+v, %v", page, err)
+	}
+	checks, err := c.VerifyBilling(ctx)
+	if err != nil || len(checks.Items) != 6 {
+		t.Errorf("VerifyBilling = %+v, %v", checks, err)
+	}
+	for _, check := range checks.Items {
+		if len(check.Wrong) > 0 {
+			t.Errorf("%s: %v", check.Name, check.Wrong)
+		}
+	}
+}

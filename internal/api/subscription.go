@@ -1,0 +1,83 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
+)
+
+// SubscriptionQuery names a subscription. It is exported because huma looks at
+// exported fields only.
+type SubscriptionQuery struct {
+	ID string `path:"id" example:"sub_0193a4c0d1e2738fa1b2c3d4e5f60718"`
+}
+
+func (a *API) subscriptionRoutes(h huma.API) {
+	register(a, h, operation("list-subscriptions", http.MethodGet, "/v1/subscriptions", "List subscriptions"), a.listSubscriptions)
+	register(a, h, operation("get-subscription", http.MethodGet, "/v1/subscriptions/{id}", "Read a subscription with its changes"), a.getSubscription)
+	create := operation("create-subscription", http.MethodPost, "/v1/subscriptions", "Subscribe a customer to a plan, or preview it")
+	register(a, h, create, a.createSubscription)
+	register(a, h, operation("change-subscription", http.MethodPost, "/v1/subscriptions/{id}/changes",
+		"Change plan or quantity, add an item, or cancel; or preview it"), a.changeSubscription)
+}
+
+func (a *API) listSubscriptions(ctx context.Context, in *struct {
+	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+}) (*struct {
+	Body client.List[client.Subscription]
+}, error) {
+	all, err := a.o.Bills.Subscriptions(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.Subscription, len(all))
+	for i, s := range all {
+		items[i] = wire.Subscription(s, time.Now())
+	}
+	return listed(items), nil
+}
+
+func (a *API) getSubscription(ctx context.Context, in *SubscriptionQuery) (*struct{ Body client.Subscription }, error) {
+	s, err := a.o.Bills.Agreement(ctx, billing.SubscriptionID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Subscription }{wire.Subscription(s, time.Now())}, nil
+}
+
+type subscribed struct{ Body client.Subscribed }
+
+// subscribed is a subscription as it was, or would be, changed, and what is due.
+func (a *API) subscribed(s billing.Agreement, due []billing.Invoice, dry bool, err error) (*subscribed, error) {
+	if err != nil {
+		return nil, err
+	}
+	documents, err := wire.Documents(due)
+	return &subscribed{client.Subscribed{Subscription: wire.Subscription(s, time.Now()), Due: documents, DryRun: dry}}, err
+}
+
+func (a *API) createSubscription(ctx context.Context, in *struct{ Body client.SubscriptionOrder }) (*subscribed, error) {
+	o := in.Body
+	s, due, err := a.o.Bills.Subscribe(ctx, billing.Order{
+		Tenant: o.Tenant, Plan: o.Plan, Quantity: o.Quantity, From: o.From, AnchorDay: o.AnchorDay, Taxes: o.Taxes, Coupons: o.Coupons, Reason: o.Reason,
+		DryRun: o.DryRun, By: actor(ctx),
+	}, time.Now())
+	return a.subscribed(s, due, o.DryRun, err)
+}
+
+func (a *API) changeSubscription(ctx context.Context, in *struct {
+	SubscriptionQuery
+	Body client.ChangeOrder
+}) (*subscribed, error) {
+	o := in.Body
+	s, due, err := a.o.Bills.ChangeSubscription(ctx, billing.SubscriptionID(in.ID), billing.ChangeOrder{
+		Type: billing.ChangeType(o.Type), Item: o.Item, Plan: o.Plan, Quantity: o.Quantity, When: o.When, Reason: o.Reason, DryRun: o.DryRun, By: actor(ctx),
+	}, time.Now())
+	return a.subscribed(s, due, o.DryRun, err)
+}

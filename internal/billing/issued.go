@@ -1,0 +1,234 @@
+package billing
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// An InvoiceState says how it stands with a document.
+type InvoiceState string
+
+// The states.
+const (
+	InvoiceIssued        InvoiceState = "issued"
+	InvoicePaid          InvoiceState = "paid"
+	InvoiceVoid          InvoiceState = "void"
+	InvoiceUncollectible InvoiceState = "uncollectible"
+)
+
+// An Issued is a document as it was issued: an invoice or a credit note. It never
+// changes; its state is told apart.
+type Issued struct {
+	ID           string
+	Tenant       tenant.ID
+	Slug         string
+	Subscription SubscriptionID
+	Purpose      Purpose
+	From, To     time.Time // the period
+	Series       string
+	Number       int64 // from 1, without gaps, per series; 0 in a dry run
+	IssueAt      time.Time
+	IssuedAt     time.Time // by the run, which may be later
+	IssuedBy     string
+	DueAt        time.Time
+	Currency     money.Currency
+	Total, Due   int64 // minor units
+	State        InvoiceState
+	Document     json.RawMessage // an [Invoice]
+	Parties      json.RawMessage // issuer and customer as they were
+	PreviousHash string
+	Hash         string // of the document, its number and all before it
+	revision     int64
+}
+
+// Ref is the number as it is written on the document.
+func (i Issued) Ref() string { return fmt.Sprintf("%s%d", i.Series, i.Number) }
+
+func (i *Issued) hash() string {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n%s %d\n%s %d %d %d\n%s\n%s", i.PreviousHash, i.Series, i.Number, i.ID, i.IssueAt.UnixMicro(), i.IssuedAt.UnixMicro(), i.DueAt.UnixMicro(), i.Document, i.Parties)
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// check adds up the document as it is shown, and returns its tax.
+func (i *Issued) check() (tax int64, err error) {
+	var d struct {
+		Lines         []struct{ Amount int64 }
+		Discounts     []struct{ Amount int64 }
+		Subtotal      int64
+		Total         int64
+		TaxTotal      int64 `json:"tax_total"`
+		CreditApplied int64 `json:"credit_applied"`
+		Due           int64
+		Taxes         []struct {
+			Mode   string
+			Amount int64
+		}
+	}
+	if err := json.Unmarshal(i.Document, &d); err != nil {
+		return 0, err
+	}
+	var lines, discounts, onTop int64
+	for _, l := range d.Lines {
+		lines += l.Amount
+	}
+	for _, x := range d.Discounts {
+		discounts += x.Amount
+	}
+	exclusive := true
+	for _, t := range d.Taxes {
+		exclusive = exclusive && t.Mode == "exclusive"
+	}
+	if exclusive {
+		onTop = d.TaxTotal
+	}
+	switch {
+	case lines != d.Subtotal:
+		return d.TaxTotal, errors.New("its lines do not add up")
+	case exclusive && lines-discounts+onTop != d.Total:
+		return d.TaxTotal, errors.New("its total is another than its lines, discounts and taxes")
+	case d.Total != i.Total || d.Due != i.Due, i.Purpose != Credit && d.Due != max(0, d.Total)-d.CreditApplied:
+		return d.TaxTotal, errors.New("its amount due is another")
+	}
+	return d.TaxTotal, nil
+}
+
+// parties are who a document is from and to, as they were at its issue.
+type parties struct {
+	Issuer struct {
+		LegalName string  `json:"legal_name"`
+		Address   Address `json:"address"`
+		TaxIDs    []TaxID `json:"tax_ids"`
+		Bank      Bank    `json:"bank"`
+		Footer    string  `json:"footer"`
+	} `json:"issuer"`
+	Customer struct {
+		LegalName string  `json:"legal_name"`
+		Email     string  `json:"email"`
+		Address   Address `json:"address"`
+		TaxIDs    []TaxID `json:"tax_ids"`
+		TermsDays int     `json:"terms_days"`
+		PONumber  string  `json:"po_number"`
+		Language  string  `json:"language"`
+	} `json:"customer"`
+}
+
+func partiesOf(i Issuer, c Customer) (p parties) {
+	p.Issuer.LegalName, p.Issuer.Address, p.Issuer.TaxIDs, p.Issuer.Bank, p.Issuer.Footer = i.LegalName, i.Address, i.TaxIDs, i.Bank, i.Footer
+	to := &p.Customer
+	to.LegalName, to.Email, to.Address, to.TaxIDs = c.LegalName, c.Email, c.Address, c.TaxIDs
+	to.TermsDays, to.PONumber, to.Language = c.TermsDays, c.PONumber, c.Language
+	return p
+}
+
+// An IssuedFilter selects documents; empty fields select all.
+type IssuedFilter struct {
+	Tenant string // slug or id
+	Cursor string // next of an earlier page
+	Limit  int    // of a page, 1 to 1000; 0 is 100
+
+	tenant       tenant.ID
+	subscription SubscriptionID
+	id           string
+	series       string
+	number       int64
+}
+
+// Invoices lists the documents that were issued, the last first, and the cursor of
+// the next page, which is empty on the last one.
+func (s *Service) Invoices(ctx context.Context, f IssuedFilter) (list []Issued, next string, err error) {
+	if f.Limit == 0 {
+		f.Limit = 100
+	}
+	if f.Limit < 1 || f.Limit > 1000 {
+		return nil, "", fault.New(fault.Invalid, "A page holds 1 to 1000 documents, not %d.", f.Limit)
+	}
+	if f.Cursor != "" {
+		if err := id.Check("inv", f.Cursor); err != nil {
+			return nil, "", fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
+		}
+	}
+	if f.Tenant != "" {
+		t, err := s.tenants.Tenant(ctx, f.Tenant)
+		if err != nil {
+			return nil, "", err
+		}
+		f.tenant = t.ID
+	}
+	if list, err = listIssued(ctx, s.db.Read(), f); err != nil {
+		return nil, "", err
+	}
+	if len(list) > f.Limit {
+		list = list[:f.Limit]
+		next = list[f.Limit-1].ID
+	}
+	return list, next, s.nameTenants(ctx, list)
+}
+
+func (s *Service) nameTenants(ctx context.Context, list []Issued) error {
+	all, err := s.tenants.All(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		for _, t := range all {
+			if t.ID == list[i].Tenant {
+				list[i].Slug = t.Slug
+			}
+		}
+	}
+	return nil
+}
+
+// Invoice is the document with this id or number; fault.NotFound where there is none.
+func (s *Service) Invoice(ctx context.Context, ref string) (Issued, error) {
+	f := IssuedFilter{Limit: 2, id: ref}
+	if id.Check("inv", ref) != nil {
+		list, err := s.byNumber(ctx, ref)
+		if err != nil {
+			return Issued{}, err
+		}
+		if list == nil {
+			return Issued{}, fault.New(fault.NotFound, "There is no invoice %q. Those there are: arcadia invoice list", cut(ref))
+		}
+		return list[0], s.nameTenants(ctx, list[:1])
+	}
+	list, err := listIssued(ctx, s.db.Read(), f)
+	if err == nil && len(list) == 0 {
+		err = fault.New(fault.NotFound, "There is no invoice %q. Those there are: arcadia invoice list", cut(ref))
+	}
+	if err != nil {
+		return Issued{}, err
+	}
+	return list[0], s.nameTenants(ctx, list)
+}
+
+// byNumber finds the document with a number as it is written. Where a series ends and
+// the number begins cannot be seen from the text, so every place is tried.
+func (s *Service) byNumber(ctx context.Context, ref string) ([]Issued, error) {
+	for cutAt := len(ref) - 1; cutAt > 0 && ref[cutAt] >= '0' && ref[cutAt] <= '9' && len(ref)-cutAt < 18; cutAt-- {
+		if ref[cutAt] == '0' {
+			continue // no number begins with it
+		}
+		number, err := strconv.ParseInt(ref[cutAt:], 10, 64)
+		if err != nil {
+			return nil, nil
+		}
+		list, err := listIssued(ctx, s.db.Read(), IssuedFilter{Limit: 2, series: ref[:cutAt], number: number})
+		if err != nil || len(list) > 0 {
+			return list, err
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,510 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// A SubscriptionID names a subscription: "sub_" and 32 hex digits.
+type SubscriptionID string
+
+// An Agreement is a subscription as it is kept: what holds for all of it, and each
+// change with when it takes effect and when it became known.
+type Agreement struct {
+	ID        SubscriptionID
+	Tenant    tenant.ID
+	Slug      string
+	Currency  money.Currency
+	Zone      string
+	AnchorDay int // 0: the plan's
+	Taxes     []string
+	Coupons   []string
+	StartedAt time.Time
+	CreatedAt time.Time
+	CreatedBy string
+	Changes   []Change // in the order in which they were entered
+}
+
+// A ChangeType says what a change does.
+type ChangeType string
+
+// The types.
+const (
+	CreateChange ChangeType = "create" // the first
+	PlanChange   ChangeType = "change" // another plan, version or quantity
+	AddChange    ChangeType = "add"    // another item beside those there are
+	CancelChange ChangeType = "cancel"
+)
+
+// A Change is a thing that is different in a subscription from an instant on.
+type Change struct {
+	Seq         int64
+	Type        ChangeType
+	Item        string
+	Plan        string // id@version; empty: no service
+	Quantity    exact.Number
+	EffectiveAt time.Time
+	RecordedAt  time.Time // when bills know of it: not before any that was issued
+	EnteredAt   time.Time
+	Actor       string
+	Reason      string
+}
+
+// subscription is the agreement as bills are worked out of it.
+func (a *Agreement) subscription(c *Catalog) (*Subscription, error) {
+	zone, err := time.LoadLocation(a.Zone)
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscription{Tenant: a.Slug, Currency: a.Currency, Zone: zone, AnchorDay: a.AnchorDay, Taxes: a.Taxes, Coupons: a.Coupons, Credit: money.New(0, a.Currency)}
+	for _, change := range a.Changes {
+		p := Phase{Item: change.Item, From: change.EffectiveAt, Quantity: change.Quantity, RecordedAt: change.RecordedAt, AnchorDay: a.AnchorDay}
+		if change.Plan != "" {
+			var ok bool
+			if p.Plan, ok = c.Plan(change.Plan); !ok {
+				return nil, fault.New(fault.Conflict, "Subscription %s has the plan %s, which the catalog in %s does not have.", a.ID, change.Plan, a.Currency)
+			}
+		}
+		s.Phases = append(s.Phases, p)
+	}
+	slices.SortStableFunc(s.Phases, func(x, y Phase) int { return x.RecordedAt.Compare(y.RecordedAt) })
+	return s, nil
+}
+
+// An ItemState is what an item has at an instant.
+type ItemState struct {
+	Item     string
+	Plan     string // empty: no service
+	Quantity exact.Number
+}
+
+// Items are the items in service at an instant, by what is known now.
+func (a *Agreement) Items(at time.Time) []ItemState {
+	type held struct {
+		ItemState
+		from time.Time
+	}
+	latest := make(map[string]held)
+	var order []string
+	for _, c := range a.Changes {
+		if !slices.Contains(order, c.Item) {
+			order = append(order, c.Item)
+		}
+		if c.EffectiveAt.After(at) {
+			continue
+		}
+		// A change supersedes what its item had from its start on, whatever that began with.
+		latest[c.Item] = held{ItemState{c.Item, c.Plan, c.Quantity}, c.EffectiveAt}
+	}
+	items := []ItemState{}
+	for _, item := range order {
+		if h, ok := latest[item]; ok && h.Plan != "" {
+			items = append(items, h.ItemState)
+		}
+	}
+	return items
+}
+
+// An Order asks for a subscription.
+type Order struct {
+	Tenant    string // slug or id of a customer
+	Plan      string // id@version
+	Quantity  string // a decimal; empty: 1
+	From      string // a date or an instant, also a past one; empty: now
+	AnchorDay int    // 1 to 31; 0: the plan's
+	Taxes     []string
+	Coupons   []string
+	Reason    string
+	DryRun    bool // only work out what would be billed
+	By        string
+}
+
+// Subscribe makes a subscription for a customer. The plan is one that is offered. It
+// answers fault.NotFound for nobody who is billed, and fault.Invalid for what cannot
+// be. The documents are those that are due by the end of the first period and its
+// grace.
+func (s *Service) Subscribe(ctx context.Context, o Order, at time.Time) (a Agreement, due []Invoice, err error) {
+	customer, err := s.Customer(ctx, o.Tenant)
+	if err != nil {
+		return a, nil, err
+	}
+	a = Agreement{
+		ID: SubscriptionID(id.New("sub")), Tenant: customer.Tenant, Slug: customer.Slug, Currency: customer.Currency, Zone: customer.Zone, AnchorDay: o.AnchorDay,
+		Taxes: o.Taxes, Coupons: o.Coupons, CreatedAt: micros(at), CreatedBy: o.By,
+	}
+	if a.Taxes == nil {
+		a.Taxes = customer.Taxes
+	}
+	if a.Coupons == nil {
+		a.Coupons = []string{}
+	}
+	if o.AnchorDay < 0 || o.AnchorDay > 31 {
+		return a, nil, fault.New(fault.Invalid, "The anchor day is 1 to 31, not %d.", o.AnchorDay)
+	}
+	from, err := a.when(o.From, at)
+	if err != nil {
+		return a, nil, err
+	}
+	a.StartedAt = from
+	change := Change{Type: CreateChange, Item: "main", Plan: o.Plan, EffectiveAt: from, EnteredAt: micros(at), Actor: o.By, Reason: o.Reason}
+	if change.Quantity, err = quantity(o.Quantity); err != nil {
+		return a, nil, err
+	}
+	write := func(q queryer) error { return s.record(ctx, q, &a, change, true, o.DryRun) }
+	due, err = s.agree(ctx, &a, o.DryRun, at, write)
+	return a, due, err
+}
+
+// A ChangeOrder asks that something in a subscription be different.
+type ChangeOrder struct {
+	Type     ChangeType
+	Item     string // empty: main; of a cancellation: all items
+	Plan     string // id@version; empty: it stays
+	Quantity string // a decimal; empty: it stays, or 1 of an item that is added
+	When     string // now (also empty), period_end, or a date or instant, also a past one
+	Reason   string
+	DryRun   bool // only work out what would be billed
+	By       string
+}
+
+// ChangeSubscription changes a subscription. It answers fault.NotFound for none, and
+// fault.Invalid for what cannot be. The documents are those that are due, with the
+// change, after those that were issued and by the end of the period in which it takes
+// effect and its grace.
+func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o ChangeOrder, at time.Time) (a Agreement, due []Invoice, err error) {
+	write := func(q queryer) error {
+		if a, err = findAgreement(ctx, q, sub); err != nil {
+			return err
+		}
+		changes, err := s.changes(ctx, q, &a, o, at)
+		if err != nil {
+			return err
+		}
+		for _, change := range changes {
+			if err := s.record(ctx, q, &a, change, false, o.DryRun); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	due, err = s.agree(ctx, &a, o.DryRun, at, write)
+	return a, due, err
+}
+
+// changes are what an order changes, item by item.
+func (s *Service) changes(ctx context.Context, q queryer, a *Agreement, o ChangeOrder, at time.Time) ([]Change, error) {
+	if o.Item == "" && o.Type != CancelChange {
+		o.Item = "main"
+	}
+	if err := checkTexts(named{"item", &o.Item, 60}, named{"reason", &o.Reason, 500}); err != nil {
+		return nil, err
+	}
+	now := a.Items(at)
+	change := Change{Type: o.Type, Item: o.Item, Plan: o.Plan, EnteredAt: micros(at), Actor: o.By, Reason: o.Reason}
+	i := slices.IndexFunc(now, func(x ItemState) bool { return x.Item == o.Item })
+	switch {
+	case o.Type == AddChange && i >= 0:
+		return nil, fault.New(fault.Conflict, "The subscription has an item %s already. Change it, or name another.", o.Item)
+	case o.Type == AddChange && o.Plan == "":
+		return nil, fault.New(fault.Invalid, "Say which plan the item is to have.")
+	case o.Type == PlanChange && i < 0:
+		return nil, fault.New(fault.Conflict, "The subscription has no item %s that could change. Add one.", cut(o.Item))
+	case o.Type == PlanChange && o.Plan == "" && o.Quantity == "":
+		return nil, fault.New(fault.Invalid, "Nothing is to be different: give a plan or a quantity.")
+	case o.Type == CancelChange && o.Item != "" && i < 0, o.Type == CancelChange && len(now) == 0:
+		return nil, fault.New(fault.Conflict, "Nothing is in service that could be cancelled.")
+	case o.Type != AddChange && o.Type != PlanChange && o.Type != CancelChange:
+		return nil, fault.New(fault.Invalid, "There is no change %q: it is change, add or cancel.", cut(string(o.Type)))
+	}
+	var err error
+	if change.Quantity, err = quantity(o.Quantity); err != nil {
+		return nil, err
+	}
+	if o.Type == PlanChange {
+		if change.Plan == "" {
+			change.Plan = now[i].Plan
+		}
+		if o.Quantity == "" {
+			change.Quantity = now[i].Quantity
+		}
+	}
+	effective := func(item string) (time.Time, error) {
+		if o.When != "period_end" {
+			return a.when(o.When, at)
+		}
+		return s.periodEnd(ctx, q, a, item, at)
+	}
+	items := []string{o.Item}
+	if o.Type == CancelChange {
+		change.Plan = ""
+		if o.Item == "" {
+			items = items[:0]
+			for _, x := range now {
+				items = append(items, x.Item)
+			}
+		}
+	}
+	var changes []Change
+	for _, item := range items {
+		one := change
+		one.Item = item
+		if one.EffectiveAt, err = effective(item); err != nil {
+			return nil, err
+		}
+		changes = append(changes, one)
+	}
+	return changes, nil
+}
+
+// when is the instant that somebody named, in the subscription's zone.
+func (a *Agreement) when(text string, at time.Time) (time.Time, error) {
+	if text == "" || text == "now" {
+		return micros(at), nil
+	}
+	zone, err := time.LoadLocation(a.Zone)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := metering.ParseTime(text, zone)
+	if err != nil {
+		return t, fault.New(fault.Invalid, "%s.", upper(err.Error()))
+	}
+	return t, nil
+}
+
+func upper(s string) string { return string(append([]rune{rune(s[0]) &^ 0x20}, []rune(s)[1:]...)) }
+
+// quantity reads how many; empty is one.
+func quantity(text string) (exact.Number, error) {
+	if text == "" {
+		return exact.Whole(1), nil
+	}
+	n, err := exact.ParseDecimal(text)
+	if err != nil || n.Sign() <= 0 {
+		return n, fault.New(fault.Invalid, "%q is no quantity: it is a decimal above zero, like 2 or 1.5.", cut(text))
+	}
+	return n, nil
+}
+
+// periodEnd is when the billing period of an item ends in which an instant is.
+func (s *Service) periodEnd(ctx context.Context, q queryer, a *Agreement, item string, at time.Time) (time.Time, error) {
+	entries, err := listEntries(ctx, q, a.Currency)
+	if err != nil {
+		return time.Time{}, err
+	}
+	catalog, err := catalogOf(a.Currency, entries)
+	if err != nil {
+		return time.Time{}, err
+	}
+	sub, err := a.subscription(catalog)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, r := range sub.stretches(item, forever) {
+		if !at.Before(r.from) && at.Before(r.to) {
+			return r.schedule.Begin(r.schedule.Index(at) + 1), nil
+		}
+	}
+	return time.Time{}, fault.New(fault.Conflict, "The item %s is not in service, so no period of it ends.", cut(item))
+}
+
+// agree writes a change of an agreement, or in a dry run only makes it in a, and works
+// out what is due then.
+func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Time, write func(queryer) error) ([]Invoice, error) {
+	if dry {
+		if err := write(s.db.Read()); err != nil {
+			return nil, err
+		}
+		return s.upcoming(ctx, a, at)
+	}
+	before := *a
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		*a = before
+		return write(tx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.upcoming(ctx, a, at)
+}
+
+// record adds a change to an agreement, and unless dry writes it. It becomes known no
+// earlier than what was billed: documents that were issued stay as they are.
+func (s *Service) record(ctx context.Context, q queryer, a *Agreement, change Change, create, dry bool) error {
+	entries, err := listEntries(ctx, q, a.Currency)
+	if err != nil {
+		return err
+	}
+	catalog, err := catalogOf(a.Currency, entries)
+	if err != nil {
+		return err
+	}
+	uses, err := checkOffer(catalog, entries, a, change)
+	if err != nil {
+		return err
+	}
+	change.RecordedAt = change.EnteredAt
+	if !create {
+		billed, err := billedTo(ctx, q, a.ID)
+		if err != nil {
+			return err
+		}
+		last := a.Changes[len(a.Changes)-1].RecordedAt
+		for _, t := range []time.Time{last, billed} {
+			if !change.RecordedAt.After(t) {
+				change.RecordedAt = t.Add(time.Microsecond)
+			}
+		}
+	}
+	change.Seq = int64(len(a.Changes) + 1)
+	a.Changes = append(slices.Clip(a.Changes), change)
+	if dry {
+		return nil
+	}
+	tx := q.(*sql.Tx)
+	if create {
+		if err := insertAgreement(ctx, tx, a); err != nil {
+			return err
+		}
+	}
+	if err := insertChange(ctx, tx, a.ID, change); err != nil {
+		return err
+	}
+	return useEntries(ctx, tx, a.Currency, uses, change.EnteredAt.UnixMicro())
+}
+
+// checkOffer refuses a plan that is not offered, but to whom has it, and taxes and
+// coupons that are not in the catalog. It returns what the change uses.
+func checkOffer(c *Catalog, entries []Entry, a *Agreement, change Change) (uses []EntryKey, err error) {
+	if change.Plan != "" {
+		p, ok := c.Plan(change.Plan)
+		if !ok {
+			return nil, fault.New(fault.Invalid, "There is no plan %q. The catalog in %s has %s.", cut(change.Plan), a.Currency, names(c.Plans, (*Plan).Ref))
+		}
+		key := EntryKey{PlanEntry, p.ID, p.Version}
+		offered := slices.ContainsFunc(entries, func(e Entry) bool { return e.EntryKey == key && e.Offered })
+		has := slices.ContainsFunc(a.Changes, func(c Change) bool { return c.Plan == change.Plan })
+		if !offered && !has {
+			return nil, fault.New(fault.Conflict, "The plan %s was withdrawn: who has it keeps it, nobody gets it anew.", change.Plan)
+		}
+		uses = append(uses, key)
+		for _, ch := range p.Charges {
+			if ch.Meter != nil {
+				uses = append(uses, EntryKey{MeterEntry, ch.Meter.ID, ""})
+			}
+			for _, tax := range ch.Taxes {
+				uses = append(uses, EntryKey{Kind: TaxEntry, ID: tax})
+			}
+		}
+	}
+	for _, tax := range a.Taxes {
+		if !c.hasTax(tax) {
+			return nil, fault.New(fault.Invalid, "There is no tax %q. The catalog has %s.", cut(tax), names(c.Taxes, func(t TaxRate) string { return t.ID }))
+		}
+		uses = append(uses, EntryKey{Kind: TaxEntry, ID: tax})
+	}
+	for i, coupon := range a.Coupons {
+		if c.coupon(coupon) == nil || slices.Contains(a.Coupons[:i], coupon) {
+			return nil, fault.New(fault.Invalid, "There is no coupon %q, or it is named twice. The catalog has %s.", cut(coupon), names(c.Coupons, func(k Coupon) string { return k.ID }))
+		}
+		uses = append(uses, EntryKey{CouponEntry, coupon, ""})
+	}
+	return uses, nil
+}
+
+// upcoming are the documents that are due after those that were issued, up to the end
+// of the period of the latest change and its grace.
+func (s *Service) upcoming(ctx context.Context, a *Agreement, at time.Time) ([]Invoice, error) {
+	catalog, err := s.StoredCatalog(ctx, a.Currency)
+	if err != nil {
+		return nil, err
+	}
+	sub, err := a.subscription(catalog)
+	if err != nil {
+		return nil, err
+	}
+	until := at
+	for _, item := range sub.items() {
+		for _, r := range sub.stretches(item, forever) {
+			if effective := a.Changes[len(a.Changes)-1].EffectiveAt; !r.from.After(effective) && effective.Before(r.to) || r.to.Equal(effective) {
+				until = later(until, r.schedule.Begin(r.schedule.Index(later(effective, at))+1).Add(r.plan.Grace))
+			}
+		}
+	}
+	if until.Before(sub.Start()) {
+		until = sub.Start()
+	}
+	facts, err := s.factsOf(ctx, a, catalog, until)
+	if err != nil {
+		return nil, err
+	}
+	out, err := Preview(catalog, sub, facts, until)
+	if err != nil {
+		return nil, err
+	}
+	billed, err := billedTo(ctx, s.db.Read(), a.ID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(out.documents(), func(i Invoice) bool { return !i.IssueAt.After(billed) }), nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// documents are all of them in the order of their issue: of one instant credit notes
+// first, for they pay the invoices.
+func (o *Outcome) documents() []Invoice {
+	all := slices.Concat(o.CreditNotes, o.Invoices)
+	slices.SortStableFunc(all, func(x, y Invoice) int { return x.IssueAt.Compare(y.IssueAt.Time) })
+	return all
+}
+
+// Subscriptions are those of a tenant, of all where ref is empty, by id.
+func (s *Service) Subscriptions(ctx context.Context, ref string) ([]Agreement, error) {
+	all, err := s.tenants.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	slugs := make(map[tenant.ID]string, len(all))
+	for _, t := range all {
+		slugs[t.ID] = t.Slug
+	}
+	var of tenant.ID
+	if ref != "" {
+		t, err := s.tenants.Tenant(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		of = t.ID
+	}
+	agreements, err := listAgreements(ctx, s.db.Read(), of, "")
+	for i := range agreements {
+		agreements[i].Slug = slugs[agreements[i].Tenant]
+	}
+	return agreements, err
+}
+
+// Agreement is the subscription with this id; fault.NotFound where there is none.
+func (s *Service) Agreement(ctx context.Context, sub SubscriptionID) (Agreement, error) {
+	a, err := findAgreement(ctx, s.db.Read(), sub)
+	if err != nil {
+		return a, err
+	}
+	t, err := s.tenants.Tenant(ctx, string(a.Tenant))
+	a.Slug = t.Slug
+	return a, err
+}

@@ -1,0 +1,109 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+type queryer = db.Queryer
+
+func insertAgreement(ctx context.Context, tx *sql.Tx, a *Agreement) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO billing_subscriptions (id, tenant_id, currency, zone, anchor_day, taxes, coupons, started_at, created_at, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		string(a.ID), string(a.Tenant), string(a.Currency), a.Zone, a.AnchorDay, db.JSON[[]string]{V: a.Taxes}, db.JSON[[]string]{V: a.Coupons},
+		db.Micros(a.StartedAt), db.Micros(a.CreatedAt), a.CreatedBy)
+	return err
+}
+
+func insertChange(ctx context.Context, tx *sql.Tx, sub SubscriptionID, c Change) error {
+	plan := sql.NullString{String: c.Plan, Valid: c.Plan != ""}
+	_, err := tx.ExecContext(ctx, `INSERT INTO billing_changes (subscription_id, seq, type, item, plan, quantity, effective_at, recorded_at, entered_at, actor, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		string(sub), c.Seq, string(c.Type), c.Item, plan, c.Quantity.String(), db.Micros(c.EffectiveAt), db.Micros(c.RecordedAt), db.Micros(c.EnteredAt), c.Actor, c.Reason)
+	return err
+}
+
+// listAgreements lists the subscriptions of a tenant, or all, or the one with an id.
+func listAgreements(ctx context.Context, q queryer, t tenant.ID, sub SubscriptionID) ([]Agreement, error) {
+	const where = ` WHERE (CAST($1 AS TEXT) = '' OR s.tenant_id = $1) AND (CAST($2 AS TEXT) = '' OR s.id = $2)`
+	rows, err := q.QueryContext(ctx, `SELECT s.id, s.tenant_id, s.currency, s.zone, s.anchor_day, s.taxes, s.coupons, s.started_at, s.created_at, s.created_by
+		FROM billing_subscriptions s`+where+` ORDER BY s.id`, string(t), string(sub))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	agreements, at := []Agreement{}, make(map[SubscriptionID]int)
+	for rows.Next() {
+		var (
+			a                Agreement
+			taxes, coupons   db.JSON[[]string]
+			started, created int64
+		)
+		if err := rows.Scan((*string)(&a.ID), (*string)(&a.Tenant), (*string)(&a.Currency), &a.Zone, &a.AnchorDay, &taxes, &coupons, &started, &created, &a.CreatedBy); err != nil {
+			return nil, err
+		}
+		a.Taxes, a.Coupons, a.StartedAt, a.CreatedAt = taxes.V, coupons.V, db.Time(started), db.Time(created)
+		at[a.ID] = len(agreements)
+		agreements = append(agreements, a)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows, err = q.QueryContext(ctx, `SELECT c.subscription_id, c.seq, c.type, c.item, COALESCE(c.plan, ''), c.quantity, c.effective_at, c.recorded_at, c.entered_at, c.actor, c.reason
+		FROM billing_changes c JOIN billing_subscriptions s ON s.id = c.subscription_id`+where+` ORDER BY c.subscription_id, c.seq`, string(t), string(sub))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var (
+			of                           SubscriptionID
+			c                            Change
+			many                         string
+			effective, recorded, entered int64
+		)
+		if err := rows.Scan((*string)(&of), &c.Seq, (*string)(&c.Type), &c.Item, &c.Plan, &many, &effective, &recorded, &entered, &c.Actor, &c.Reason); err != nil {
+			return nil, err
+		}
+		if c.Quantity, err = exact.ParseDecimal(many); err != nil {
+			return nil, err
+		}
+		c.EffectiveAt, c.RecordedAt, c.EnteredAt = db.Time(effective), db.Time(recorded), db.Time(entered)
+		if i, ok := at[of]; ok {
+			agreements[i].Changes = append(agreements[i].Changes, c)
+		}
+	}
+	return agreements, rows.Err()
+}
+
+func findAgreement(ctx context.Context, q queryer, sub SubscriptionID) (Agreement, error) {
+	if sub == "" {
+		return Agreement{}, fault.New(fault.Invalid, "Name the subscription by its id, sub_ and 32 digits.")
+	}
+	all, err := listAgreements(ctx, q, "", sub)
+	if err == nil && len(all) == 0 {
+		err = fault.New(fault.NotFound, "There is no subscription %q. Those there are: arcadia subscription list", cut(string(sub)))
+	}
+	if err != nil {
+		return Agreement{}, err
+	}
+	return all[0], nil
+}
+
+// billedTo is up to which instant a subscription was billed, the zero time where it
+// was not yet.
+func billedTo(ctx context.Context, q queryer, sub SubscriptionID) (time.Time, error) {
+	var to int64
+	err := q.QueryRowContext(ctx, `SELECT billed_to FROM billing_marks WHERE subscription_id = $1`, string(sub)).Scan(&to)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return db.Time(to), err
+}

@@ -1,0 +1,143 @@
+package billing
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+)
+
+const twoPlans = `currency: EUR
+taxes:
+  - {id: vat, rate: "20"}
+plans:
+  - id: basic
+    version: 1
+    period: {unit: month}
+    proration: {unit: day}
+    charges:
+      - {id: fee, type: recurring, price: "30.00"}
+  - id: pro
+    version: 1
+    period: {unit: month}
+    proration: {unit: day}
+    charges:
+      - {id: fee, type: recurring, model: unit, price: "60.00"}
+`
+
+// house is a service with a catalog, an issuer and the customer acme in Berlin.
+func house(t *testing.T, d *db.DB, facts FactSource) *Service {
+	t.Helper()
+	s := New(d, facts, nil)
+	apply(t, s, twoPlans, noon)
+	customer(t, d, s)
+	return s
+}
+
+func day(t *testing.T, text string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// dues are the amounts due of documents.
+func dues(invoices []Invoice) (all []int64) {
+	for _, i := range invoices {
+		all = append(all, i.Total)
+	}
+	return all
+}
+
+func TestSubscriptions(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, ctx := house(t, d, nil), t.Context()
+		order := Order{Tenant: "acme", Plan: "basic@1", From: "2026-02-01", Taxes: []string{"vat"}, DryRun: true, By: "test"}
+		_, due, err := s.Subscribe(ctx, order, noon)
+		// February began a month ago: its fee and March's are due at once, April's later.
+		if err != nil || !cmp.Equal(dues(due), []int64{7200, 3600}) {
+			t.Fatalf("a dry run: %v, %v", dues(due), err)
+		}
+		if all, err := s.Subscriptions(ctx, ""); err != nil || len(all) != 0 {
+			t.Errorf("a dry run left %v, %v", all, err)
+		}
+		order.DryRun = false
+		a, again, err := s.Subscribe(ctx, order, noon)
+		if err != nil || cmp.Diff(dues(due), dues(again)) != "" {
+			t.Fatalf("Subscribe: %v, %v", dues(again), err)
+		}
+		kept, err := s.Agreement(ctx, a.ID)
+		if diff := cmp.Diff(a, kept, cmpopts.EquateComparable()); err != nil || diff != "" {
+			t.Errorf("read back: %v, %s", err, diff)
+		}
+
+		// An upgrade in the middle of March gives back 16 of 31 days and bills them anew.
+		at := noon.AddDate(0, 0, 15)
+		upgrade := ChangeOrder{Type: PlanChange, Plan: "pro@1", When: "2026-03-16", DryRun: true, By: "test"}
+		preview, due, err := s.ChangeSubscription(ctx, a.ID, upgrade, at)
+		if err != nil || len(preview.Changes) != 2 {
+			t.Fatalf("a preview: %+v, %v", preview, err)
+		}
+		var found bool
+		for _, i := range due {
+			found = found || i.Subtotal == 3097-1548 && i.Lines[0].Kind == ReversalLine
+		}
+		if !found {
+			t.Errorf("a preview of the upgrade: %v", dues(due))
+		}
+		if kept, _ := s.Agreement(ctx, a.ID); len(kept.Changes) != 1 {
+			t.Error("a preview was kept")
+		}
+		upgrade.DryRun = false
+		if a, _, err = s.ChangeSubscription(ctx, a.ID, upgrade, at); err != nil || a.Items(at)[0].Plan != "pro@1" {
+			t.Fatalf("the upgrade: %+v, %v", a, err)
+		}
+		if a, _, err = s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: PlanChange, Quantity: "2.5", By: "test"}, at.Add(time.Hour)); err != nil ||
+			a.Items(at.Add(time.Hour))[0].Quantity.String() != "2.5" || a.Items(at.Add(time.Hour))[0].Plan != "pro@1" {
+			t.Errorf("a quantity: %+v, %v", a, err)
+		}
+		if a, _, err = s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "basic@1", By: "test"}, at.Add(2*time.Hour)); err != nil ||
+			len(a.Items(at.Add(2*time.Hour))) != 2 {
+			t.Errorf("an item: %+v, %v", a, err)
+		}
+		a, _, err = s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: CancelChange, When: "period_end", By: "test"}, at.Add(3*time.Hour))
+		end := day(t, "2026-04-01").Add(-2 * time.Hour) // Berlin's midnight, in summer
+		if err != nil || len(a.Items(end.Add(-time.Microsecond))) != 2 || len(a.Items(end)) != 0 {
+			t.Errorf("cancelled at the period's end: %+v, %v", a.Changes, err)
+		}
+		for name, o := range map[string]ChangeOrder{
+			"no plan":        {Type: PlanChange, Plan: "nosuch@1"},
+			"no quantity":    {Type: PlanChange, Quantity: "0"},
+			"no time":        {Type: PlanChange, Quantity: "2", When: "tomorrow"},
+			"nothing":        {Type: PlanChange},
+			"no such change": {Type: "upgrade"},
+		} {
+			if _, _, err := s.ChangeSubscription(ctx, a.ID, o, at); !errors.Is(err, fault.Invalid) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "pro@1"}, at.Add(4*time.Hour)); !errors.Is(err, fault.Conflict) {
+			t.Errorf("an item twice: %v", err)
+		}
+		// What is subscribed to is withdrawn, not removed, and nobody gets it anew.
+		basic, _, _ := strings.Cut(twoPlans, "  - id: pro")
+		if done := apply(t, s, basic, noon); !done.Done || done.Count(EntryWithdrawn) != 1 {
+			t.Errorf("%s", actions(done))
+		}
+		if _, _, err := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "pro@1"}, noon); !errors.Is(err, fault.Conflict) {
+			t.Errorf("a withdrawn plan anew: %v", err)
+		}
+		if _, err := s.PutCustomer(ctx, "acme", Profile{Issuer: "main", Currency: "USD"}, "test", noon); !errors.Is(err, fault.Conflict) {
+			t.Errorf("another currency beside subscriptions: %v", err)
+		}
+	})
+}

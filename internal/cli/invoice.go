@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
+)
+
+type invoiceCommand struct {
+	List invoiceListCommand `cmd:"" help:"List invoices and credit notes, the last issued first."`
+	Show invoiceShowCommand `cmd:"" help:"Show an invoice or a credit note."`
+}
+
+type invoiceListCommand struct {
+	Tenant string `arg:"" optional:"" help:"Only this tenant's."`
+	Limit  int    `default:"100" help:"How many, 1 to 1000."`
+	Cursor string `placeholder:"NEXT" help:"Where the page before ended."`
+}
+
+// Run lists documents.
+func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
+	if c.Limit < 1 || c.Limit > 1000 {
+		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
+	}
+	var page client.InvoicePage
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		page, err = cl.Invoices(ctx, c.Tenant, c.Limit, c.Cursor)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(page)
+	case len(page.Items) == 0:
+		r.say("No invoice was issued yet. Issue what is due with: arcadia billing run")
+		return nil
+	}
+	if err := r.invoiceTable(page.Items); err != nil {
+		return err
+	}
+	if page.Next != nil {
+		r.say("\nThere are more: --cursor %s", *page.Next)
+	}
+	return nil
+}
+
+func (r *runner) invoiceTable(items []client.Invoice) error {
+	rows := [][]string{}
+	for _, i := range items {
+		number, due := "–", "–"
+		if i.Number != nil {
+			number = *i.Number
+		}
+		if i.DueAt != nil {
+			due = i.DueAt.UTC().Format("2006-01-02")
+		}
+		amount := func(minor int64) string { return money.New(minor, money.Currency(i.Currency)).String() }
+		rows = append(rows, []string{number, i.Tenant, purposeText(i.Purpose), i.Document.Period.From.UTC().Format("2006-01-02") + " to " +
+			i.Document.Period.To.UTC().Format("2006-01-02"), i.State, amount(i.Total), amount(i.Due), due})
+	}
+	return table(r.Out, "NUMBER|TENANT|DOCUMENT|PERIOD (UTC)|STATE|TOTAL|DUE|BY", rows)
+}
+
+type invoiceShowCommand struct {
+	Invoice string `arg:"" help:"Its number or its id."`
+}
+
+// Run shows a document.
+func (c *invoiceShowCommand) Run(ctx context.Context, r *runner) error {
+	var i client.Invoice
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		i, err = cl.Invoice(ctx, c.Invoice)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(i)
+	}
+	return r.showInvoice(i)
+}
+
+func (r *runner) showInvoice(i client.Invoice) error {
+	d := i.Document
+	amount := func(minor int64) string { return money.New(minor, money.Currency(d.Currency)).Decimal() }
+	r.say("%s, %s for %s: %s", *i.Number, purposeText(i.Purpose), i.Tenant, i.State)
+	r.say("%s", penFor(r.Out).in(wire.Dim, i.ID+" · "+i.Subscription))
+	r.say("Issued %s by %s, due by %s.\n", i.IssuedAt.UTC().Format("2006-01-02 15:04"), i.IssuedBy, i.DueAt.UTC().Format("2006-01-02"))
+	rows := [][]string{}
+	for _, l := range d.Lines {
+		name := l.Charge
+		if l.Kind != "charge" {
+			name += ", " + l.Kind
+		}
+		price := "–"
+		if l.UnitPrice != nil {
+			price = *l.UnitPrice
+		}
+		rows = append(rows, []string{name, l.Plan, l.Service.From.UTC().Format("2006-01-02 15:04") + " to " + l.Service.To.UTC().Format("2006-01-02 15:04"), l.Quantity, price,
+			amount(l.Tax), amount(l.Amount)})
+	}
+	if err := table(r.Out, "CHARGE|PLAN|SERVICE (UTC)|QUANTITY|UNIT PRICE|TAX|AMOUNT", rows); err != nil {
+		return err
+	}
+	r.say("")
+	sums := [][2]string{{"Subtotal", amount(d.Subtotal)}}
+	for _, x := range d.Discounts {
+		sums = append(sums, [2]string{"Coupon " + x.Coupon, "-" + amount(x.Amount)})
+	}
+	for _, t := range d.Taxes {
+		sums = append(sums, [2]string{fmt.Sprintf("%s %s %% on %s", t.ID, t.Rate, amount(t.Base)), amount(t.Amount)})
+	}
+	sums = append(sums, [2]string{"Total " + d.Currency, amount(d.Total)})
+	if d.CreditApplied > 0 {
+		sums = append(sums, [2]string{"Paid by credit", "-" + amount(d.CreditApplied)})
+	}
+	sums = append(sums, [2]string{"Due", amount(d.Due)})
+	for _, s := range sums {
+		r.say("%-40s %14s", s[0], s[1])
+	}
+	return nil
+}
+
+type billingRunCommand struct {
+	Tenant string `arg:"" optional:"" help:"Only this tenant."`
+	UpTo   string `placeholder:"TIME" help:"What is due by then, like 2026-02-01T00:00:00Z; left away: a minute ago."`
+	DryRun bool   `short:"n" help:"Only show what would be issued."`
+	Yes    bool   `short:"y" help:"Do not ask."`
+}
+
+// Run shows what is due, asks, and issues what was shown.
+func (c *billingRunCommand) Run(ctx context.Context, r *runner) (err error) {
+	o := client.BillingRunOrder{Tenant: c.Tenant, DryRun: true}
+	if c.UpTo != "" {
+		at, err := time.Parse(time.RFC3339Nano, c.UpTo)
+		if err != nil {
+			return usage{fmt.Errorf("--up-to is a time like 2026-02-01T00:00:00Z, not %q", c.UpTo)}
+		}
+		o.UpTo = &client.Time{Time: at}
+	}
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var run client.BillingRun
+	ask := func(cl *client.Client) (err error) {
+		run, err = cl.RunBilling(ctx, o)
+		return err
+	}
+	if err := s.read(ctx, ask); err != nil {
+		return err
+	}
+	if !c.DryRun && len(run.Issued) > 0 {
+		if !r.json && !c.Yes {
+			if err := r.invoiceTable(run.Issued); err != nil {
+				return err
+			}
+		}
+		if err := r.confirm(c.Yes, "Issue %s? Issued documents never change.", plural(len(run.Issued), "document")); err != nil {
+			return err
+		}
+		upTo := run.UpTo
+		o.DryRun, o.Expect, o.UpTo = false, run.Fingerprint, &upTo
+		if err := s.write(ctx, ask); err != nil {
+			return err
+		}
+	}
+	if r.json {
+		err = r.print(run)
+	} else {
+		err = r.showRun(run)
+	}
+	if err == nil && len(run.Failed) > 0 {
+		err = exit(exitFailed)
+	}
+	return err
+}
+
+func (r *runner) showRun(run client.BillingRun) error {
+	upTo := run.UpTo.UTC().Format("2006-01-02 15:04 UTC")
+	switch {
+	case len(run.Issued) == 0:
+		r.say("Nothing is due by %s that was not issued.", upTo)
+	default:
+		if err := r.invoiceTable(run.Issued); err != nil {
+			return err
+		}
+		verb := "issued"
+		if !run.Done {
+			verb = "to be issued"
+		}
+		r.say("\n%s %s, due by %s.", plural(len(run.Issued), "document"), verb, upTo)
+	}
+	for _, f := range run.Failed {
+		r.say("%s of %s was not billed: %s", f.Subscription, f.Tenant, f.Why)
+	}
+	return nil
+}
+
+type billingVerifyCommand struct{}
+
+// Run checks what was issued; it fails where something is wrong.
+func (*billingVerifyCommand) Run(ctx context.Context, r *runner) error {
+	var list client.List[client.BillingCheck]
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		list, err = cl.VerifyBilling(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	wrong := 0
+	for _, c := range list.Items {
+		wrong += len(c.Wrong)
+	}
+	if r.json {
+		err = r.print(list)
+	} else {
+		p := penFor(r.Out)
+		for _, c := range list.Items {
+			mark := p.in(wire.Good, "✓")
+			if len(c.Wrong) > 0 {
+				mark = p.in(wire.Bad, "✗")
+			}
+			r.say("%s %s: %d", mark, c.Name, c.Count)
+			if len(c.Wrong) > 0 {
+				r.say("    %s", strings.Join(c.Wrong, "\n    "))
+			}
+		}
+	}
+	if err == nil && wrong > 0 {
+		err = exit(exitFailed)
+	}
+	return err
+}

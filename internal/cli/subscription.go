@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+)
+
+type subscriptionCommand struct {
+	List   subscriptionListCommand   `cmd:"" help:"List subscriptions."`
+	Show   subscriptionShowCommand   `cmd:"" help:"Show a subscription with its changes."`
+	Create subscriptionCreateCommand `cmd:"" help:"Subscribe a customer to a plan."`
+	Change subscriptionChangeCommand `cmd:"" help:"Change plan or quantity: upgrade, downgrade."`
+	Add    subscriptionAddCommand    `cmd:"" help:"Add an item beside those there are."`
+	Cancel subscriptionCancelCommand `cmd:"" help:"Cancel an item, or all."`
+}
+
+type subscriptionListCommand struct {
+	Tenant string `arg:"" optional:"" help:"Only this tenant's."`
+}
+
+// Run lists subscriptions.
+func (c *subscriptionListCommand) Run(ctx context.Context, r *runner) error {
+	var list client.List[client.Subscription]
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		list, err = cl.Subscriptions(ctx, c.Tenant)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(list)
+	case len(list.Items) == 0:
+		r.say("There are no subscriptions. Make one with: arcadia subscription create TENANT PLAN@VERSION")
+		return nil
+	}
+	rows := [][]string{}
+	for _, s := range list.Items {
+		rows = append(rows, []string{s.ID, s.Tenant, itemsText(s.Items), s.Currency, s.StartedAt.UTC().Format("2006-01-02")})
+	}
+	return table(r.Out, "SUBSCRIPTION|TENANT|IN SERVICE|CURRENCY|SINCE", rows)
+}
+
+func itemsText(items []client.SubscriptionItem) string {
+	var all []string
+	for _, i := range items {
+		text := i.Plan
+		if i.Quantity != "1" {
+			text = i.Quantity + " × " + text
+		}
+		if i.Item != "main" {
+			text = i.Item + ": " + text
+		}
+		all = append(all, text)
+	}
+	if all == nil {
+		return "nothing"
+	}
+	return strings.Join(all, ", ")
+}
+
+type subscriptionRef struct {
+	Subscription string `arg:"" help:"Its id, sub_…"`
+}
+
+type subscriptionShowCommand struct{ subscriptionRef }
+
+// Run shows a subscription.
+func (c *subscriptionShowCommand) Run(ctx context.Context, r *runner) error {
+	var s client.Subscription
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		s, err = cl.Subscription(ctx, c.Subscription)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(s)
+	}
+	return r.showSubscription(s)
+}
+
+func (r *runner) showSubscription(s client.Subscription) error {
+	r.say("%s of %s: %s", s.ID, s.Tenant, itemsText(s.Items))
+	r.say("In %s, by the days of %s.", s.Currency, s.Zone)
+	if len(s.Taxes)+len(s.Coupons) > 0 {
+		r.say("Taxes: %s. Coupons: %s.", orDash(strings.Join(s.Taxes, ", ")), orDash(strings.Join(s.Coupons, ", ")))
+	}
+	r.say("")
+	rows := [][]string{}
+	for _, c := range s.Changes {
+		plan := "–"
+		if c.Plan != nil {
+			plan = *c.Plan
+		}
+		rows = append(rows, []string{c.EffectiveAt.UTC().Format("2006-01-02 15:04"), c.Type, c.Item, plan, c.Quantity, c.EnteredAt.UTC().Format("2006-01-02 15:04"),
+			c.Actor, orDash(c.Reason)})
+	}
+	return table(r.Out, "FROM (UTC)|CHANGE|ITEM|PLAN|QUANTITY|ENTERED|BY|REASON", rows)
+}
+
+// changeFlags are said of every change.
+type changeFlags struct {
+	Reason string `help:"Why, for the record."`
+	DryRun bool   `short:"n" help:"Only show what would be billed."`
+}
+
+type subscriptionCreateCommand struct {
+	tenantRef
+	Plan      string   `arg:"" help:"A plan that is offered, as id@version."`
+	Quantity  string   `help:"How many; left away: 1."`
+	From      string   `placeholder:"TIME" help:"A date or an instant, also a past one; left away: now."`
+	AnchorDay int      `placeholder:"DAY" help:"On which day of the month its periods begin."`
+	Tax       []string `help:"Taxes instead of the customer's."`
+	Coupon    []string `help:"Coupons, in the order in which they apply."`
+	changeFlags
+}
+
+// Run subscribes a customer.
+func (c *subscriptionCreateCommand) Run(ctx context.Context, r *runner) error {
+	return r.subscribe(ctx, func(cl *client.Client) (client.Subscribed, error) {
+		return cl.Subscribe(ctx, client.SubscriptionOrder{Tenant: c.Tenant, Plan: c.Plan, Quantity: c.Quantity, From: c.From, AnchorDay: c.AnchorDay, Taxes: c.Tax,
+			Coupons: c.Coupon, Reason: c.Reason, DryRun: c.DryRun})
+	})
+}
+
+type subscriptionChangeCommand struct {
+	subscriptionRef
+	Plan     string `help:"Another plan, as id@version."`
+	Quantity string `help:"Another number of it."`
+	Item     string `default:"main" help:"Of which item."`
+	When     string `default:"now" placeholder:"WHEN" help:"now, period_end, or a date or an instant."`
+	changeFlags
+}
+
+// Run changes a plan or a quantity.
+func (c *subscriptionChangeCommand) Run(ctx context.Context, r *runner) error {
+	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "change", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+}
+
+type subscriptionAddCommand struct {
+	subscriptionRef
+	Item     string `arg:"" help:"A name for the item."`
+	Plan     string `arg:"" help:"Its plan, as id@version."`
+	Quantity string `help:"How many; left away: 1."`
+	When     string `default:"now" placeholder:"WHEN" help:"now, or a date or an instant."`
+	changeFlags
+}
+
+// Run adds an item.
+func (c *subscriptionAddCommand) Run(ctx context.Context, r *runner) error {
+	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "add", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+}
+
+type subscriptionCancelCommand struct {
+	subscriptionRef
+	Item string `help:"Only this item."`
+	When string `default:"period_end" placeholder:"WHEN" help:"period_end, now, or a date or an instant."`
+	Yes  bool   `short:"y" help:"Do not ask."`
+	changeFlags
+}
+
+// Run cancels, once somebody has said that it is meant.
+func (c *subscriptionCancelCommand) Run(ctx context.Context, r *runner) error {
+	if !c.DryRun {
+		if err := r.confirm(c.Yes, "Cancel %s (%s)?", c.Subscription, c.When); err != nil {
+			return err
+		}
+	}
+	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "cancel", Item: c.Item, When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+}
+
+func (r *runner) change(ctx context.Context, id string, o client.ChangeOrder) error {
+	return r.subscribe(ctx, func(cl *client.Client) (client.Subscribed, error) { return cl.ChangeSubscription(ctx, id, o) })
+}
+
+// subscribe asks for a change, and shows it with what is due then.
+func (r *runner) subscribe(ctx context.Context, ask func(*client.Client) (client.Subscribed, error)) (err error) {
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var done client.Subscribed
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		done, err = ask(cl)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(done)
+	}
+	if done.DryRun {
+		r.say("Nothing was changed. It would be so:\n")
+	}
+	if err := r.showSubscription(done.Subscription); err != nil {
+		return err
+	}
+	if len(done.Due) == 0 {
+		r.say("\nNothing is due next.")
+		return nil
+	}
+	r.say("\nDue next:")
+	rows := [][]string{}
+	for _, d := range done.Due {
+		rows = append(rows, documentRow(d))
+	}
+	return table(r.Out, "ISSUE (UTC)|DOCUMENT|PERIOD|LINES|TOTAL|DUE", rows)
+}
+
+func documentRow(d client.Document) []string {
+	amount := func(minor int64) string { return money.New(minor, money.Currency(d.Currency)).String() }
+	day := func(t client.Time) string { return t.UTC().Format("2006-01-02") }
+	return []string{d.IssueAt.UTC().Format("2006-01-02 15:04"), purposeText(d.Purpose), day(d.Period.From) + " to " + day(d.Period.To), fmt.Sprint(len(d.Lines)),
+		amount(d.Total), amount(d.Due)}
+}
+
+func purposeText(purpose string) string {
+	switch purpose {
+	case "credit_note":
+		return "credit note"
+	case "advance":
+		return "invoice in advance"
+	}
+	return "invoice in arrears"
+}

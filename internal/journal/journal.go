@@ -1,0 +1,185 @@
+// Package journal is money in double entry. An entry is postings to accounts that add
+// up to nothing in each currency, which the database enforces; it is never changed,
+// and what was wrong with it is put right by another. Balances are sums of postings
+// and stand nowhere by themselves. The package knows no invoice: whoever posts says
+// what for, with a key of its own, so that the same cause posts once.
+//
+// A debit is above zero, a credit below: what a tenant owes is a positive balance of
+// its receivable, what was earned a negative one of revenue.
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+)
+
+// An Account is where money is or was. Each tenant has its own of each.
+type Account string
+
+// The accounts.
+const (
+	Receivable     Account = "receivable"      // what was invoiced and is not paid
+	Accrued        Account = "accrued"         // what was used and is not invoiced
+	Revenue        Account = "revenue"         // net of tax
+	TaxPayable     Account = "tax_payable"     // what is owed to tax offices
+	CustomerCredit Account = "customer_credit" // what tenants have to their credit
+	CashClearing   Account = "cash_clearing"   // what came in, or went out, at banks
+	Fees           Account = "fees"
+	BadDebt        Account = "bad_debt"
+	CloudCost      Account = "cloud_cost"
+)
+
+var accounts = map[Account]bool{Receivable: true, Accrued: true, Revenue: true, TaxPayable: true, CustomerCredit: true, CashClearing: true, Fees: true,
+	BadDebt: true, CloudCost: true}
+
+// A Posting moves an amount, in minor units: a debit above zero, a credit below.
+type Posting struct {
+	Account Account
+	Tenant  string // the tenant's id; empty: of no tenant
+	Amount  money.Amount
+}
+
+// An Entry is one thing that happened to money.
+type Entry struct {
+	ID          string
+	Key         string    // of its cause; a second entry of a key is refused
+	At          time.Time // when it happened
+	EnteredAt   time.Time
+	Actor       string
+	Description string
+	Postings    []Posting
+}
+
+// PostTx enters an entry in the caller's transaction and returns its id. Postings of
+// nothing are left out. It answers fault.Conflict where an entry of this key is there,
+// and fault.Invalid for postings that do not add up to nothing.
+func PostTx(ctx context.Context, tx *sql.Tx, e Entry) (string, error) {
+	sums := make(map[money.Currency]money.Amount)
+	var postings []Posting
+	for _, p := range e.Postings {
+		if !accounts[p.Account] {
+			return "", fault.New(fault.Invalid, "There is no account %q.", string(p.Account))
+		}
+		sum, err := money.Sum(p.Amount.Currency, p.Amount, money.New(sums[p.Amount.Currency].Minor, p.Amount.Currency))
+		if err != nil {
+			return "", err
+		}
+		if sums[p.Amount.Currency] = sum; p.Amount.Minor != 0 {
+			postings = append(postings, p)
+		}
+	}
+	for _, sum := range sums {
+		if sum.Minor != 0 {
+			return "", fault.New(fault.Invalid, "The postings of %q are off by %s: they add up to nothing.", e.Key, sum)
+		}
+	}
+	if e.Key == "" || len(postings) == 0 {
+		return "", fault.New(fault.Invalid, "An entry has a key, and postings that are not nothing.")
+	}
+	e.ID = id.New("entry")
+	_, err := tx.ExecContext(ctx, `INSERT INTO journal_entries (id, key, at, entered_at, actor, description) VALUES ($1, $2, $3, $4, $5, $6)`,
+		e.ID, e.Key, db.Micros(e.At), db.Micros(e.EnteredAt), e.Actor, e.Description)
+	if db.IsUnique(err) {
+		return "", fault.Wrap(fault.Conflict, err, "There is an entry of %q already.", e.Key)
+	}
+	if err != nil {
+		return "", err
+	}
+	for i, p := range postings {
+		_, err := tx.ExecContext(ctx, `INSERT INTO journal_postings (entry_id, line, account, tenant_id, currency, amount) VALUES ($1, $2, $3, $4, $5, $6)`,
+			e.ID, i+1, string(p.Account), p.Tenant, string(p.Amount.Currency), p.Amount.Minor)
+		if err != nil {
+			return "", err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO journal_seals (entry_id) VALUES ($1)`, e.ID)
+	return e.ID, err
+}
+
+// A Balance is what the postings of an account add up to.
+type Balance struct {
+	Account Account
+	Tenant  string
+	Amount  money.Amount
+}
+
+// Balances are those of a tenant, of all where it is empty, that are not nothing, by
+// tenant, account and currency.
+func Balances(ctx context.Context, q db.Queryer, tenant string) (balances []Balance, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT p.tenant_id, p.account, p.currency, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p
+		JOIN journal_seals s ON s.entry_id = p.entry_id WHERE CAST($1 AS TEXT) = '' OR p.tenant_id = $1
+		GROUP BY p.tenant_id, p.account, p.currency HAVING SUM(p.amount) <> 0 ORDER BY p.tenant_id, p.account, p.currency`, tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var b Balance
+		if err := rows.Scan(&b.Tenant, (*string)(&b.Account), (*string)(&b.Amount.Currency), &b.Amount.Minor); err != nil {
+			return nil, err
+		}
+		balances = append(balances, b)
+	}
+	return balances, rows.Err()
+}
+
+// Find is the entry of a key; fault.NotFound where there is none.
+func Find(ctx context.Context, q db.Queryer, key string) (Entry, error) {
+	e := Entry{Key: key}
+	var at, entered int64
+	err := q.QueryRowContext(ctx, `SELECT e.id, e.at, e.entered_at, e.actor, e.description FROM journal_entries e JOIN journal_seals s ON s.entry_id = e.id WHERE e.key = $1`, key).
+		Scan(&e.ID, &at, &entered, &e.Actor, &e.Description)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, fault.New(fault.NotFound, "There is no entry of %q.", strings.ToValidUTF8(key, "�"))
+	}
+	if err != nil {
+		return e, err
+	}
+	e.At, e.EnteredAt = db.Time(at), db.Time(entered)
+	rows, err := q.QueryContext(ctx, `SELECT account, tenant_id, currency, amount FROM journal_postings WHERE entry_id = $1 ORDER BY line`, e.ID)
+	if err != nil {
+		return e, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p Posting
+		if err := rows.Scan((*string)(&p.Account), &p.Tenant, (*string)(&p.Amount.Currency), &p.Amount.Minor); err != nil {
+			return e, err
+		}
+		e.Postings = append(e.Postings, p)
+	}
+	return e, rows.Err()
+}
+
+// A Wrong entry is one that does not add up, or was never sealed.
+type Wrong struct{ ID, Why string }
+
+// Verify looks at every entry: how many there are, and which are wrong.
+func Verify(ctx context.Context, q db.Queryer) (entries int64, wrong []Wrong, err error) {
+	if err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM journal_entries`).Scan(&entries); err != nil {
+		return 0, nil, err
+	}
+	rows, err := q.QueryContext(ctx, `SELECT p.entry_id, 'its postings do not add up to nothing' FROM journal_postings p
+		GROUP BY p.entry_id, p.currency HAVING SUM(p.amount) <> 0
+		UNION SELECT e.id, 'it is not sealed' FROM journal_entries e WHERE NOT EXISTS (SELECT 1 FROM journal_seals s WHERE s.entry_id = e.id) ORDER BY 1`)
+	if err != nil {
+		return entries, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var w Wrong
+		if err := rows.Scan(&w.ID, &w.Why); err != nil {
+			return entries, nil, err
+		}
+		wrong = append(wrong, w)
+	}
+	return entries, wrong, rows.Err()
+}

@@ -1,0 +1,44 @@
+package wire
+
+import (
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+)
+
+// Invoice is a document as it was, or would be, issued.
+func Invoice(i billing.Issued) (w client.Invoice, err error) {
+	w = client.Invoice{
+		ID: i.ID, Tenant: i.Slug, Subscription: string(i.Subscription), Purpose: string(i.Purpose), State: string(i.State), IssueAt: client.Time{Time: i.IssueAt},
+		IssuedAt: client.At(i.IssuedAt), IssuedBy: i.IssuedBy, DueAt: client.At(i.DueAt), Currency: string(i.Currency), Total: i.Total, Due: i.Due, Hash: i.Hash,
+		Parties: i.Parties,
+	}
+	if i.Number > 0 {
+		w.Number = Text(i.Ref())
+	} else {
+		w.State = "due"
+	}
+	w.Document, err = Document(i.Document)
+	return w, err
+}
+
+// Invoices are several.
+func Invoices(list []billing.Issued) ([]client.Invoice, error) {
+	items := make([]client.Invoice, len(list))
+	for n, i := range list {
+		var err error
+		if items[n], err = Invoice(i); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// BillingRun is what a run issued.
+func BillingRun(r billing.Run) (w client.BillingRun, err error) {
+	w = client.BillingRun{UpTo: client.Time{Time: r.UpTo}, Done: r.Done, Fingerprint: r.Fingerprint, Failed: make([]client.BillingFailure, len(r.Failed))}
+	for i, f := range r.Failed {
+		w.Failed[i] = client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why}
+	}
+	w.Issued, err = Invoices(r.Issued)
+	return w, err
+}

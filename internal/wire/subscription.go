@@ -1,0 +1,52 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+)
+
+// Subscription is a subscription, with what is in service at an instant.
+func Subscription(a billing.Agreement, at time.Time) client.Subscription {
+	w := client.Subscription{
+		ID: string(a.ID), Tenant: a.Slug, Currency: string(a.Currency), Zone: a.Zone, Taxes: present(a.Taxes), Coupons: present(a.Coupons),
+		StartedAt: client.Time{Time: a.StartedAt}, CreatedAt: client.Time{Time: a.CreatedAt}, CreatedBy: a.CreatedBy,
+		Items: []client.SubscriptionItem{}, Changes: make([]client.SubscriptionChange, len(a.Changes)),
+	}
+	if a.AnchorDay != 0 {
+		w.AnchorDay = &a.AnchorDay
+	}
+	for _, i := range a.Items(at) {
+		w.Items = append(w.Items, client.SubscriptionItem{Item: i.Item, Plan: i.Plan, Quantity: i.Quantity.String()})
+	}
+	for i, c := range a.Changes {
+		w.Changes[i] = client.SubscriptionChange{
+			Seq: c.Seq, Type: string(c.Type), Item: c.Item, Plan: Text(c.Plan), Quantity: c.Quantity.String(), EffectiveAt: client.Time{Time: c.EffectiveAt},
+			RecordedAt: client.Time{Time: c.RecordedAt}, EnteredAt: client.Time{Time: c.EnteredAt}, Actor: c.Actor, Reason: c.Reason,
+		}
+	}
+	return w
+}
+
+// Documents are invoices and credit notes; both sides write them the same.
+func Documents(invoices []billing.Invoice) ([]client.Document, error) {
+	documents := make([]client.Document, len(invoices))
+	for i, inv := range invoices {
+		text, err := json.Marshal(inv)
+		if err != nil {
+			return nil, err
+		}
+		if documents[i], err = Document(text); err != nil {
+			return nil, err
+		}
+	}
+	return documents, nil
+}
+
+// Document is a document as it was kept.
+func Document(text []byte) (d client.Document, err error) {
+	err = json.Unmarshal(text, &d)
+	return d, err
+}
