@@ -11,7 +11,7 @@ import (
 // lived as their tenant's.
 func (a *App) facts(ctx context.Context, asked billing.Asked) (f billing.Facts, err error) {
 	if len(asked.Types) > 0 {
-		f.Events, err = a.metering.Events(ctx, metering.EventFilter{Tenant: asked.Tenant, Types: asked.Types, To: asked.Until, Known: asked.Until})
+		f.Events, err = a.metering.Events(ctx, metering.EventFilter{Tenant: asked.Tenant, Types: asked.Types, To: asked.Until, Known: asked.Until, Corrected: true})
 		if err != nil {
 			return f, err
 		}

@@ -58,6 +58,7 @@ type biller struct {
 	readings  map[string][]rating.Reading // by meter, in the order of time
 	knowledge []*known                    // by when it was known
 	recorded  map[string][]rating.Reading // by meter, in the order in which they became known
+	corrected map[string][]rating.Reading // by meter: those that do not count since some instant
 	fees      []*billed
 	have      map[string]period.Spans // by key of the parts: what was billed and not taken back
 	usage     map[string]*rated       // by key of the metered and charge
@@ -85,7 +86,7 @@ type billed struct {
 func newBiller(c *Catalog, s *Subscription, f Facts) *biller {
 	b := &biller{
 		catalog: c, sub: s, lifetimes: f.Lifetimes, readings: make(map[string][]rating.Reading),
-		recorded: make(map[string][]rating.Reading), have: make(map[string]period.Spans), usage: make(map[string]*rated),
+		recorded: make(map[string][]rating.Reading), corrected: make(map[string][]rating.Reading), have: make(map[string]period.Spans), usage: make(map[string]*rated),
 		truedUp: make(map[string]int64), spent: make(map[string]int64), coupons: make(map[string]*redeemed), credit: s.Credit.Minor,
 		out: &Outcome{Invoices: []Invoice{}, CreditNotes: []Invoice{}, Rejected: append([]metering.Rejected{}, f.Rejected...)},
 	}
@@ -112,6 +113,9 @@ func (b *biller) read(e *metering.Event) {
 			b.out.Rejected = append(b.out.Rejected, metering.Rejected{Line: e.Line, Reason: err.Error()})
 		case ok:
 			b.readings[m.ID] = append(b.readings[m.ID], r)
+			if !e.CorrectedAt.IsZero() {
+				b.corrected[m.ID] = append(b.corrected[m.ID], r)
+			}
 		}
 		metered = metered || m.EventType == e.Type
 	}

@@ -198,6 +198,12 @@ func TestFactsThatChange(t *testing.T) {
 		t.Fatalf("a late event: %+v", late.Issued)
 	}
 	sound(t, s, 5)
+	facts.Events[0].CorrectedAt = day(t, "2026-05-10") // voided, long after its invoice
+	voided := runAt(t, s, day(t, "2026-06-05"))
+	if n := len(voided.Issued); n != 2 || voided.Issued[n-1].Total != -8400 {
+		t.Fatalf("a voided event: %+v", voided.Issued)
+	}
+	sound(t, s, 7)
 
 	facts.Events[0].Data = metering.Data{"n": "9"} // nobody may do so
 	again, err := s.RunBilling(t.Context(), RunOrder{By: "test"}, day(t, "2026-07-01"))

@@ -91,10 +91,21 @@ func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 	return append(first, again...), nil
 }
 
-// news reports whether a reading became known, after one instant and up to another,
+// news reports whether a reading became known, or that it does not count, after one
+// instant and up to another,
 // that counts for the windows of what was rated.
 func (b *biller) news(m *metered, ch *Charge, after, upTo time.Time) bool {
 	if ch.Meter == nil || ch.Type != Usage {
+		return false
+	}
+	touches := func(r rating.Reading) bool {
+		for _, w := range m.windows {
+			for _, p := range w.times {
+				if r.At.Before(p.To) && (ch.Meter.Aggregate == rating.TimeWeighted || !r.At.Before(p.From)) {
+					return true
+				}
+			}
+		}
 		return false
 	}
 	all := b.recorded[ch.Meter.ID]
@@ -103,15 +114,13 @@ func (b *biller) news(m *metered, ch *Charge, after, upTo time.Time) bool {
 		if r.Event.RecordedAt.After(upTo) {
 			break
 		}
-		for _, w := range m.windows {
-			for _, p := range w.times {
-				if r.At.Before(p.To) && (ch.Meter.Aggregate == rating.TimeWeighted || !r.At.Before(p.From)) {
-					return true
-				}
-			}
+		if touches(r) {
+			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(b.corrected[ch.Meter.ID], func(r rating.Reading) bool {
+		return r.Event.CorrectedAt.After(after) && !r.Event.CorrectedAt.After(upTo) && touches(r)
+	})
 }
 
 // relevant is the readings, sorted, that windows can be about.

@@ -24,7 +24,9 @@ type Event struct {
 	Type       string
 	At         time.Time // when it happened
 	RecordedAt time.Time // when it became known; At where the event does not say
-	Data       Data
+	// CorrectedAt is when it became known that the event does not count; zero: it does.
+	CorrectedAt time.Time
+	Data        Data
 }
 
 // Data are the members of an event's data that can be a value, by their names.
@@ -61,6 +63,11 @@ func appendQuoted(text []byte, s string) []byte {
 		}
 	}
 	return append(append(append(text, '"'), s...), '"')
+}
+
+// CountsAt reports whether the event counts by what was known at an instant.
+func (e Event) CountsAt(known time.Time) bool {
+	return !e.RecordedAt.After(known) && (e.CorrectedAt.IsZero() || e.CorrectedAt.After(known))
 }
 
 // Name is what the event is known by.

@@ -20,6 +20,9 @@ type EventFilter struct {
 	From, To time.Time // happened in [From, To)
 	Known    time.Time // as it was known then: what became known later changes nothing
 	Limit    int       // the first ones; 0: all
+	// Corrected adds those that were corrected since, with when: what is known at any
+	// instant can be told from the answer.
+	Corrected bool
 }
 
 // Events are the events of a tenant that count, in the order in which they happened;
@@ -54,8 +57,12 @@ func (s *Service) Events(ctx context.Context, f EventFilter) (events []Event, er
 		and("e.recorded_at <= ?", db.Micros(f.Known))
 		corrected = strings.Replace(corrected, "c.id = e.id", fmt.Sprintf("c.id = e.id AND c.recorded_at <= $%d", len(args)), 1)
 	}
-	query := `SELECT e.source, e.id, e.type, e.at, e.recorded_at, e.data FROM usage_events e
-		WHERE ` + strings.Join(append(where, corrected), " AND ") + ` ORDER BY e.at, e.source, e.id`
+	if !f.Corrected {
+		where = append(where, corrected)
+	}
+	query := `SELECT e.source, e.id, e.type, e.at, e.recorded_at, e.data,
+			(SELECT c.recorded_at FROM usage_corrections c WHERE c.tenant_id = e.tenant_id AND c.source = e.source AND c.id = e.id)
+		FROM usage_events e WHERE ` + strings.Join(where, " AND ") + ` ORDER BY e.at, e.source, e.id`
 	if f.Limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit)
 	}
@@ -63,8 +70,12 @@ func (s *Service) Events(ctx context.Context, f EventFilter) (events []Event, er
 		var e Event
 		var at, recorded int64
 		var data db.JSON[Data]
-		err := rows.Scan(&e.Source, &e.ID, &e.Type, &at, &recorded, &data)
+		var corrected db.NullTime
+		err := rows.Scan(&e.Source, &e.ID, &e.Type, &at, &recorded, &data, &corrected)
 		e.At, e.RecordedAt, e.Data = db.Time(at), db.Time(recorded), data.V
+		if f.Corrected {
+			e.CorrectedAt = corrected.Time
+		}
 		events = append(events, e)
 		return err
 	})

@@ -191,6 +191,19 @@ func TestCorrections(t *testing.T) {
 		if slices.Sort(names); fmt.Sprint(names) != "[c2]" {
 			t.Errorf("%v count, want c2 alone", names)
 		}
+		// What counted before it was corrected can be told, for what was billed by then.
+		all, err := s.Events(t.Context(), metering.EventFilter{Tenant: acme(t, d), Corrected: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			if counts := e.CountsAt(now.AddDate(1, 0, 0)); counts != (e.ID == "c2") || !e.CorrectedAt.IsZero() && e.CountsAt(e.CorrectedAt) {
+				t.Errorf("%s counts: %t; it was corrected at %s", e.ID, counts, e.CorrectedAt)
+			}
+		}
+		if len(all) < 3 {
+			t.Errorf("%d events with those that were corrected", len(all))
+		}
 	})
 }
 

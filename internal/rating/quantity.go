@@ -179,7 +179,7 @@ func Groups(m *Meter, readings []Reading, windows []period.Period, recorded time
 		index  = make(map[string]int)
 	)
 	for _, r := range readings {
-		if r.Event.RecordedAt.After(recorded) {
+		if !r.Event.CountsAt(recorded) {
 			continue
 		}
 		id := strings.Join(r.Group, "\x00")
