@@ -177,9 +177,11 @@ type CostGroup struct {
 
 // Costs are the groups of an account, or of all where it is empty, the dearest
 // first, and their total. Each resource is in one group: the groups add up to the
-// total exactly. at is DigitalOcean's time; zero is now.
+// total exactly. at is DigitalOcean's time; zero is now. What was first seen later
+// counts for nothing, as no search as of then finds it: before the first sync there
+// is nothing.
 func (s *Service) Costs(ctx context.Context, account string, by GroupBy, at time.Time) (groups []CostGroup, total Cost, err error) {
-	each, err := s.ResourceCosts(ctx, account, "", at)
+	each, err := s.resourceCosts(ctx, account, "", at, false)
 	if err != nil {
 		return nil, total, err
 	}
@@ -222,10 +224,16 @@ func (r ResourceCost) key(by GroupBy) string {
 	return r.Account
 }
 
-// ResourceCosts are the costs of every resource that was there at some time of
-// the month so far, or of the one named. Whose it is and where it is count as of
-// then; a month's cost is not split between owners.
+// ResourceCosts are the costs of every resource that was there at some time of the
+// month so far, also where it was first seen later, or of the one named. Whose it is
+// and where it is count as of then; a month's cost is not split between owners.
 func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at time.Time) ([]ResourceCost, error) {
+	return s.resourceCosts(ctx, account, urn, at, true)
+}
+
+// resourceCosts are ResourceCosts, only with unseen of what was first seen later. What
+// DigitalOcean sells, and what ties two resources, is no resource.
+func (s *Service) resourceCosts(ctx context.Context, account, urn string, at time.Time, unseen bool) ([]ResourceCost, error) {
 	if at.IsZero() {
 		at = s.Now(account)
 	}
@@ -242,14 +250,22 @@ func (s *Service) ResourceCosts(ctx context.Context, account, urn string, at tim
 			Project: words.text(l.look.project), Tenant: words.text(l.of.whose(db.Micros(at))), Cost: c,
 		})
 	})
-	c.account = account
+	c.account, c.unseen = account, unseen
+	var others []word32
+	for _, k := range kinds {
+		if n, ok := words.of[k.Name]; ok && (k.Sold || k.Link) {
+			others = append(others, n)
+		}
+	}
 	if urn != "" {
 		if i, ok := sh.at[urn]; ok {
 			c.add(&sh.entries[i])
 		}
 	} else {
 		for i := range sh.entries {
-			c.add(&sh.entries[i])
+			if e := &sh.entries[i]; !slices.Contains(others, e.kind) {
+				c.add(e)
+			}
 		}
 	}
 	if err := c.finish(ctx); err != nil {

@@ -246,3 +246,31 @@ func TestBackupsBeforeTheFirstLook(t *testing.T) {
 		}
 	})
 }
+
+// TestCostsCountWhatASearchFinds compares the number of resources that cost with that
+// of a search, as of now and as of before the first look, when nothing was known.
+func TestCostsCountWhatASearchFinds(t *testing.T) {
+	bubble(t, dosim.Options{}, func(t *testing.T, y *yard) {
+		y.cloud.SeedDroplet(dosim.SeedDroplet{Name: "early"})
+		time.Sleep(time.Hour)
+		before := y.Now("")
+		time.Sleep(time.Hour)
+		y.sync()
+		for _, tt := range []struct {
+			at   time.Time
+			some bool
+		}{{before, false}, {time.Time{}, true}} {
+			_, total, err := y.Costs(t.Context(), "", inventory.PerKind, tt.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := y.Resources(t.Context(), inventory.Query{AsOf: tt.at}, inventory.Page{Limit: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if total.Resources != found.Total || total.Monthly != found.Cost.Monthly || tt.some != (found.Total > 0) {
+				t.Errorf("as of %v %d resources cost %s a month, a search finds %d for %s", tt.at, total.Resources, total.Monthly, found.Total, found.Cost.Monthly)
+			}
+		}
+	})
+}

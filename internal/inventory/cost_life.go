@@ -19,11 +19,12 @@ type life struct {
 }
 
 // A costing counts what entries of a shelf cost in the month of a time, as far as
-// that time: also what was there by then and was seen later for the first time.
+// that time: what was known then, since it was born.
 type costing struct {
 	service *Service
 	shelf   *shelf
 	account string // only what is in it; empty: in all
+	unseen  bool   // also what was there by then and was seen later for the first time
 	month   stretch
 	at      int64
 	see     func(*life, Cost)
@@ -76,7 +77,7 @@ func (c *costing) life(e *entry) life {
 		if v.number == 1 {
 			born = min(born, e.born) // it was there before it was first seen
 		}
-		if born > c.at {
+		if born > c.at || v.at > c.at && !c.unseen {
 			break
 		}
 		if l.alive = v.look != nil && (c.account == "" || c.shelf.words.text(v.look.account) == c.account); !l.alive {
