@@ -244,10 +244,10 @@ func (r *runner) showResource(f client.Resource) error {
 		whose = *f.Tenant
 	}
 	if f.Attribution != nil {
-		whose += fmt.Sprintf(" (%s: %s, %d %%)", f.Attribution.Rule, f.Attribution.Evidence, f.Attribution.Confidence)
+		whose += fmt.Sprintf(" (%s: %s, %d %%)", f.Attribution.Rule, strings.TrimRight(f.Attribution.Evidence, "."), f.Attribution.Confidence)
 	}
 	if f.Cost != nil {
-		cost = fmt.Sprintf("%s %s a month, %s this month so far", f.Cost.Currency, f.Cost.Monthly, f.Cost.MonthToDate)
+		cost = fmt.Sprintf("%s %s a month, %s this month so far", f.Cost.Currency, dollars(f.Cost.Monthly), dollars(f.Cost.MonthToDate))
 	}
 	made := "–"
 	if f.ManagedBy != nil {

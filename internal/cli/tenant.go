@@ -77,8 +77,7 @@ func count(n int64) string { return strconv.FormatInt(n, 10) }
 
 // monthly is what is paid for an estate in a month, to the cent, and what is not in it.
 func monthly(e client.Estate) string {
-	whole, cents, _ := strings.Cut(e.Monthly, ".")
-	text := fmt.Sprintf("%s %s.%s", e.Currency, whole, (cents + "00")[:2])
+	text := e.Currency + " " + dollars(e.Monthly)
 	if e.Unpriced > 0 && e.Unpriced == e.Resources {
 		return "no price"
 	}
