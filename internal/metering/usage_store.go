@@ -154,7 +154,9 @@ func correctedEvents(ctx context.Context, q db.Queryer, keys []key) (map[key]str
 }
 
 // byKeys calls see with what a query finds of e under keys. The texts of the queries
-// are few: the last keys are asked for again until a text is full.
+// are few: the last key is asked for again until a text is full. Each key is a SELECT of
+// its own, so that PostgreSQL looks it up in the index also by a plan that it made while
+// the table was small: joined with a list of keys it would read the whole table by it.
 func byKeys(ctx context.Context, q db.Queryer, query string, keys []key, see func(*sql.Rows) error) error {
 	const most = 64
 	for part := range slices.Chunk(keys, most) {
@@ -162,14 +164,14 @@ func byKeys(ctx context.Context, q db.Queryer, query string, keys []key, see fun
 		for n < len(part) {
 			n *= 8
 		}
-		var values []string
+		var selects []string
 		args := make([]any, 0, 3*n)
 		for i := range n {
 			k := part[min(i, len(part)-1)]
-			values = append(values, fmt.Sprintf("($%d, $%d, $%d)", 3*i+1, 3*i+2, 3*i+3))
+			selects = append(selects, fmt.Sprintf("%s WHERE e.tenant_id = $%d AND e.source = $%d AND e.id = $%d", query, 3*i+1, 3*i+2, 3*i+3))
 			args = append(args, string(k.tenant), k.source, k.id)
 		}
-		if err := each(ctx, q, query+` WHERE (e.tenant_id, e.source, e.id) IN (VALUES `+strings.Join(values, ", ")+`)`, args, see); err != nil {
+		if err := each(ctx, q, strings.Join(selects, " UNION ALL "), args, see); err != nil {
 			return err
 		}
 	}

@@ -44,12 +44,16 @@ func namedTenants(ctx context.Context, q db.Queryer, refs []string) (map[string]
 	const most = 50
 	named := make(map[string]Tenant, len(refs))
 	for part := range slices.Chunk(refs, most) {
-		args := make([]any, most)
+		n := most
+		if len(part) == 1 {
+			n = 1
+		}
+		args := make([]any, n)
 		for i := range args {
 			args[i] = part[min(i, len(part)-1)]
 		}
 		in := "$1"
-		for i := 2; i <= most; i++ {
+		for i := 2; i <= n; i++ {
 			in += fmt.Sprintf(", $%d", i)
 		}
 		rows, err := q.QueryContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug IN (`+in+`) OR id IN (`+in+`)`, args...)
