@@ -124,6 +124,13 @@ var owners = map[string]string{
 	"journal_postings": "internal/journal",
 	"journal_seals":    "internal/journal",
 
+	"blueprints":      "internal/provisioning",
+	"stacks":          "internal/provisioning",
+	"stack_resources": "internal/provisioning",
+	"plans":           "internal/provisioning",
+	"freezes":         "internal/provisioning",
+	"protections":     "internal/provisioning",
+
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",
 	"river_leader":       "internal/jobs",

@@ -145,8 +145,8 @@ func leave(ctx context.Context) context.Context {
 	return digitalocean.WithCapability(ctx, &digitalocean.Capability{
 		Saga: "saga_1", Step: "create_droplet_snapshot",
 		Permits: []digitalocean.Permit{
-			{Method: "POST", Template: "/v2/droplets/{id}/actions", Target: "do:droplet:1", Name: "arcadia-snap-1-cafe0001"},
-			{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: "do:snapshot:77"},
+			digitalocean.DropletSnapshotPermit(1, "arcadia-snap-1-cafe0001"),
+			digitalocean.DeleteSnapshotPermit("77"),
 		},
 		Valid: func() error { return nil },
 	})

@@ -2,7 +2,6 @@ package digitalocean
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -49,26 +48,19 @@ type Action struct {
 // means that it may have been carried out; PendingEvent that the droplet is busy.
 // Purpose: provisioning, under a Capability.
 func (c *Client) CreateDropletSnapshot(ctx context.Context, droplet int64, name string) (Action, error) {
-	if err := c.may("CreateDropletSnapshot", Provisioning); err != nil {
-		return Action{}, err
-	}
 	path := fmt.Sprintf("/v2/droplets/%d/actions", droplet)
 	if err := checkIDs(http.MethodPost, path, droplet); err != nil {
 		return Action{}, err
 	}
-	got, resp, err := c.api.DropletActions.Snapshot(ctx, int(droplet), name)
-	if err != nil {
-		return Action{}, c.failed(http.MethodPost, path, err)
-	}
-	return c.action(http.MethodPost, path, got, dateOf(resp))
+	return c.act(ctx, "CreateDropletSnapshot", path, DropletSnapshotPermit(droplet, name).Body)
 }
 
-// isSnapshotAction reports whether an answer to CreateDropletSnapshot names the
-// action that it started on that droplet.
-func isSnapshotAction(answer []byte, droplet string) bool {
-	var root struct{ Action *godo.Action }
-	return json.Unmarshal(answer, &root) == nil && root.Action != nil && root.Action.ID > 0 &&
-		root.Action.Type == "snapshot" && strconv.Itoa(root.Action.ResourceID) == droplet
+// DropletSnapshotPermit is leave to take a snapshot under a name, which is its marker.
+func DropletSnapshotPermit(droplet int64, name string) Permit {
+	return Permit{
+		Method: http.MethodPost, Template: "/v2/droplets/{id}/actions", Target: fmt.Sprintf("do:droplet:%d", droplet), Name: name,
+		Body: marshal(map[string]string{"type": "snapshot", "name": name}),
+	}
 }
 
 // DropletAction reads one action of a droplet. The read itself may fail, also

@@ -3,9 +3,7 @@ package digitalocean
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +18,8 @@ type Capability struct {
 	Step  string // name
 	Epoch int64  // the lease under which the step runs
 	Kind  string // of the saga
+
+	Tenant string // whose stack it changes, for a freeze of the tenant; empty: nobody's
 
 	Permits []Permit
 
@@ -36,12 +36,13 @@ type Capability struct {
 	Answered func(known bool)
 }
 
-// A Permit names one change exactly.
+// A Permit names one change exactly. Requests know their own.
 type Permit struct {
 	Method   string // "POST"
 	Template string // "/v2/droplets/{id}/actions"
-	Target   string // the thing in the path, "do:droplet:123" or "do:snapshot:77": for a create, the parent
-	Name     string // for a create, the full marker that the new thing gets
+	Target   string // the thing in the path, "do:droplet:123"; where the path names none, the account, "account:main"
+	Name     string // for a create, the full marker that the new thing gets; empty where nothing can carry one
+	Body     []byte // exactly what is sent; empty: nothing
 }
 
 type capabilityKey struct{}
@@ -49,64 +50,6 @@ type capabilityKey struct{}
 // WithCapability returns a context whose calls may change what capability names.
 func WithCapability(ctx context.Context, capability *Capability) context.Context {
 	return context.WithValue(ctx, capabilityKey{}, capability)
-}
-
-// A mutation is a change that this client knows how to send. What is not listed
-// cannot be sent, whatever a capability says.
-type mutation struct {
-	method   string
-	template string
-	target   string // kind of the thing in the path, as in its URN
-	destroys bool
-	// body is the one body that a permit allows, nil for none.
-	body func(Permit) []byte
-	// proves says whether the body of a 2xx answer tells that the change was
-	// accepted, given the id in the path.
-	proves func(answer []byte, id string) bool
-}
-
-var mutations = []mutation{
-	{
-		method: http.MethodPost, template: "/v2/droplets/{id}/actions", target: "droplet",
-		body:   func(p Permit) []byte { return snapshotBody(p.Name) },
-		proves: isSnapshotAction,
-	},
-	{
-		method: http.MethodDelete, template: "/v2/snapshots/{id}", target: "snapshot", destroys: true,
-		proves: func([]byte, string) bool { return true }, // 204: there is no body
-	},
-}
-
-// snapshotBody is what godo writes to take a snapshot with this name.
-func snapshotBody(name string) []byte {
-	body, err := json.Marshal(map[string]string{"type": "snapshot", "name": name})
-	if err != nil {
-		panic(err) // two strings always marshal
-	}
-	return body
-}
-
-// mutationOf finds the known change that a request is, and the id in its path.
-func mutationOf(method, path string) (m mutation, id string, ok bool) {
-	for _, m := range mutations {
-		if m.method != method {
-			continue
-		}
-		before, after, _ := strings.Cut(m.template, "{id}")
-		rest, found := strings.CutPrefix(path, before)
-		id, whole := strings.CutSuffix(rest, after)
-		if found && whole && isID(id) {
-			return m, id, true
-		}
-	}
-	return mutation{}, "", false
-}
-
-// isID reports whether s has the form of an id: digits, or a UUID.
-func isID(s string) bool {
-	return s != "" && len(s) <= 64 && strings.IndexFunc(s, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '-'
-	}) < 0
 }
 
 func mutates(method string) bool {
@@ -121,8 +64,8 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 	refuse := func(kind fault.Kind, format string, args ...any) (*Capability, mutation, *Error) {
 		return nil, mutation{}, refusal(req.Method, path, fault.New(kind, format, args...))
 	}
-	m, id, known := mutationOf(req.Method, path)
-	if !known || req.URL.RawQuery != "" || req.URL.RawPath != "" {
+	m, target, known := mutationOf(t.account, req.Method, path)
+	if !known || req.URL.RawQuery != "" || req.URL.ForceQuery || req.URL.RawPath != "" {
 		return refuse(fault.Forbidden, "Arcadia does not send %s %s.", req.Method, path)
 	}
 	if t.purpose != Provisioning {
@@ -132,12 +75,11 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 	if capability == nil || capability.Valid == nil {
 		return refuse(fault.Forbidden, "%s %s changes something and no saga step asked for it.", req.Method, path)
 	}
-	target := "do:" + m.target + ":" + id
 	if !capability.permits(m, target, body) {
 		return refuse(fault.Forbidden, "Step %s of saga %s may not send %s %s as it stands.", capability.Step, capability.Saga, req.Method, path)
 	}
 	if t.freeze != nil {
-		if err := t.freeze(ctx, t.account); err != nil {
+		if err := t.freeze(ctx, t.account, capability.Tenant); err != nil {
 			e := refusal(req.Method, path, fault.Wrap(fault.Conflict, err, "Changes to account %s are frozen.", t.account))
 			return nil, mutation{}, e
 		}
@@ -155,6 +97,7 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 		e := refusal(req.Method, path, fault.Wrap(fault.Conflict, err, "Step %s of saga %s may no longer act: %v.", capability.Step, capability.Saga, err))
 		return nil, mutation{}, e
 	}
+	m.sent = body
 	return capability, m, nil
 }
 
@@ -164,11 +107,7 @@ func (c *Capability) permits(m mutation, target string, body []byte) bool {
 		if p.Method != m.method || p.Template != m.template || p.Target != target {
 			continue
 		}
-		if m.body == nil {
-			if len(body) == 0 {
-				return true
-			}
-		} else if p.Name != "" && bytes.Equal(bytes.TrimSpace(body), m.body(p)) {
+		if bytes.Equal(body, p.Body) && m.carries(p) {
 			return true
 		}
 	}

@@ -2,194 +2,19 @@ package digitalocean_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
-
-// TestNothingLeavesOutsideTheCapability sends anything under any capability
-// straight to the transport, below every verb, and compares what reaches the
-// server with what a reading of the permits allows.
-func TestNothingLeavesOutsideTheCapability(t *testing.T) {
-	var arrived atomic.Int64
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		arrived.Add(1)
-		if r.Method == http.MethodDelete {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		answer(w, 201, snapshotAction)
-	}))
-	defer s.Close()
-
-	ids := rapid.SampledFrom([]string{"1", "2", "77", "-1", "01", "1/", "%31", "", "../1", "a-b"})
-	name := rapid.SampledFrom([]string{"", "arcadia-snap-1-cafe0001", "arcadia-snap-1-cafe0002", "x\"y"})
-	method := rapid.SampledFrom([]string{"POST", "DELETE", "PUT", "PATCH", "GET", "HEAD", "OPTIONS", "post", "PURGE"})
-	wild := rapid.Custom(func(t *rapid.T) digitalocean.Permit {
-		return digitalocean.Permit{
-			Method: method.Draw(t, "method"),
-			Template: rapid.SampledFrom([]string{
-				"/v2/droplets/{id}/actions", "/v2/snapshots/{id}", "/v2/droplets/{id}", "",
-			}).Draw(t, "template"),
-			Target: rapid.SampledFrom([]string{"do:droplet:", "do:snapshot:", ""}).Draw(t, "kind") + ids.Draw(t, "target"),
-			Name:   name.Draw(t, "name"),
-		}
-	})
-	create := rapid.Custom(func(t *rapid.T) digitalocean.Permit {
-		return digitalocean.Permit{Method: "POST", Template: "/v2/droplets/{id}/actions", Target: "do:droplet:" + ids.Draw(t, "parent"), Name: name.Draw(t, "marker")}
-	})
-	destroy := rapid.Custom(func(t *rapid.T) digitalocean.Permit {
-		return digitalocean.Permit{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: "do:snapshot:" + ids.Draw(t, "snapshot")}
-	})
-	crossed := rapid.Custom(func(t *rapid.T) digitalocean.Permit { // parts that do not belong together
-		return digitalocean.Permit{
-			Method:   rapid.SampledFrom([]string{"POST", "DELETE"}).Draw(t, "method"),
-			Template: rapid.SampledFrom([]string{"/v2/droplets/{id}/actions", "/v2/snapshots/{id}"}).Draw(t, "template"),
-			Target:   rapid.SampledFrom([]string{"do:droplet:1", "do:snapshot:1", "do:droplet:77", "do:snapshot:77"}).Draw(t, "target"),
-			Name:     name.Draw(t, "name"),
-		}
-	})
-	permit := rapid.OneOf(wild, create, destroy, crossed)
-	passed := 0
-	rapid.Check(t, func(t *rapid.T) {
-		valid, frozen := !seldom(t, "lease over"), seldom(t, "frozen")
-		purpose := rapid.SampledFrom([]digitalocean.Purpose{
-			digitalocean.Provisioning, digitalocean.Provisioning, digitalocean.Provisioning, digitalocean.Inventory, digitalocean.Billing,
-		}).Draw(t, "purpose")
-		permits := rapid.SliceOfN(permit, 0, 3).Draw(t, "permits")
-		c, err := digitalocean.New(digitalocean.Options{
-			BaseURL: s.URL, Account: "main", Purpose: purpose, Token: vault.NewSecret(planted),
-			Freeze: func(context.Context, string) error {
-				if frozen {
-					return errors.New("frozen")
-				}
-				return nil
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx := context.Background()
-		has := !seldom(t, "no capability")
-		if has {
-			ctx = digitalocean.WithCapability(ctx, &digitalocean.Capability{Permits: permits, Valid: func() error {
-				if valid {
-					return nil
-				}
-				return errors.New("the lease is over")
-			}})
-		}
-		for range 20 {
-			// Most requests are a real change of something that a permit names,
-			// so that only its details decide.
-			verb, body := method.Draw(t, "verb"), ""
-			path := rapid.SampledFrom([]string{"/v2/droplets/%s/actions", "/v2/snapshots/%s", "/v2/droplets/%s", "/v2/droplets/actions?x=%s"}).Draw(t, "path")
-			id, kind, named := ids.Draw(t, "id"), "snapshot", name.Draw(t, "named")
-			if len(permits) > 0 && !seldom(t, "wild") {
-				p := rapid.SampledFrom(permits).Draw(t, "permit")
-				id, named = p.Target[strings.LastIndex(p.Target, ":")+1:], p.Name
-				verb, path = "POST", "/v2/droplets/%s/actions"
-				if rapid.Bool().Draw(t, "destroy") {
-					verb, path = "DELETE", "/v2/snapshots/%s"
-				}
-				if seldom(t, "encoded") {
-					id = strings.ReplaceAll(id, "1", "%31")
-				}
-				if seldom(t, "query") {
-					path += "?x=1"
-				}
-			}
-			if seldom(t, "another type") {
-				kind = "rebuild"
-			}
-			if verb == http.MethodPost || seldom(t, "body") {
-				fields, _ := json.Marshal(named)
-				body = fmt.Sprintf(`{"name":%s,"type":%q}`, fields, kind)
-				if seldom(t, "more") {
-					body = strings.Replace(body, "{", `{"type":"destroy",`, 1)
-				}
-			}
-			target := s.URL + strings.ReplaceAll(path, "%s", id)
-			req, err := http.NewRequestWithContext(ctx, verb, target, strings.NewReader(body))
-			if err != nil {
-				continue // no such request can be made
-			}
-			allowed := purpose == digitalocean.Provisioning && !frozen && has && valid && slices.ContainsFunc(permits, func(p digitalocean.Permit) bool {
-				return allows(p, req, body)
-			})
-			if verb == "GET" || verb == "HEAD" || verb == "OPTIONS" {
-				continue
-			}
-			before := arrived.Load()
-			resp, err := digitalocean.Wire(c).RoundTrip(req)
-			if got := arrived.Load() - before; got > 0 != allowed || got > 1 {
-				t.Fatalf("%s %s %s under %+v: %d requests arrived, want %v (answer %v, %v)", verb, target, body, permits, got, allowed, resp, err)
-			}
-			if !allowed && !errors.Is(err, digitalocean.NotSent) {
-				t.Fatalf("%s %s: the refusal is %v, want NotSent", verb, target, err)
-			}
-			if allowed {
-				passed++
-			}
-		}
-	})
-	if passed == 0 && !t.Failed() {
-		t.Error("no permitted request was among them: the test shows nothing")
-	}
-}
-
-// seldom is true once in eight times.
-func seldom(t *rapid.T, what string) bool {
-	return rapid.SampledFrom([]bool{false, false, false, false, false, false, false, true}).Draw(t, what)
-}
-
-// allows is the meaning of a permit, said apart from the code that enforces it.
-func allows(p digitalocean.Permit, req *http.Request, body string) bool {
-	if p.Method != req.Method || req.URL.RawQuery != "" {
-		return false
-	}
-	switch {
-	case req.Method == "POST" && p.Template == "/v2/droplets/{id}/actions":
-		var fields map[string]string
-		whole := fmt.Sprintf(`{"name":%s,"type":"snapshot"}`, mustJSON(p.Name))
-		return req.URL.String() == "http://"+req.URL.Host+"/v2/droplets/"+strings.TrimPrefix(p.Target, "do:droplet:")+"/actions" &&
-			plain(p.Target, "do:droplet:") && json.Unmarshal([]byte(body), &fields) == nil && body == whole && p.Name != ""
-	case req.Method == "DELETE" && p.Template == "/v2/snapshots/{id}":
-		return req.URL.String() == "http://"+req.URL.Host+"/v2/snapshots/"+strings.TrimPrefix(p.Target, "do:snapshot:") &&
-			plain(p.Target, "do:snapshot:") && body == ""
-	}
-	return false
-}
-
-// plain reports whether a target is its prefix and an id without anything that
-// could mean more in a path.
-func plain(target, prefix string) bool {
-	id, ok := strings.CutPrefix(target, prefix)
-	return ok && id != "" && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyz-") == ""
-}
-
-func mustJSON(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-}
 
 func TestTheGuardIsTheLastAct(t *testing.T) {
 	var order []string
@@ -199,19 +24,20 @@ func TestTheGuardIsTheLastAct(t *testing.T) {
 		answer(w, 201, snapshotAction)
 	})
 	c := client(t, s.URL, func(o *digitalocean.Options) {
-		o.Freeze = func(_ context.Context, account string) error {
-			note("frozen? " + account)
+		o.Freeze = func(_ context.Context, account, tenant string) error {
+			note("frozen? " + account + " " + tenant)
 			return nil
 		}
 	})
 	l := may()
+	l.Tenant = "tenant_1"
 	l.Valid = func() error { note("valid?"); return nil }
 	l.Sent = func() { note("sent") }
 	l.Answered = func(bool) { note("answered") }
 	if _, err := c.CreateDropletSnapshot(l.in(t.Context()), 1, "arcadia-snap-1-cafe0001"); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"frozen? main", "valid?", "sent", "arrived", "answered"}; !slices.Equal(order, want) {
+	if want := []string{"frozen? main tenant_1", "valid?", "sent", "arrived", "answered"}; !slices.Equal(order, want) {
 		t.Errorf("order = %v, want %v", order, want)
 	}
 }
@@ -267,7 +93,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 		}, "may no longer act", over},
 		{"a frozen account", func(t *testing.T) error {
 			c := client(t, s.URL, func(o *digitalocean.Options) {
-				o.Freeze = func(context.Context, string) error { return frozen }
+				o.Freeze = func(context.Context, string, string) error { return frozen }
 			})
 			return c.DeleteSnapshot(may().in(t.Context()), "77")
 		}, "Changes to account main are frozen", frozen},
@@ -368,7 +194,7 @@ func TestDestroyCap(t *testing.T) {
 		destroy := func(saga, id string) error {
 			l := may()
 			l.Saga = saga
-			l.Permits = []digitalocean.Permit{{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: "do:snapshot:" + id}}
+			l.Permits = []digitalocean.Permit{digitalocean.DeleteSnapshotPermit(id)}
 			return c.DeleteSnapshot(l.in(t.Context()), id)
 		}
 		for _, step := range []struct {

@@ -54,7 +54,7 @@ type Options struct {
 
 	// Freeze answers an error while changes to the account are forbidden. It is
 	// asked before every request that changes something. nil: never frozen.
-	Freeze func(ctx context.Context, account string) error
+	Freeze func(ctx context.Context, account, tenant string) error
 }
 
 // A Client calls DigitalOcean for one account with one token. It is safe for

@@ -47,11 +47,9 @@ func (c *cloud) marker() string { return fmt.Sprintf("arcadia-snap-%d-cafe0001",
 // may is leave to take that snapshot and to delete the given ones.
 func (c *cloud) may(snapshots ...string) *leave {
 	l := may()
-	l.Permits = []digitalocean.Permit{{
-		Method: "POST", Template: "/v2/droplets/{id}/actions", Target: "do:droplet:" + strconv.FormatInt(c.droplet, 10), Name: c.marker(),
-	}}
+	l.Permits = []digitalocean.Permit{digitalocean.DropletSnapshotPermit(c.droplet, c.marker())}
 	for _, id := range snapshots {
-		l.Permits = append(l.Permits, digitalocean.Permit{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: "do:snapshot:" + id})
+		l.Permits = append(l.Permits, digitalocean.DeleteSnapshotPermit(id))
 	}
 	return l
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,14 @@ type Droplet struct {
 	Locked    bool   // an action holds it
 	Tags      []string
 	CreatedAt time.Time
+
+	VPC         string // id
+	VolumeIDs   []string
+	PublicIPv4  string // empty until it has one
+	PrivateIPv4 string
+	PublicIPv6  string
+	DiskGiB     int
+	Features    []string // "backups", "ipv6" …
 }
 
 // Droplets lists every droplet of the account. GPU droplets stand in a list of
@@ -108,6 +117,20 @@ func dropletOf(w godo.Droplet) Droplet {
 	}
 	if w.Region != nil {
 		d.Region = w.Region.Slug
+	}
+	d.VPC, d.VolumeIDs, d.DiskGiB, d.Features = w.VPCUUID, w.VolumeIDs, w.Disk, w.Features
+	if w.Networks != nil {
+		for _, n := range slices.Backward(w.Networks.V4) { // of several the first counts
+			switch n.Type {
+			case "public":
+				d.PublicIPv4 = n.IPAddress
+			case "private":
+				d.PrivateIPv4 = n.IPAddress
+			}
+		}
+		for _, n := range slices.Backward(w.Networks.V6) {
+			d.PublicIPv6 = n.IPAddress
+		}
 	}
 	return d
 }

@@ -19,7 +19,8 @@ type Kind string
 const (
 	NotFound      Kind = "not_found"     // 404. Shortly after a create it may lie (reference C, quirk 2)
 	PendingEvent  Kind = "pending_event" // 422 "Droplet already has a pending event.": wait and try again
-	Conflict      Kind = "conflict"      // 409, 412
+	Conflict      Kind = "conflict"      // 409, 412, and what says the same with another status: a name that is taken, a thing that is attached
+	Quota         Kind = "quota"         // 403 or 422: the account has as many as it may have
 	RateLimited   Kind = "rate_limited"  // 429, or our own budget would not let it go in time
 	Unauthorized  Kind = "unauthorized"  // 401: the token is wrong, expired or revoked
 	Forbidden     Kind = "forbidden"     // 403: the token lacks a scope
@@ -100,6 +101,9 @@ func (e *Error) say(account string, purpose Purpose) *Error {
 		e.person = fault.New(fault.Conflict, "At DigitalOcean %s is busy with another action: try again when that has ended.", subject)
 	case Conflict:
 		e.person = fault.New(fault.Conflict, "DigitalOcean refused a change of %s as it is now: %s", subject, e.words())
+	case Quota:
+		e.person = fault.New(fault.Unprocessable,
+			"Account %s has as much as DigitalOcean lets it have: %s Delete what is not needed, or ask DigitalOcean for a higher limit.", account, e.words())
 	case RateLimited:
 		e.person = fault.New(fault.TooMany, "The rate limit of the %s token of account %s is used up: %s", purpose, account, e.again())
 	case Unauthorized:
@@ -152,6 +156,11 @@ func (e *Error) again() string {
 // of droplet 12", "list of snapshots".
 func subjectOf(path string) string {
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(path, "/v2"), "/"), "/")
+	for i, part := range parts {
+		if i%2 == 0 {
+			parts[i] = strings.ReplaceAll(part, "_", " ") // "reserved_ips"
+		}
+	}
 	one := strings.TrimSuffix(parts[0], "s")
 	switch len(parts) {
 	case 1:

@@ -36,9 +36,13 @@ func ParsePurpose(s string) (Purpose, error) {
 func (p Purpose) Scopes() []string {
 	switch p {
 	case Provisioning:
-		return []string{
-			"account:read", "droplet:read", "droplet:update", "image:create", "image:read", "image:delete",
-			"actions:read", "snapshot:read", "snapshot:delete",
+		return []string{ // droplet:admin is for rebuild and restore alone
+			"account:read", "actions:read", "block_storage:create", "block_storage:delete", "block_storage:read", "block_storage_action:create",
+			"block_storage_action:read", "block_storage_snapshot:create", "block_storage_snapshot:delete", "block_storage_snapshot:read",
+			"domain:create", "domain:delete", "domain:read", "domain:update", "droplet:admin", "droplet:create", "droplet:delete", "droplet:read",
+			"droplet:update", "firewall:create", "firewall:delete", "firewall:read", "firewall:update", "image:create", "image:delete", "image:read",
+			"project:read", "project:update", "regions:read", "reserved_ip:create", "reserved_ip:delete", "reserved_ip:read", "reserved_ip:update",
+			"sizes:read", "snapshot:delete", "snapshot:read", "ssh_key:read", "tag:create", "tag:delete", "tag:read", "vpc:create", "vpc:delete", "vpc:read",
 		}
 	case Inventory:
 		return []string{ // those of the inventory's kinds; a test there says which are missing

@@ -94,6 +94,11 @@ func (c *Client) DeleteSnapshot(ctx context.Context, id string) error {
 	return nil
 }
 
+// DeleteSnapshotPermit is leave to delete a snapshot, of a droplet or of a volume.
+func DeleteSnapshotPermit(id string) Permit {
+	return deletePermit("/v2/snapshots/{id}", "snapshot", id)
+}
+
 func snapshotOf(w godo.Snapshot) Snapshot {
 	return Snapshot{
 		ID: w.ID, Name: w.Name, Resource: w.ResourceID, ResourceType: w.ResourceType,

@@ -40,7 +40,7 @@ type transport struct {
 	timeout      time.Duration
 	pause        time.Duration // before the second try, about; doubled for each further one
 	budget       *Budget
-	freeze       func(context.Context, string) error
+	freeze       func(ctx context.Context, account, tenant string) error
 	destroys     *destroyed
 	log          *slog.Logger
 }
@@ -270,6 +270,12 @@ var sayings = []struct {
 	{http.StatusBadRequest, "assigned flip cannot be released", Conflict},          // 27
 	{http.StatusUnprocessableEntity, "assigned flip cannot be released", Conflict}, // 27
 	{http.StatusUnprocessableEntity, "name is not unique", Conflict},               // 17: maybe it is ours
+	{http.StatusUnprocessableEntity, "duplicate name", Conflict},                   // 17, as firewalls say it
+	{http.StatusUnprocessableEntity, "already exists", Conflict},                   // 17
+	{http.StatusUnprocessableEntity, "is assigned to a droplet", Conflict},         // 27, as IPv4 says it
+	{http.StatusUnprocessableEntity, "will exceed your droplet limit", Quota},
+	{http.StatusUnprocessableEntity, "reserved ip limit", Quota},
+	{http.StatusForbidden, "limit exceeded", Quota}, // of volumes
 }
 
 // spoken is what a refusal's words say, "" where its status says it.
@@ -285,16 +291,17 @@ func spoken(status int, message string) Kind {
 
 // flawOf says what is wrong with the body of a 2xx answer, "" for nothing.
 func flawOf(req *http.Request, resp *http.Response, answer []byte, change mutation) string {
-	if req.Method == http.MethodDelete && len(answer) == 0 {
+	switch {
+	case change.silent && (resp.StatusCode != http.StatusNoContent || len(answer) > 0):
+		return fmt.Sprintf("status %d and %d bytes where 204 and nothing is due", resp.StatusCode, len(answer))
+	case len(answer) == 0 && (change.silent || req.Method == http.MethodDelete):
 		return ""
 	}
 	if !isJSON(resp, answer) {
 		return fmt.Sprintf("status %d with a body that is not whole JSON (%s, %d bytes)", resp.StatusCode, sortOf(answer), len(answer))
 	}
-	if change.proves != nil {
-		if _, id, _ := mutationOf(req.Method, req.URL.Path); !change.proves(answer, id) {
-			return fmt.Sprintf("status %d with a body that does not say what was done", resp.StatusCode)
-		}
+	if change.proves != nil && !change.proves(answer, req.URL.Path, change.sent) {
+		return fmt.Sprintf("status %d with a body that does not say what was done", resp.StatusCode)
 	}
 	return ""
 }

@@ -15,10 +15,10 @@ const DefaultInterval = 5 * time.Second
 // the start be by another clock than DigitalOcean's.
 const clockSkew = time.Minute
 
-// A Watch is one open wait for the end of a droplet's action.
+// A Watch is one open wait for the end of an action.
 type Watch struct {
 	Key     string // the owner's, opaque here
-	Droplet int64
+	Droplet int64  // whose action it is; 0: that of another thing
 	Action  int64
 	Since   time.Time // when the action started; zero: not known
 }
@@ -116,7 +116,7 @@ func (w *Watcher) Tick(ctx context.Context) error {
 			if !wait.Since.IsZero() && list.At.Sub(wait.Since) < 2*w.Interval {
 				continue // the list lags: the next round will show it
 			}
-			if a, err = w.client.DropletAction(ctx, wait.Droplet, wait.Action); err != nil {
+			if a, err = w.read(ctx, wait); err != nil {
 				failed = append(failed, fmt.Errorf("wait %s: %w", wait.Key, err))
 				continue
 			}
@@ -129,4 +129,12 @@ func (w *Watcher) Tick(ctx context.Context) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// read asks for one action: a droplet's where its droplet shows it.
+func (w *Watcher) read(ctx context.Context, wait Watch) (Action, error) {
+	if wait.Droplet == 0 {
+		return w.client.ActionByID(ctx, wait.Action)
+	}
+	return w.client.DropletAction(ctx, wait.Droplet, wait.Action)
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"encoding/json"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/manifest"
 )
 
@@ -133,6 +135,26 @@ func (b *Book) monthlyMicros(k *Kind, d Doc, at time.Time) (micros int64, ok boo
 		sum = sum.Add(c.Cost)
 	}
 	return sum.Units(microDigits).Int64(), true
+}
+
+// MonthlyOf is what a resource of a kind costs for a whole month at a time, in
+// micro-dollars, given as much of its document as its price depends on: what it would
+// cost before it is there. known is false where a part of it has no price.
+func MonthlyOf(kind string, document any, at time.Time) (micros int64, known bool, err error) {
+	raw, err := json.Marshal(document)
+	if err != nil {
+		return 0, false, err
+	}
+	d, err := ParseDoc(raw)
+	if err != nil {
+		return 0, false, err
+	}
+	k := KindNamed(kind)
+	if k == nil {
+		return 0, false, fault.New(fault.Invalid, "There is no kind %q.", clip(kind))
+	}
+	micros, known = Prices().monthlyMicros(k, d, at)
+	return micros, known, nil
 }
 
 // microDigits are the decimals of a dollar that the inventory keeps.

@@ -18,7 +18,9 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // A Cloud answers the client with the provisioning token of an account.
@@ -39,6 +41,14 @@ type Settings struct {
 
 	// Reading is the cloud for what only looks; nil is the one that changes things.
 	Reading Cloud
+
+	// Probe asks whether a stack works, and says what it saw. nil asks over the network.
+	Probe func(ctx context.Context, p blueprint.Probe, target string) (said string, err error)
+	// Protected answers an error where one of the subjects must not be destroyed; nil:
+	// nothing is protected.
+	Protected func(ctx context.Context, subjects []string) error
+	// Grace is how long after the begin of a teardown nothing is destroyed yet.
+	Grace time.Duration
 }
 
 func (s Settings) withDefaults() Settings {
@@ -56,6 +66,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.CloudSpeed == 0 {
 		s.CloudSpeed = 1
+	}
+	if s.Probe == nil {
+		s.Probe = probe
 	}
 	return s
 }
@@ -77,18 +90,21 @@ func NewSteps(cloud Cloud, s Settings, log *slog.Logger) *Steps {
 
 // Kinds lists every kind of saga, for the engine to register.
 func (p *Steps) Kinds() []saga.Registrable {
-	return []saga.Registrable{recorded(p.snapshotDroplet()), recorded(p.smoke())}
+	return []saga.Registrable{recorded(p.snapshotDroplet()), recorded(p.smoke()), recorded(p.provisionStack()), recorded(p.teardownStack())}
 }
 
 // Service is provisioning's verbs.
 type Service struct {
-	db     *db.DB
-	engine *saga.Engine
-	steps  *Steps
+	db      *db.DB
+	engine  *saga.Engine
+	steps   *Steps
+	tenants *tenant.Service
 }
 
 // New returns the service over an engine that knows the steps' kinds.
-func New(d *db.DB, e *saga.Engine, p *Steps) *Service { return &Service{db: d, engine: e, steps: p} }
+func New(d *db.DB, e *saga.Engine, p *Steps) *Service {
+	return &Service{db: d, engine: e, steps: p, tenants: tenant.New(d)}
+}
 
 // Droplets lists the droplets of an account, GPU droplets too.
 func (s *Service) Droplets(ctx context.Context, account string) ([]digitalocean.Droplet, error) {
@@ -129,15 +145,25 @@ func (s *Service) droplet(ctx context.Context, c *digitalocean.Client, ref strin
 
 // capability is the leave of the attempt that ctx belongs to, for these changes.
 func capability(ctx context.Context, permits ...digitalocean.Permit) context.Context {
+	return capabilityOf(ctx, "", permits...)
+}
+
+// capabilityOf is capability in a tenant's name, whose freeze it minds.
+func capabilityOf(ctx context.Context, of string, permits ...digitalocean.Permit) context.Context {
 	a := saga.Current(ctx)
 	return digitalocean.WithCapability(ctx, &digitalocean.Capability{
-		Saga: string(a.Saga), Step: a.Step, Epoch: a.Epoch, Kind: a.Kind, Permits: permits,
+		Tenant: of, Saga: string(a.Saga), Step: a.Step, Epoch: a.Epoch, Kind: a.Kind, Permits: permits,
 		Valid: a.Valid, Sent: a.Sent, Answered: a.Answered,
 	})
 }
 
 func dropletURN(id int64) string   { return fmt.Sprintf("do:droplet:%d", id) }
 func snapshotURN(id string) string { return "do:snapshot:" + id }
+
+// resourceWatch names an action of any resource for the watcher.
+func resourceWatch(account, kind, id string, action int64) saga.Watch {
+	return saga.Watch{Topic: actionsTopic(account), Key: fmt.Sprintf("%s/%s/%d", kind, id, action)}
+}
 
 // actionsTopic is the watch topic of an account's actions.
 func actionsTopic(account string) string { return "do.action:" + account }

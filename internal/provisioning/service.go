@@ -106,14 +106,23 @@ func stateOf(of saga.Saga) (Snapshot, error) {
 // due, and deletes it: a request that was frozen on its way may be carried out
 // after its saga has ended. One list call serves all sagas of an account.
 func (s *Service) Sweep(ctx context.Context) error {
-	due, err := s.engine.DueSweeps(ctx, 500, SnapshotDropletKind, SmokeKind)
+	due, err := s.engine.DueSweeps(ctx, 500, SnapshotDropletKind, SmokeKind, ProvisionStackKind, TeardownStackKind)
 	if err != nil {
 		return err
 	}
 	lists := map[string][]digitalocean.Snapshot{}
 	var failed []error
 	for _, w := range due {
-		if err := s.sweep(ctx, w, lists); err != nil {
+		var err error
+		switch w.Saga.Kind {
+		case ProvisionStackKind:
+			err = s.sweepStack(ctx, w)
+		case TeardownStackKind: // it deletes only what is in the ledger
+			err = s.engine.SweepDone(ctx, w, []string{})
+		default:
+			err = s.sweep(ctx, w, lists)
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("sweep after %s: %w", w.Saga.ID, err))
 		}
 	}
@@ -142,7 +151,7 @@ func (s *Service) sweep(ctx context.Context, w saga.Sweep, lists map[string][]di
 	for _, snap := range unowned(w.Saga, state, all) {
 		permitted := digitalocean.WithCapability(ctx, &digitalocean.Capability{
 			Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind,
-			Permits: []digitalocean.Permit{{Method: "DELETE", Template: "/v2/snapshots/{id}", Target: snapshotURN(snap.ID)}},
+			Permits: []digitalocean.Permit{digitalocean.DeleteSnapshotPermit(snap.ID)},
 			Valid:   ctx.Err,
 		})
 		switch err := c.DeleteSnapshot(permitted, snap.ID); {
@@ -207,14 +216,28 @@ func (s *Service) watch(ctx context.Context, account string) error {
 	}).Run(ctx)
 }
 
-// watchOf names an action for the watcher.
+// watchOf names an action of a droplet for the watcher.
 func watchOf(account string, a digitalocean.Action) saga.Watch {
-	return saga.Watch{Topic: actionsTopic(account), Key: fmt.Sprintf("%d/%d", a.Resource, a.ID), Since: a.StartedAt}
+	watch := resourceWatch(account, "droplet", strconv.FormatInt(a.Resource, 10), a.ID)
+	watch.Since = a.StartedAt
+	return watch
 }
 
-func parseWatch(w saga.OpenWait) (digitalocean.Watch, error) {
-	out := digitalocean.Watch{Key: fmt.Sprintf("%s %d", w.ID, w.Rev), Since: w.Watch.Since}
-	if _, err := fmt.Sscanf(w.Watch.Key, "%d/%d", &out.Droplet, &out.Action); err != nil {
+// parseWatch reads "kind/id/action", and "droplet's id/action" of sagas that began to
+// wait under an older version.
+func parseWatch(w saga.OpenWait) (out digitalocean.Watch, err error) {
+	out = digitalocean.Watch{Key: fmt.Sprintf("%s %d", w.ID, w.Rev), Since: w.Watch.Since}
+	parts := strings.Split(w.Watch.Key, "/")
+	if len(parts) == 2 {
+		parts = append([]string{"droplet"}, parts...)
+	}
+	if len(parts) != 3 {
+		return out, fmt.Errorf("saga %s awaits %q, which names no action", w.ID, w.Watch.Key)
+	}
+	if out.Action, err = strconv.ParseInt(parts[2], 10, 64); err == nil && parts[0] == "droplet" {
+		out.Droplet, err = strconv.ParseInt(parts[1], 10, 64)
+	}
+	if err != nil {
 		return out, fmt.Errorf("saga %s awaits %q: %w", w.ID, w.Watch.Key, err)
 	}
 	return out, nil

@@ -212,9 +212,7 @@ func (p *Steps) requestSnapshot(ctx context.Context, c *digitalocean.Client, s *
 		return saga.Permanent(fault.New(fault.Unavailable,
 			"%d requests for snapshot %s were sent and none was answered in a way that tells its outcome.", s.Requests, s.SnapshotName))
 	}
-	permitted := capability(ctx, digitalocean.Permit{
-		Method: "POST", Template: "/v2/droplets/{id}/actions", Target: dropletURN(s.DropletID), Name: s.SnapshotName,
-	})
+	permitted := capability(ctx, digitalocean.DropletSnapshotPermit(s.DropletID, s.SnapshotName))
 	s.Requests++
 	action, err := c.CreateDropletSnapshot(permitted, s.DropletID, s.SnapshotName)
 	switch {
@@ -296,9 +294,7 @@ func (p *Steps) deleteSnapshot(ctx context.Context, s *Snapshot) error {
 		return err
 	}
 	if s.SnapshotID != "" {
-		err := c.DeleteSnapshot(capability(ctx, digitalocean.Permit{
-			Method: "DELETE", Template: "/v2/snapshots/{id}", Target: snapshotURN(s.SnapshotID),
-		}), s.SnapshotID)
+		err := c.DeleteSnapshot(capability(ctx, digitalocean.DeleteSnapshotPermit(s.SnapshotID)), s.SnapshotID)
 		if err != nil && !errors.Is(err, digitalocean.NotFound) {
 			return err
 		}

@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +26,10 @@ type World struct {
 	Options saga.Options
 	Kinds   []saga.Registrable
 	Request saga.Request
+
+	// Begun, if set, is the saga that Build has recorded, in place of Request: see
+	// [Net.Aside].
+	Begun saga.ID
 
 	// Sweep makes the sweeps that are due, with the engine that is given. It is
 	// called after the end, once all are due.
@@ -50,6 +56,9 @@ type Case struct {
 	Parallel int
 	// Within bounds one run; default a minute.
 	Within time.Duration
+	// Sample is how many of the cut points are tried, chosen anew by each run of the
+	// tests, unless ARCADIA_ALL_CUTS is set; 0: all.
+	Sample int
 }
 
 // Unwind proves a kind. It logs how many points it cut.
@@ -106,6 +115,11 @@ func Unwind(t *testing.T, c Case) {
 			}
 		}
 	}
+	all := len(points)
+	if c.Sample > 0 && c.Sample < all && os.Getenv("ARCADIA_ALL_CUTS") == "" {
+		rand.Shuffle(all, func(i, j int) { points[i], points[j] = points[j], points[i] })
+		points = points[:c.Sample]
+	}
 	t.Run("cut", func(t *testing.T) {
 		next := make(chan point)
 		var running sync.WaitGroup
@@ -124,8 +138,8 @@ func Unwind(t *testing.T, c Case) {
 		close(next)
 		running.Wait()
 	})
-	t.Logf("%d cut points: %d commits and %d calls forward, %d and %d with the undoing, %d steps",
-		len(points), forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
+	t.Logf("%d of %d cut points: %d commits and %d calls forward, %d and %d with the undoing, %d steps",
+		len(points), all, forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
 }
 
 type point struct {
@@ -169,18 +183,18 @@ func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
 	w := c.Build(t, net)
 
 	first := serve(t, w, net.probe)
-	s, _, err := first.engine.Launch(ctx, w.Request)
+	id, err := w.begin(ctx, first.engine)
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := wait(ctx, t, w, first.engine, s.ID, net)
+	end := wait(ctx, t, w, first.engine, id, net)
 	net.awaitCommit(ctx)
 	engine := first
 	if net.dead() {
 		first.stop()
 		net.revive()
 		engine = serve(t, w, net.count)
-		end = wait(ctx, t, w, engine.engine, s.ID, nil)
+		end = wait(ctx, t, w, engine.engine, id, nil)
 	}
 	if !net.reached() {
 		t.Fatalf("the chosen point was not reached: %+v", *p)
@@ -199,6 +213,14 @@ func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
 	net.mu.Lock()
 	defer net.mu.Unlock()
 	return trace{net.steps, net.commits, net.calls}
+}
+
+func (w World) begin(ctx context.Context, e *saga.Engine) (saga.ID, error) {
+	if w.Begun != "" {
+		return w.Begun, nil
+	}
+	s, _, err := e.Launch(ctx, w.Request)
+	return s.ID, err
 }
 
 // checkLedger asks that the steps agree with the saga's end.
@@ -282,6 +304,7 @@ type Net struct {
 	hit     bool
 	struck  chan struct{} // closed at the hit, once somebody waits for it
 	isDead  bool
+	aside   bool
 	death   chan struct{}
 	revived bool
 }
@@ -437,6 +460,19 @@ func (n *Net) count(p saga.Point) error {
 // ErrCut is what a cut API call fails with.
 var ErrCut = errors.New("sagatest: the connection was cut")
 
+// Aside has requests neither counted nor cut until the function that it returns is
+// called: those of Build are no part of the saga.
+func (n *Net) Aside() (back func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.aside = true
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.aside = false
+	}
+}
+
 // Transport wraps the transport below the client of the cloud, so that each call
 // is counted and may be cut.
 func (n *Net) Transport(below http.RoundTripper) http.RoundTripper {
@@ -456,7 +492,7 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, ErrCut
 	}
 	var happens cut
-	if !n.revived {
+	if !n.revived && !n.aside {
 		n.calls++
 		if n.plan.call == n.calls {
 			happens = n.plan.cut

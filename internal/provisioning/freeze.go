@@ -1,0 +1,172 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// FreezeAll is the scope of a freeze of everything.
+const FreezeAll = "all"
+
+// A Freeze forbids every change at DigitalOcean in its scope, from the next request
+// on: sagas wait, and go on when it is over.
+type Freeze struct {
+	Scope  string // all, account:NAME or tenant:ID
+	Reason string
+	Actor  string
+	At     time.Time
+}
+
+// AccountScope is the scope of a freeze of an account.
+func AccountScope(account string) string { return "account:" + account }
+
+// TenantScope is the scope of a freeze of a tenant's stacks.
+func TenantScope(id tenant.ID) string { return "tenant:" + string(id) }
+
+// Freeze begins a freeze. One that stands already stays as it is. It answers
+// fault.Invalid for a freeze without a reason, or of a scope that there is not.
+func (s *Service) Freeze(ctx context.Context, scope, reason, actor string, at time.Time) error {
+	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > 500 {
+		return fault.New(fault.Invalid, "Say why in at most 500 bytes: whoever finds the freeze has to know.")
+	}
+	kind, of, _ := strings.Cut(scope, ":")
+	if scope != FreezeAll && (kind != "account" && kind != "tenant" || of == "") {
+		return fault.New(fault.Invalid, "A freeze is of all, of account:NAME or of tenant:ID, not of %q.", clip(scope))
+	}
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO freezes (scope, reason, actor, at) VALUES ($1, $2, $3, $4) ON CONFLICT (scope) DO NOTHING`,
+			scope, reason, actor, db.Micros(at))
+		return err
+	})
+}
+
+// Thaw ends a freeze. It answers fault.NotFound where there is none.
+func (s *Service) Thaw(ctx context.Context, scope string) error {
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM freezes WHERE scope = $1`, scope)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, fault.New(fault.NotFound, "Nothing is frozen under %q. See: arcadia freeze list", clip(scope)))
+		}
+		return nil
+	})
+}
+
+// Freezes are all that stand.
+func (s *Service) Freezes(ctx context.Context) ([]Freeze, error) {
+	return freezes(ctx, s.db.Read(), `1 = 1`)
+}
+
+// Frozen answers a fault.Conflict where a freeze covers an account or a tenant, which
+// may be empty. The write guard asks it before each request that changes something.
+func Frozen(ctx context.Context, q db.Queryer, account string, of tenant.ID) error {
+	found, err := freezes(ctx, q, `scope = 'all' OR scope = $1 OR scope = $2`, AccountScope(account), TenantScope(of))
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	f := found[0]
+	return fault.New(fault.Conflict, "Changes are frozen (%s) by %s since %s: %s. To end it: arcadia freeze end %s",
+		f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(f.Reason, "."), f.Scope)
+}
+
+func freezes(ctx context.Context, q db.Queryer, where string, args ...any) (all []Freeze, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT scope, reason, actor, at FROM freezes WHERE `+where+` ORDER BY scope`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f Freeze
+		var at int64
+		if err := rows.Scan(&f.Scope, &f.Reason, &f.Actor, &at); err != nil {
+			return nil, err
+		}
+		f.At = db.Time(at)
+		all = append(all, f)
+	}
+	return all, rows.Err()
+}
+
+// A Protection keeps a thing from being destroyed: a tenant's stacks ("tenant:ID"), a
+// stack ("stack:ID"), a resource (its URN).
+type Protection struct {
+	Subject string
+	Reason  string
+	Actor   string
+	At      time.Time
+}
+
+// Protect protects a subject. What is protected already stays as it is.
+func (s *Service) Protect(ctx context.Context, subject, reason, actor string, at time.Time) error {
+	kind, of, _ := strings.Cut(subject, ":")
+	if kind != "tenant" && kind != "stack" && kind != "do" || of == "" {
+		return fault.New(fault.Invalid, "What is protected is tenant:ID, stack:ID or a URN like do:droplet:1, not %q.", clip(subject))
+	}
+	if len(reason) > 500 {
+		return fault.New(fault.Invalid, "A reason has at most 500 bytes.")
+	}
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO protections (subject, reason, actor, at) VALUES ($1, $2, $3, $4) ON CONFLICT (subject) DO NOTHING`,
+			subject, reason, actor, db.Micros(at))
+		return err
+	})
+}
+
+// Unprotect ends a protection. It answers fault.NotFound where there is none.
+func (s *Service) Unprotect(ctx context.Context, subject string) error {
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM protections WHERE subject = $1`, subject)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, fault.New(fault.NotFound, "%s is not protected.", clip(subject)))
+		}
+		return nil
+	})
+}
+
+// Protections are those of some subjects, or all where none is named.
+func (s *Service) Protections(ctx context.Context, subjects ...string) ([]Protection, error) {
+	return protections(ctx, s.db.Read(), subjects...)
+}
+
+func protections(ctx context.Context, q db.Queryer, subjects ...string) (all []Protection, err error) {
+	where, args := "1 = 1", []any{}
+	for i, one := range subjects {
+		if i == 0 {
+			where = "subject IN ($1"
+		} else {
+			where += fmt.Sprintf(", $%d", i+1)
+		}
+		args = append(args, one)
+	}
+	if len(subjects) > 0 {
+		where += ")"
+	}
+	rows, err := q.QueryContext(ctx, `SELECT subject, reason, actor, at FROM protections WHERE `+where+` ORDER BY subject`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p Protection
+		var at int64
+		if err := rows.Scan(&p.Subject, &p.Reason, &p.Actor, &at); err != nil {
+			return nil, err
+		}
+		p.At = db.Time(at)
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}

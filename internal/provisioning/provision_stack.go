@@ -1,0 +1,268 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// ProvisionStackKind makes a stack from its blueprint.
+const ProvisionStackKind = "provision_stack"
+
+// builds are the steps that make resources, in their order.
+var builds = []struct {
+	step string
+	kind blueprint.Kind
+	call string // the request for each
+}{
+	{"create_tags", blueprint.TagKind, "POST /v2/tags"},
+	{"create_network", blueprint.VPCKind, "POST /v2/vpcs"},
+	{"create_volumes", blueprint.VolumeKind, "POST /v2/volumes"},
+	{"create_droplets", blueprint.DropletKind, "POST /v2/droplets"},
+	{"reserve_addresses", blueprint.ReservedIPKind, "POST /v2/reserved_ips"},
+	{"create_firewalls", blueprint.FirewallKind, "POST /v2/firewalls"},
+	{"create_records", blueprint.RecordKind, "POST /v2/domains/{domain}/records"},
+}
+
+func (p *Steps) provisionStack() saga.Kind[Building] {
+	k := saga.Kind[Building]{
+		Name:     ProvisionStackKind,
+		Begin:    beginBuilding,
+		Subjects: func(s Building) []string { return []string{s.Stack.subject()} },
+		Policy:   saga.Refuse,
+		Steps: []saga.Step[Building]{{
+			Name: "check_room", Do: p.checkRoom, NothingToUndo: "it only reads",
+		}},
+	}
+	for _, one := range builds {
+		k.Steps = append(k.Steps, saga.Step[Building]{
+			Name: one.step, Retry: p.patient(), Again: p.patient(),
+			Do:   p.unfrozen(func(ctx context.Context, s *Building) error { return p.buildAll(ctx, s, one.kind) }),
+			Undo: p.unfrozen(func(ctx context.Context, s *Building) error { return p.unbuildAll(ctx, s, one.kind) }),
+		})
+	}
+	k.Steps = append(k.Steps,
+		saga.Step[Building]{
+			Name: "join_project", Do: p.unfrozen(p.joinProject), Retry: p.patient(), NothingToUndo: "what leaves DigitalOcean leaves its project",
+		},
+		saga.Step[Building]{Name: "check_health", Do: p.checkHealth, NothingToUndo: "it only reads"},
+		saga.Step[Building]{Name: "record_stack", Local: recordStack, NothingToUndo: "it is the last step"},
+	)
+	return k
+}
+
+// patient is how often a step that got an error tries again.
+func (p *Steps) patient() saga.Backoff {
+	return saga.Backoff{Attempts: 30, Base: p.set.Poll / 5, Max: 12 * p.set.Poll}
+}
+
+func beginBuilding(s *Building) error {
+	if s.Stack == "" || s.Account == "" || len(s.Spec.Resources) == 0 {
+		return fault.New(fault.Invalid, "A stack is made by applying a plan: arcadia stack plan, then arcadia stack apply.")
+	}
+	if len(s.Made) > 0 || len(s.Known) > 0 || len(s.Health) > 0 || s.Saga != "" {
+		return fault.New(fault.Invalid, "What a stack is made of is found out by its saga alone.")
+	}
+	return nil
+}
+
+// unfrozen has a step wait while changes are frozen, and end at once where the guard
+// forbids what it asks for.
+func (p *Steps) unfrozen(step func(context.Context, *Building) error) func(context.Context, *Building) error {
+	return func(ctx context.Context, s *Building) error {
+		err := step(ctx, s)
+		if errors.Is(err, digitalocean.NotSent) {
+			switch fault.KindOf(err) {
+			case fault.Forbidden:
+				return saga.Permanent(err)
+			case fault.Conflict:
+				if saga.Current(ctx).Valid() == nil {
+					return saga.Wait(saga.Current(ctx).Now().Add(12*p.set.Poll), "%s", fault.Message(err))
+				}
+			}
+		}
+		return err
+	}
+}
+
+// checkRoom asks whether the account has room for the stack, before anything is made.
+func (p *Steps) checkRoom(ctx context.Context, s *Building) error {
+	s.Saga = saga.Current(ctx).Saga
+	c, err := p.cloud(ctx, s.Account)
+	if err != nil {
+		return saga.Permanent(err)
+	}
+	room, err := roomFor(ctx, c, s.Spec)
+	if err != nil {
+		return err
+	}
+	saga.Current(ctx).Note(room)
+	if short := room.short(); short != "" {
+		return saga.Permanent(fault.New(fault.Unprocessable, "%s Ask DigitalOcean to raise the limit, or make room, and plan again.", short))
+	}
+	return nil
+}
+
+// buildAll makes all resources of a kind, and waits until all work.
+func (p *Steps) buildAll(ctx context.Context, s *Building, kind blueprint.Kind) error {
+	b, err := p.builder(ctx, s)
+	if err != nil {
+		return saga.Permanent(err)
+	}
+	for _, r := range s.of(kind) {
+		if err := p.ensure(ctx, b.thing(r), s.made(r.ID)); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.of(kind) {
+		if err := p.ready(ctx, b.thing(r), s.made(r.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unbuildAll takes back what buildAll made, the last first.
+func (p *Steps) unbuildAll(ctx context.Context, s *Building, kind blueprint.Kind) error {
+	b, err := p.builder(ctx, s)
+	if err != nil {
+		return err
+	}
+	all := s.of(kind)
+	for _, r := range slices.Backward(all) {
+		if err := p.unmake(ctx, b.thing(r), s.made(r.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joinProject puts the stack's resources into its project. To ask twice is to ask once.
+func (p *Steps) joinProject(ctx context.Context, s *Building) error {
+	b, err := p.builder(ctx, s)
+	if err != nil {
+		return saga.Permanent(err)
+	}
+	for _, r := range s.of(blueprint.ProjectKind) {
+		request := digitalocean.ProjectAssign{Project: s.Project}
+		for _, member := range r.Project.Members {
+			request.URNs = append(request.URNs, projectURN(member, b.id(member)))
+		}
+		members, err := b.c.AssignToProject(b.permitted(ctx, request.Permit()), request)
+		if errors.Is(err, digitalocean.Unknown) {
+			return saga.Wait(saga.Current(ctx).Now().Add(p.set.Poll), "the answer of the project was lost")
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if m.Status != "ok" && m.Status != "assigned" && m.Status != "already_assigned" {
+				return fault.New(fault.Unavailable, "Project %s did not take %s: %s.", r.Name, m.URN, m.Status)
+			}
+		}
+		saga.Current(ctx).Known()
+	}
+	return nil
+}
+
+// projectURN is a resource as projects name it.
+func projectURN(resource, id string) string {
+	kind, _, _ := strings.Cut(resource, ".")
+	return "do:" + map[string]string{"droplet": "droplet", "volume": "volume", "reserved_ip": "floatingip"}[kind] + ":" + id
+}
+
+// recordStack says that the stack is there.
+func recordStack(ctx context.Context, tx *sql.Tx, s *Building) error {
+	res, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'active', level = 0, rev = rev + 1, updated_at = $1 WHERE id = $2 AND saga_id = $3`,
+		db.Micros(time.Now()), string(s.Stack), string(s.Saga))
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, fault.New(fault.Internal, "Stack %s is not this saga's.", s.Stack))
+	}
+	for _, r := range s.Spec.Resources {
+		m := s.Made[r.ID]
+		if m == nil || m.ID == "" {
+			continue
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO stack_resources (stack_id, key, kind, urn, name, made_by) VALUES ($1, $2, $3, $4, $5, $6)`,
+			string(s.Stack), r.ID, string(r.Kind), resourceURN(s.Account, r, m.ID), r.Name, string(s.Saga))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resourceURN names a resource as the inventory does.
+func resourceURN(account string, r blueprint.Resource, id string) string {
+	switch r.Kind {
+	case blueprint.TagKind:
+		return "do:tag:" + account + "/" + id
+	case blueprint.RecordKind:
+		return "do:domain_record:" + id
+	}
+	return fmt.Sprintf("do:%s:%s", r.Kind, id)
+}
+
+// A Seen is what a probe saw last.
+type Seen struct {
+	OK    bool      `json:"ok"`
+	Said  string    `json:"said"`
+	Since time.Time `json:"since,omitzero"` // when it was first asked
+}
+
+// checkHealth asks every probe until all are content, each at most as long as it says.
+func (p *Steps) checkHealth(ctx context.Context, s *Building) error {
+	a := saga.Current(ctx)
+	if s.Health == nil {
+		s.Health = map[string]Seen{}
+	}
+	waiting := ""
+	for _, key := range slices.Sorted(maps.Keys(s.Spec.Health)) {
+		probe, seen := s.Spec.Health[key], s.Health[key]
+		if seen.OK {
+			continue
+		}
+		if seen.Since.IsZero() {
+			seen.Since = a.Now()
+		}
+		target, err := s.value(probe.Target)
+		if err != nil {
+			return saga.Permanent(err)
+		}
+		seen.Said, err = p.set.Probe(ctx, probe, target)
+		seen.OK = err == nil
+		if err != nil {
+			seen.Said = err.Error()
+		}
+		s.Health[key] = seen
+		limit, err := time.ParseDuration(probe.Timeout)
+		if err != nil {
+			return saga.Permanent(err)
+		}
+		if !seen.OK && a.Now().Sub(seen.Since) > limit {
+			return saga.Permanent(fault.New(fault.Unavailable, "Probe %s was not content within %s: %s", key, limit, seen.Said))
+		}
+		if !seen.OK {
+			waiting = key + ": " + seen.Said
+		}
+	}
+	a.Note(s.Health)
+	if waiting != "" {
+		return saga.Wait(a.Now().Add(p.set.Poll), "waiting for probe %s", waiting)
+	}
+	return nil
+}

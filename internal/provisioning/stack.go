@@ -1,0 +1,199 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// A StackID names a stack, "stack_…".
+type StackID string
+
+// A StackState is where a stack stands after the last saga that completed.
+type StackState string
+
+// The states of a stack.
+const (
+	StackNew       StackState = "new"       // its first saga has not completed
+	StackActive    StackState = "active"    // it is there as its blueprint says
+	StackSuspended StackState = "suspended" // at a level from 1 to 3
+	StackGone      StackState = "gone"      // torn down
+	StackFailed    StackState = "failed"    // its first saga undid itself: nothing is there
+)
+
+// A Stack is what a tenant has from a blueprint.
+type Stack struct {
+	ID         StackID
+	Tenant     tenant.ID
+	Account    string
+	Name       string
+	State      StackState
+	Level      int    // of a suspension
+	Blueprint  string // name@version
+	Parameters map[string]string
+	Spec       blueprint.Spec
+	Saga       saga.ID // the last one that was started for it
+	Rev        int64
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	GoneAt     time.Time
+}
+
+// A StackResource is one thing of a stack at DigitalOcean.
+type StackResource struct {
+	Key    string // in the blueprint, "droplet.web"
+	Kind   string
+	URN    string
+	Name   string
+	MadeBy saga.ID
+}
+
+var stackName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,38}[a-z0-9]$`)
+
+// CheckStackName says what is wrong with a stack's name: the names of what it has
+// begin with it, and DigitalOcean takes host names only.
+func CheckStackName(name string) error {
+	if !stackName.MatchString(name) || strings.Contains(name, "--") {
+		return fault.New(fault.Invalid, "A stack's name is 2 to 40 lower-case letters, digits and single hyphens, and begins with a letter: not %q.", clip(name))
+	}
+	return nil
+}
+
+func clip(text string) string {
+	if len(text) > 80 {
+		return strings.ToValidUTF8(text[:80], "") + "…"
+	}
+	return text
+}
+
+// subject is what a saga of a stack locks.
+func (id StackID) subject() string { return "stack:" + string(id) }
+
+const stackColumns = `id, tenant_id, account, name, state, level, blueprint, version, parameters, spec, saga_id, rev, created_at, updated_at, gone_at`
+
+func scanStack(row interface{ Scan(...any) error }) (s Stack, err error) {
+	var (
+		version          int64
+		parameters       db.JSON[map[string]string]
+		spec             db.JSON[blueprint.Spec]
+		created, updated int64
+		gone             db.NullTime
+	)
+	err = row.Scan(&s.ID, &s.Tenant, &s.Account, &s.Name, &s.State, &s.Level, &s.Blueprint, &version, &parameters, &spec, &s.Saga, &s.Rev, &created, &updated, &gone)
+	s.Blueprint = fmt.Sprintf("%s@%d", s.Blueprint, version)
+	s.Parameters, s.Spec = parameters.V, spec.V
+	s.CreatedAt, s.UpdatedAt, s.GoneAt = db.Time(created), db.Time(updated), gone.Time
+	return s, err
+}
+
+// Stack is a stack by its id, or by its name: of a tenant, "acme/web", or any where
+// only one has the name. It answers fault.NotFound, and fault.Conflict where the name
+// is not enough.
+func (s *Service) Stack(ctx context.Context, ref string) (Stack, error) {
+	return s.findStack(ctx, s.db.Read(), ref)
+}
+
+func (s *Service) findStack(ctx context.Context, q db.Queryer, ref string) (Stack, error) {
+	if strings.HasPrefix(ref, "stack_") {
+		stack, err := scanStack(q.QueryRowContext(ctx, `SELECT `+stackColumns+` FROM stacks WHERE id = $1`, ref))
+		if errors.Is(err, sql.ErrNoRows) {
+			return stack, fault.New(fault.NotFound, "There is no stack %s. See: arcadia stack list", clip(ref))
+		}
+		return stack, err
+	}
+	of, name, qualified := strings.Cut(ref, "/")
+	if !qualified {
+		of, name = "", ref
+	}
+	owner := ""
+	if of != "" {
+		t, err := s.tenants.Tenant(ctx, of)
+		if err != nil {
+			return Stack{}, err
+		}
+		owner = string(t.ID)
+	}
+	found, err := s.stacks(ctx, q, `name = $1 AND state NOT IN ('gone','failed') AND ($2 = '' OR tenant_id = $2)`, name, owner)
+	switch {
+	case err != nil:
+		return Stack{}, err
+	case len(found) == 0:
+		return Stack{}, fault.New(fault.NotFound, "There is no stack %q. See: arcadia stack list", clip(ref))
+	case len(found) > 1:
+		return Stack{}, fault.New(fault.Conflict, "%d tenants have a stack named %q. Say whose: TENANT/%s, or its id.", len(found), clip(name), clip(name))
+	}
+	return found[0], nil
+}
+
+func (s *Service) stacks(ctx context.Context, q db.Queryer, where string, args ...any) (all []Stack, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+stackColumns+` FROM stacks WHERE `+where+` ORDER BY name, id`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		one, err := scanStack(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
+// A StackFilter selects stacks; empty fields select all.
+type StackFilter struct {
+	Tenant  tenant.ID
+	Account string
+	Gone    bool // also those that are gone or never came to be
+}
+
+// Stacks are the stacks that a filter selects, by name.
+func (s *Service) Stacks(ctx context.Context, f StackFilter) ([]Stack, error) {
+	return s.stacks(ctx, s.db.Read(), `($1 = '' OR tenant_id = $1) AND ($2 = '' OR account = $2) AND ($3 OR state NOT IN ('gone','failed'))`,
+		string(f.Tenant), f.Account, f.Gone)
+}
+
+// StackResources are what a stack has at DigitalOcean, by their keys.
+func (s *Service) StackResources(ctx context.Context, id StackID) ([]StackResource, error) {
+	return stackResources(ctx, s.db.Read(), id)
+}
+
+func stackResources(ctx context.Context, q db.Queryer, id StackID) (all []StackResource, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT key, kind, urn, name, made_by FROM stack_resources WHERE stack_id = $1 ORDER BY key`, string(id))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r StackResource
+		if err := rows.Scan(&r.Key, &r.Kind, &r.URN, &r.Name, &r.MadeBy); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+func insertStack(ctx context.Context, tx *sql.Tx, s Stack) error {
+	name, version, _ := strings.Cut(s.Blueprint, "@")
+	parameters, err := json.Marshal(s.Parameters)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO stacks (`+stackColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), $9, $10, $11, $12, $13, $14, NULL)`,
+		string(s.ID), string(s.Tenant), s.Account, s.Name, string(s.State), s.Level, name, version, string(parameters), db.JSON[blueprint.Spec]{V: s.Spec},
+		string(s.Saga), s.Rev, db.Micros(s.CreatedAt), db.Micros(s.UpdatedAt))
+	return err
+}

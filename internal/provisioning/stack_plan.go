@@ -1,0 +1,393 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// A PlanRequest asks what would be done.
+type PlanRequest struct {
+	Verb    Verb   `json:"verb"`
+	Account string `json:"account,omitempty"` // of a new stack
+
+	// Of a new stack.
+	Blueprint  string            `json:"blueprint,omitempty"` // name or name@version
+	Tenant     string            `json:"tenant,omitempty"`    // slug or id
+	Name       string            `json:"name,omitempty"`
+	Zone       string            `json:"zone,omitempty"` // of its schedules; default UTC
+	Parameters map[string]string `json:"parameters,omitempty"`
+
+	// Of a stack that is there.
+	Stack string `json:"stack,omitempty"` // id, name or TENANT/NAME
+
+	// id that a new stack would have; the same in every plan that is made again.
+	NewID StackID `json:"new_id,omitempty"`
+}
+
+// PlanStack works out what a verb would do, keeps it, and changes nothing.
+func (s *Service) PlanStack(ctx context.Context, r PlanRequest, actor string, at time.Time) (Plan, error) {
+	if r.Verb == Provision && r.NewID == "" {
+		r.NewID = StackID(id.New("stack"))
+	}
+	p, err := s.draw(ctx, r)
+	if err != nil {
+		return p.Plan, err
+	}
+	p.ID, p.Actor, p.CreatedAt = PlanID(id.New("plan")), actor, at.UTC().Truncate(time.Microsecond)
+	err = s.db.Write(ctx, func(tx *sql.Tx) error { return insertPlan(ctx, tx, p.Plan, r) })
+	return p.Plan, err
+}
+
+// A drawn plan has what applying it needs besides.
+type drawn struct {
+	Plan
+	draft    Draft
+	building Building
+	stack    Stack // of one that is there
+	removal  Removal
+}
+
+// draw reads everything anew and works the plan out.
+func (s *Service) draw(ctx context.Context, r PlanRequest) (d drawn, err error) {
+	switch r.Verb {
+	case Provision:
+		d, err = s.drawProvision(ctx, r)
+	case Teardown:
+		d, err = s.drawTeardown(ctx, r)
+	default:
+		err = fault.New(fault.Invalid, "There is no verb %q for a stack.", clip(string(r.Verb)))
+	}
+	if err != nil {
+		return d, err
+	}
+	if err := Frozen(ctx, s.db.Read(), d.Account, d.Tenant); err != nil {
+		if fault.KindOf(err) != fault.Conflict {
+			return d, err
+		}
+		d.Warnings = append(d.Warnings, fault.Message(err))
+	}
+	return d, d.seal()
+}
+
+func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, err error) {
+	if err := CheckStackName(r.Name); err != nil {
+		return d, err
+	}
+	draft, err := s.Blueprint(ctx, r.Blueprint)
+	if err != nil {
+		return d, err
+	}
+	of, err := s.tenants.Tenant(ctx, r.Tenant)
+	if err != nil {
+		return d, err
+	}
+	if of.State != tenant.Active {
+		return d, fault.New(fault.Conflict, "Tenant %s is %s: it gets no new stacks.", of.Slug, of.State)
+	}
+	account := r.Account
+	if account == "" {
+		account = s.steps.set.Account
+	}
+	zone := r.Zone
+	if zone == "" {
+		zone = "UTC"
+	}
+	spec, err := blueprint.Resolve(draft.Blueprint, r.Parameters, blueprint.Tenant{Slug: of.Slug, Zone: zone}, blueprint.Stack{ID: string(r.NewID), Name: r.Name})
+	if err != nil {
+		return d, err
+	}
+	if err := s.nameIsFree(ctx, s.db.Read(), of, r.Name); err != nil {
+		return d, err
+	}
+	c, err := s.steps.cloud(ctx, account)
+	if err != nil {
+		return d, err
+	}
+	d.draft = draft
+	d.Plan = Plan{Verb: Provision, Stack: r.NewID, Name: r.Name, Tenant: of.ID, Account: account, Read: map[string]string{
+		"blueprint " + draft.Ref(): draft.Hash[:12], "tenant " + of.Slug: string(of.State),
+	}}
+	d.building = Building{Account: account, Tenant: string(of.ID), Stack: r.NewID, Name: r.Name, Spec: spec}
+	if err := s.readCatalog(ctx, c, &d); err != nil {
+		return d, err
+	}
+	d.stepsOfProvision()
+	return d, nil
+}
+
+// nameIsFree answers fault.Conflict where the tenant has a stack of the name. One whose
+// making was undone makes room.
+func (s *Service) nameIsFree(ctx context.Context, q db.Queryer, of tenant.Tenant, name string) error {
+	found, err := s.stacks(ctx, q, `tenant_id = $1 AND name = $2 AND state NOT IN ('gone','failed')`, string(of.ID), name)
+	if err != nil {
+		return err
+	}
+	for _, one := range found {
+		last, err := s.engine.Saga(ctx, one.Saga)
+		if err != nil {
+			return err
+		}
+		if one.State != StackNew || last.State != saga.RolledBack {
+			return fault.New(fault.Conflict, "Tenant %s has a stack %s already (%s, %s).", of.Slug, name, one.ID, one.State)
+		}
+	}
+	return nil
+}
+
+// readCatalog reads what DigitalOcean sells and what the account has, as far as the
+// spec names it, and prices the resources.
+func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *drawn) error {
+	sizes, err := c.Sizes(ctx)
+	if err != nil {
+		return err
+	}
+	room, err := roomFor(ctx, c, d.building.Spec)
+	if err != nil {
+		return err
+	}
+	for what, share := range map[string]Share{"droplets of the account": room.Droplets, "volumes of the account": room.Volumes, "reserved IPs of the account": room.ReservedIPs} {
+		if share.Needs > 0 {
+			d.Read[what] = share.String()
+		}
+	}
+	if short := room.short(); short != "" {
+		return fault.New(fault.Unprocessable, "%s", short)
+	}
+	names := map[string]bool{}
+	for _, r := range d.building.Spec.Resources {
+		change := Change{Action: "create", Key: r.ID, Kind: string(r.Kind), Name: r.Name, Detail: detailOf(r)}
+		if r.Kind == blueprint.RecordKind {
+			if err := s.recordIsFree(ctx, c, r); err != nil {
+				return err
+			}
+		}
+		if r.Kind == blueprint.ProjectKind {
+			if err := s.findProject(ctx, c, r, d); err != nil {
+				return err
+			}
+			continue
+		}
+		names[r.Name] = true
+		monthly, known, err := monthlyOf(r, sizes.Items, time.Now())
+		if err != nil {
+			return err
+		}
+		if !known {
+			d.Unpriced = append(d.Unpriced, r.ID)
+		} else {
+			change.Monthly = &monthly
+			d.After += monthly
+		}
+		d.Changes = append(d.Changes, change)
+	}
+	return nil
+}
+
+func (s *Service) findProject(ctx context.Context, c *digitalocean.Client, r blueprint.Resource, d *drawn) error {
+	projects, err := c.Projects(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range projects.Items {
+		if one.Name == r.Name {
+			d.building.Project, d.Read["project "+r.Name] = one.ID, one.ID
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, "The account has no project %q, which the blueprint names. Create it first.", r.Name)
+}
+
+// recordIsFree answers fault.Conflict where something stands at the name already: a
+// second record of it would send a part of its visitors elsewhere.
+func (s *Service) recordIsFree(ctx context.Context, c *digitalocean.Client, r blueprint.Resource) error {
+	records, err := c.Records(ctx, r.Record.Domain)
+	if err != nil {
+		return fault.Wrap(fault.KindOf(err), err, "The records of %s cannot be read: %s", r.Record.Domain, fault.Message(err))
+	}
+	for _, one := range records.Items {
+		if one.Name == r.Record.Name && (one.Type == r.Record.Type || one.Type == "CNAME" || r.Record.Type == "CNAME") {
+			return fault.New(fault.Conflict, "%s has a record %s %s already (%d, %s). Delete it, or give the stack another name in DNS.",
+				r.Record.Domain, one.Type, one.Name, one.ID, one.Data)
+		}
+	}
+	return nil
+}
+
+// detailOf says what a resource is in a few words.
+func detailOf(r blueprint.Resource) string {
+	switch {
+	case r.Droplet != nil:
+		return strings.Join([]string{r.Droplet.Size, r.Droplet.Region, r.Droplet.Image}, ", ")
+	case r.Volume != nil:
+		return fmt.Sprintf("%d GiB, %s", r.Volume.SizeGiB, r.Volume.Region)
+	case r.VPC != nil:
+		return r.VPC.Region
+	case r.ReservedIP != nil:
+		return "for " + r.ReservedIP.Droplet
+	case r.Firewall != nil:
+		return fmt.Sprintf("%d rules in, %d out, for %s", len(r.Firewall.Inbound), len(r.Firewall.Outbound), strings.Join(r.Firewall.Droplets, ", "))
+	case r.Record != nil:
+		return fmt.Sprintf("%s %s.%s → %s", r.Record.Type, r.Record.Name, r.Record.Domain, r.Record.Data)
+	}
+	return ""
+}
+
+// monthlyOf is what a resource costs in a whole month, in micro-dollars, by the prices
+// of its size as DigitalOcean lists it, or by the price book. known is false where
+// neither has one.
+func monthlyOf(r blueprint.Resource, sizes []digitalocean.Size, at time.Time) (micros int64, known bool, err error) {
+	document := map[string]any{}
+	var kind string
+	switch {
+	case r.Droplet != nil:
+		kind = "droplet"
+		for _, size := range sizes {
+			if size.Slug == r.Droplet.Size {
+				document["size"] = map[string]any{"slug": size.Slug, "price_monthly": json.Number(size.PriceMonthly)}
+				known = true
+			}
+		}
+		if !known {
+			return 0, false, fault.New(fault.Invalid, "DigitalOcean sells no size %s.", r.Droplet.Size)
+		}
+		document["size_slug"] = r.Droplet.Size
+		if r.Droplet.Backups != nil {
+			document["features"] = []string{"backups"}
+		}
+	case r.Volume != nil:
+		kind, document = "volume", map[string]any{"size_gigabytes": r.Volume.SizeGiB}
+	case r.ReservedIP != nil:
+		kind, document = "reserved_ip", map[string]any{"ip": "192.0.2.1", "droplet": map[string]any{"id": 1}}
+	default:
+		return 0, true, nil // it is free
+	}
+	return inventory.MonthlyOf(kind, document, at)
+}
+
+func (d *drawn) stepsOfProvision() {
+	d.Steps = append(d.Steps, PlanStep{Name: "check_room"})
+	for _, one := range builds {
+		step := PlanStep{Name: one.step}
+		for range d.building.of(one.kind) {
+			step.Calls = append(step.Calls, one.call)
+		}
+		d.Steps = append(d.Steps, step)
+	}
+	join := PlanStep{Name: "join_project"}
+	for range d.building.of(blueprint.ProjectKind) {
+		join.Calls = append(join.Calls, "POST /v2/projects/{id}/resources")
+	}
+	d.Steps = append(d.Steps, join, PlanStep{Name: "check_health"}, PlanStep{Name: "record_stack"})
+}
+
+// ApplyPlan starts the saga of a plan, if everything that was read for it is as it was.
+// It answers fault.Conflict for a stale plan, and says what changed; for one that was
+// applied already; and where another saga has the stack.
+func (s *Service) ApplyPlan(ctx context.Context, of PlanID, actor string, at time.Time) (p Plan, started saga.Saga, err error) {
+	p, asked, err := readPlan(ctx, s.db.Read(), of)
+	if err != nil {
+		return p, started, err
+	}
+	if p.Saga != "" {
+		return p, started, fault.New(fault.Conflict, "Plan %s was applied already, by %s: saga %s.", p.ID, p.AppliedBy, p.Saga)
+	}
+	var r PlanRequest
+	if err := json.Unmarshal(asked, &r); err != nil {
+		return p, started, err
+	}
+	now, err := s.draw(ctx, r)
+	if err != nil {
+		return p, started, fault.Wrap(fault.KindOf(err), err, "Plan %s cannot be applied any more: %s", p.ID, fault.Message(err))
+	}
+	if err := p.stale(now.Plan); err != nil {
+		return p, started, err
+	}
+	if err := Frozen(ctx, s.db.Read(), p.Account, p.Tenant); err != nil {
+		return p, started, err
+	}
+	now.building.Plan, now.removal.Plan = p.ID, p.ID
+	err = s.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		started, err = s.applyTx(ctx, tx, p, now, actor, at)
+		return err
+	})
+	if err != nil {
+		return p, saga.Saga{}, err
+	}
+	p, err = s.Plan(ctx, of)
+	return p, started, err
+}
+
+func (s *Service) applyTx(ctx context.Context, tx *sql.Tx, p Plan, now drawn, actor string, at time.Time) (started saga.Saga, err error) {
+	request := saga.Request{Tenant: string(p.Tenant), RequestedBy: actor}
+	switch p.Verb {
+	case Provision:
+		request.Kind, request.Input = ProvisionStackKind, now.building
+	case Teardown:
+		request.Kind, request.Input = TeardownStackKind, now.removal
+	}
+	if started, _, err = s.engine.StartTx(ctx, tx, request); err != nil {
+		return started, err
+	}
+	if p.Verb == Provision {
+		err = s.beginStack(ctx, tx, now, started.ID, at)
+	} else {
+		err = s.moveStack(ctx, tx, now.stack, started.ID, at)
+	}
+	if err != nil {
+		return started, err
+	}
+	return started, markApplied(ctx, tx, p.ID, actor, started.ID, at)
+}
+
+// beginStack writes the row of a stack that is about to be made.
+func (s *Service) beginStack(ctx context.Context, tx *sql.Tx, now drawn, of saga.ID, at time.Time) error {
+	owner, err := s.tenants.Tenant(ctx, string(now.Tenant))
+	if err != nil {
+		return err
+	}
+	if err := s.nameIsFree(ctx, tx, owner, now.Name); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'failed', rev = rev + 1, updated_at = $1 WHERE tenant_id = $2 AND name = $3 AND state = 'new'`,
+		db.Micros(at), string(now.Tenant), now.Name); err != nil {
+		return err
+	}
+	if err := useBlueprint(ctx, tx, now.draft, at); err != nil {
+		return err
+	}
+	values := map[string]string{}
+	for name, setting := range now.building.Spec.Parameters {
+		values[name] = setting.Value
+	}
+	return insertStack(ctx, tx, Stack{
+		ID: now.Stack, Tenant: now.Tenant, Account: now.Account, Name: now.Name, State: StackNew, Blueprint: now.draft.Ref(), Parameters: values,
+		Spec: now.building.Spec, Saga: of, CreatedAt: at, UpdatedAt: at,
+	})
+}
+
+// moveStack notes that a saga is at work on a stack. It answers fault.Conflict where the
+// stack is not as the plan found it.
+func (s *Service) moveStack(ctx context.Context, tx *sql.Tx, stack Stack, of saga.ID, at time.Time) error {
+	res, err := tx.ExecContext(ctx, `UPDATE stacks SET saga_id = $1, rev = rev + 1, updated_at = $2 WHERE id = $3 AND rev = $4`,
+		string(of), db.Micros(at), string(stack.ID), stack.Rev)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return fault.New(fault.Conflict, "Stack %s changed meanwhile. Make a new plan.", stack.Name)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// sweepStack deletes what carries the marker of a saga that made a stack, and is not in
+// its ledger: a request that was frozen on its way may be carried out after its end.
+func (s *Service) sweepStack(ctx context.Context, w saga.Sweep) error {
+	state, err := saga.StateOf[Building](w.Saga)
+	if err != nil {
+		return err
+	}
+	c, err := s.steps.cloud(ctx, state.Account)
+	if err != nil {
+		return err
+	}
+	b := &builder{
+		c: c, state: &state, marker: func(r blueprint.Resource) string { return resourceMarker(w.Saga.ID, r) },
+		leave: func(ctx context.Context, permits ...digitalocean.Permit) context.Context {
+			return digitalocean.WithCapability(ctx, &digitalocean.Capability{
+				Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind, Tenant: state.Tenant, Permits: permits, Valid: ctx.Err,
+			})
+		},
+	}
+	removed := []string{}
+	for _, r := range slices.Backward(state.Spec.Resources) {
+		if r.Kind == blueprint.ProjectKind || r.Kind == blueprint.TagKind {
+			continue // to ask twice for them makes one
+		}
+		gone, err := b.sweep(ctx, r, w.Saga.Direction == saga.Forward)
+		if err != nil {
+			return err
+		}
+		for _, id := range gone {
+			s.steps.log.Warn("deleted what a saga left over", "saga", w.Saga.ID, "resource", r.ID, "id", id)
+			removed = append(removed, resourceURN(state.Account, r, id))
+		}
+	}
+	return s.engine.SweepDone(ctx, w, removed)
+}
+
+// sweep deletes what there is of a resource, but for what the saga owns.
+func (b *builder) sweep(ctx context.Context, r blueprint.Resource, forward bool) (gone []string, err error) {
+	t, m := b.thing(r), b.state.made(r.ID)
+	if m.Requests == 0 {
+		return nil, nil
+	}
+	ids, err := t.ours(ctx, m)
+	if err != nil && !errors.Is(err, digitalocean.NotFound) {
+		return nil, err
+	}
+	for _, id := range ids {
+		if forward && id == m.ID {
+			continue
+		}
+		switch err := t.delete(ctx, id); {
+		case err == nil:
+			gone = append(gone, id)
+		case !errors.Is(err, digitalocean.NotFound):
+			return gone, err
+		}
+	}
+	return gone, nil
+}

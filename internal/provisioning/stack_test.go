@@ -1,0 +1,294 @@
+package provisioning_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// everything is a blueprint with one of each kind.
+const everything = `name: everything
+version: 1
+region: nyc3
+vpc: {}
+tags: [test]
+volumes:
+  data: {size_gib: 10, filesystem: ext4, droplet: web}
+droplets:
+  web: {size: s-1vcpu-1gb, image: debian-12-x64, monitoring: true}
+firewalls:
+  edge:
+    droplets: [web]
+    inbound:
+      - {protocol: tcp, ports: 443, addresses: [0.0.0.0/0]}
+    outbound:
+      - {protocol: tcp, ports: all, addresses: [0.0.0.0/0]}
+reserved_ips:
+  front: {droplet: web}
+dns:
+  domain: example.com
+  records:
+    a: {type: A, name: '${tenant.slug}', data: '${reserved_ip.front.address}', ttl: 300}
+health:
+  up: {type: tcp, target: '${reserved_ip.front.address}', port: 443, timeout: 10m}
+`
+
+// A yard is a world in which stacks are made.
+type yard struct {
+	*world
+}
+
+func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(http.RoundTripper) http.RoundTripper) *yard {
+	t.Helper()
+	p.settings.Probe = func(_ context.Context, _ blueprint.Probe, target string) (string, error) {
+		for _, one := range cloud.Truth("reserved_ip") {
+			if one.Name == target {
+				return target + " is there", nil
+			}
+		}
+		return "", fmt.Errorf("%s does not answer", target)
+	}
+	w := newWorld(t, d, cloud, p, wrap)
+	ask(t, cloud, "/v2/domains", `{"name":"example.com"}`)
+	for {
+		if _, err := w.client.Records(t.Context(), "example.com"); err == nil {
+			break
+		} else if !errors.Is(err, digitalocean.NotFound) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond) // the cloud does not show it yet
+	}
+	if _, err := tenant.New(d).Add(t.Context(), tenant.Entry{Slug: "acme", Name: "Acme"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.mark = cloud.Mark()
+	return &yard{world: w}
+}
+
+// ask asks the cloud for something as somebody else.
+func ask(t *testing.T, cloud *dosimtest.Server, path, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, cloud.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer dop_v1_somebody_else")
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := cloud.Client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		t.Fatalf("%s: %d", path, resp.StatusCode)
+	}
+}
+
+// plan plans the stack web of the tenant acme.
+func (y *yard) plan(s *provisioning.Service) provisioning.Plan {
+	y.t.Helper()
+	ctx := y.t.Context()
+	if _, err := s.AddBlueprint(ctx, "everything.yaml", []byte(everything), "cli:test", time.Now()); err != nil {
+		y.t.Fatal(err)
+	}
+	p, err := s.PlanStack(ctx, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "everything", Tenant: "acme", Name: "web", Account: "main"}, "cli:test", time.Now())
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return p
+}
+
+// kinds are the kinds of what was made since the yard began and is there.
+func (y *yard) kinds() []string {
+	kinds := []string{}
+	for _, l := range y.cloud.Leaks(y.mark) {
+		kind := strings.Split(l.URN, ":")[1]
+		if kind == "tag" {
+			kind += " " + strings.Split(l.Name, "-")[0]
+		}
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// untagged are the kinds but for tags.
+func untagged(kinds []string) []string {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return strings.HasPrefix(k, "tag ") })
+}
+
+var whole = []string{"domain_record", "droplet", "firewall", "reserved_ip", "volume", "vpc"}
+
+// TestAStackComesAndGoes makes a stack and tears it down: exactly what was planned is
+// there in between, and nothing after.
+func TestAStackComesAndGoes(t *testing.T) {
+	run := func(t *testing.T, y *yard) {
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		p := y.plan(s)
+		if got := p.After; got != 7_000_000 && len(p.Unpriced) == 0 { // the price of volumes is not known in a bubble's year 2000
+			t.Errorf("the plan costs %d micro-dollars a month, want 7000000 (a droplet of $6 and 10 GiB); unpriced %q", got, p.Unpriced)
+		}
+		if left := y.kinds(); len(left) != 0 {
+			t.Fatalf("planning made %q", left)
+		}
+		p, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		if got := y.kinds(); !slices.Equal(untagged(got), whole) {
+			t.Fatalf("there is %q, want %q and tags", got, whole)
+		}
+		stack, err := s.Stack(t.Context(), "acme/web")
+		if err != nil || stack.State != provisioning.StackActive {
+			t.Fatal(stack.State, err)
+		}
+		if _, _, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now()); err == nil {
+			t.Error("one plan was applied twice")
+		}
+		down, err := s.PlanStack(t.Context(), provisioning.PlanRequest{Verb: provisioning.Teardown, Stack: "web"}, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, started, err = s.ApplyPlan(t.Context(), down.ID, "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		if left := y.kinds(); len(left) != 0 {
+			t.Errorf("torn down, and %q is left", left)
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { run(t, newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		run(t, newYard(t, dbtest.NewPostgres(t), dosimtest.Start(t), realPace, nil))
+	})
+}
+
+// settle waits for a saga's end, and says which steps went wrong if that is another.
+func settle(t *testing.T, e *saga.Engine, id saga.ID, want saga.State) saga.Saga {
+	t.Helper()
+	for {
+		s, err := e.Saga(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.State == want {
+			return s
+		}
+		if s.State.Ended() || s.State == saga.Stuck {
+			for _, step := range s.Steps {
+				if step.Error != nil {
+					t.Errorf("%s is %s: %s", step.Name, step.State, step.Error.Message)
+				} else {
+					t.Logf("%s is %s", step.Name, step.State)
+				}
+			}
+			t.Fatalf("the saga is %s, want %s: %+v", s.State, want, s.Error)
+		}
+		select {
+		case <-e.Changed():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// TestALateDropletIsSwept has a droplet come to be under the marker of a saga that has
+// undone itself, as a request does that was frozen on its way.
+func TestALateDropletIsSwept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		p := y.plan(s)
+		y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: "/v2/droplets"}, Kind: dosim.ResetAfter, Times: 1})
+		_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if _, err := engine.Cancel(t.Context(), started.ID, saga.Actor{Name: "cli:test", Reason: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, started.ID, saga.RolledBack)
+		if left := y.kinds(); len(left) != 0 {
+			t.Fatalf("rolled back and left %q", left)
+		}
+		marker := "arcadia:" + started.ID.Marker8() + "-droplet-web"
+		ask(t, y.cloud, "/v2/droplets", `{"name":"web-web","region":"nyc3","size":"s-1vcpu-1gb","image":"debian-12-x64","tags":["`+marker+`"]}`)
+		time.Sleep(bubblePace.options.Sweeps[0] + time.Minute)
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if left := untagged(y.kinds()); len(left) != 0 {
+			t.Errorf("swept, and %q is left", left)
+		}
+	})
+}
+
+// TestUnwindStacks cuts the making of a stack before and after commits and requests
+// (all of them with ARCADIA_ALL_CUTS=1): what is rolled back leaves nothing, what completes leaves
+// exactly what was planned.
+func TestUnwindStacks(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 50,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			return newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport).unwound(bubblePace)
+		},
+	})
+}
+
+// unwound makes the world of one run of sagatest.Unwind, in which a plan is applied.
+func (y *yard) unwound(p pace) sagatest.World {
+	y.t.Helper()
+	s := provisioning.New(y.db, y.engine(y.options), y.steps)
+	_, started, err := s.ApplyPlan(y.t.Context(), y.plan(s).ID, "cli:test", time.Now())
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return sagatest.World{
+		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: started.ID,
+		Sweep: func(ctx context.Context, e *saga.Engine) error {
+			time.Sleep(p.options.Sweeps[0] + time.Millisecond) // until they are due
+			return provisioning.New(y.db, e, y.steps).Sweep(ctx)
+		},
+		Check: func(t *testing.T, end saga.Saga) {
+			left := y.kinds()
+			stacks, err := s.Stacks(t.Context(), provisioning.StackFilter{})
+			if err != nil || len(stacks) != 1 {
+				t.Fatal(stacks, err)
+			}
+			switch end.State {
+			case saga.Completed:
+				if !slices.Equal(untagged(left), whole) || stacks[0].State != provisioning.StackActive {
+					t.Errorf("completed with %q, want %q; the stack is %s", left, whole, stacks[0].State)
+				}
+			case saga.RolledBack:
+				if len(left) != 0 || stacks[0].State != provisioning.StackNew {
+					t.Errorf("rolled back and left %q; the stack is %s", left, stacks[0].State)
+				}
+			}
+		},
+	}
+}

@@ -1,0 +1,490 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// A Building is the state of a saga that makes a stack.
+type Building struct {
+	Account string           `json:"account"`
+	Tenant  string           `json:"tenant"` // id
+	Stack   StackID          `json:"stack"`
+	Name    string           `json:"name"`
+	Plan    PlanID           `json:"plan"`
+	Saga    saga.ID          `json:"saga,omitempty"` // once it runs
+	Spec    blueprint.Spec   `json:"spec"`
+	Project string           `json:"project,omitempty"` // id of the one that the spec names
+	Made    map[string]*Made `json:"made,omitempty"`    // by resource of the spec
+	Known   blueprint.Known  `json:"known,omitempty"`
+	Health  map[string]Seen  `json:"health,omitempty"` // by probe
+}
+
+// made is what the state knows of a resource.
+func (s *Building) made(id string) *Made {
+	if s.Made == nil {
+		s.Made = map[string]*Made{}
+	}
+	if s.Made[id] == nil {
+		s.Made[id] = &Made{}
+	}
+	return s.Made[id]
+}
+
+// know notes a value for expressions.
+func (s *Building) know(word, value string) {
+	if s.Known == nil {
+		s.Known = blueprint.Known{}
+	}
+	if value != "" {
+		s.Known[word] = value
+	}
+}
+
+// value is an expression with what is known put in.
+func (s *Building) value(e blueprint.Expr) (string, error) { return e.Value(s.Known) }
+
+// of are the resources of a kind, in the order in which they are made.
+func (s *Building) of(kind blueprint.Kind) (all []blueprint.Resource) {
+	for _, r := range s.Spec.Resources {
+		if r.Kind == kind {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// resourceMarker is the tag, or the end of the name, that proves that a resource is a
+// saga's: no other saga and no other resource has it.
+func resourceMarker(of saga.ID, r blueprint.Resource) string {
+	return fmt.Sprintf("arcadia:%s-%s-%s", of.Marker8(), strings.ReplaceAll(string(r.Kind), "_", "-"), r.Key)
+}
+
+// A builder makes the resources of one saga's stack.
+type builder struct {
+	c      *digitalocean.Client
+	state  *Building
+	marker func(blueprint.Resource) string
+	leave  func(context.Context, ...digitalocean.Permit) context.Context // to change things
+}
+
+func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
+	c, err := p.cloud(ctx, s.Account)
+	if err != nil {
+		return nil, err
+	}
+	of := saga.Current(ctx).Saga
+	return &builder{
+		c: c, state: s, marker: func(r blueprint.Resource) string { return resourceMarker(of, r) },
+		leave: func(ctx context.Context, permits ...digitalocean.Permit) context.Context {
+			return capabilityOf(ctx, s.Tenant, permits...)
+		},
+	}, nil
+}
+
+// permitted is ctx with leave for changes.
+func (b *builder) permitted(ctx context.Context, permits ...digitalocean.Permit) context.Context {
+	return b.leave(ctx, permits...)
+}
+
+// id is the id at DigitalOcean of a resource that was made; empty for none.
+func (b *builder) id(resource string) string { return b.state.made(resource).ID }
+
+// number is that id where it is a number.
+func (b *builder) number(resource string) (int64, error) {
+	n, err := strconv.ParseInt(b.id(resource), 10, 64)
+	if err != nil {
+		return 0, saga.Permanent(fault.New(fault.Internal, "%s is needed and was not made.", resource))
+	}
+	return n, nil
+}
+
+// thing is how a resource is made.
+func (b *builder) thing(r blueprint.Resource) thing {
+	var t thing
+	switch r.Kind {
+	case blueprint.TagKind:
+		t = b.tag(r)
+	case blueprint.VPCKind:
+		t = b.vpc(r)
+	case blueprint.VolumeKind:
+		t = b.volume(r)
+	case blueprint.DropletKind:
+		t = b.droplet(r)
+	case blueprint.ReservedIPKind:
+		t = b.reservedIP(r)
+	case blueprint.FirewallKind:
+		t = b.firewall(r)
+	case blueprint.RecordKind:
+		t = b.record(r)
+	default:
+		panic("provisioning: no way to make a " + string(r.Kind))
+	}
+	t.what = strings.ReplaceAll(string(r.Kind), "_", " ") + " " + r.Name
+	return t
+}
+
+func (b *builder) droplet(r blueprint.Resource) thing {
+	d, marker := r.Droplet, b.marker(r)
+	return thing{
+		find: func(ctx context.Context) ([]string, error) {
+			list, err := b.c.DropletsTagged(ctx, marker)
+			return idsOf(list.Items, func(d digitalocean.Droplet) string { return strconv.FormatInt(d.ID, 10) }), err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			request := digitalocean.DropletCreate{
+				Name: r.Name, Region: d.Region, Size: d.Size, Image: d.Image, SSHKeys: d.SSHKeys, Tags: append(slices.Clone(r.Tags), marker),
+				VPC: b.id(d.VPC), Monitoring: d.Monitoring, IPv6: d.IPv6, Marker: marker,
+			}
+			if d.VPC == "" {
+				request.VPC = ""
+			}
+			for _, volume := range d.Volumes {
+				request.Volumes = append(request.Volumes, b.id(volume))
+			}
+			if d.Backups != nil {
+				request.BackupPlan = &digitalocean.BackupPlan{Plan: d.Backups.Plan, Weekday: d.Backups.Weekday, Hour: d.Backups.Hour}
+			}
+			if d.UserData != nil {
+				text, err := blueprint.RenderUserData(b.state.Spec, r.ID, b.state.Known)
+				if err != nil {
+					return "", 0, err
+				}
+				request.UserData = text
+			}
+			made, action, err := b.c.CreateDroplet(b.permitted(ctx, request.Permit(b.state.Account)), request)
+			return strconv.FormatInt(made.ID, 10), action, err
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err != nil {
+				return false, "", err
+			}
+			is, err := b.c.Droplet(ctx, n)
+			if err != nil || is.Status != "active" || is.PublicIPv4 == "" {
+				return false, "its status is " + is.Status, err
+			}
+			b.state.know("droplet."+r.Key+".id", id)
+			b.state.know("droplet."+r.Key+".public_ip", is.PublicIPv4)
+			b.state.know("droplet."+r.Key+".private_ip", is.PrivateIPv4)
+			b.state.know("droplet."+r.Key+".public_ipv6", is.PublicIPv6)
+			return true, "", nil
+		},
+		watch: func(id string, action int64) saga.Watch {
+			return resourceWatch(b.state.Account, "droplet", id, action)
+		},
+		delete: func(ctx context.Context, id string) error {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err != nil {
+				return err
+			}
+			return b.c.DeleteDroplet(b.permitted(ctx, digitalocean.DeleteDropletPermit(n)), n)
+		},
+		tidy: b.untag(marker),
+	}
+}
+
+func (b *builder) volume(r blueprint.Resource) thing {
+	v, marker := r.Volume, b.marker(r)
+	return thing{
+		find: func(ctx context.Context) ([]string, error) {
+			list, err := b.c.VolumesNamed(ctx, r.Name, v.Region)
+			ours := slices.DeleteFunc(list.Items, func(v digitalocean.Volume) bool { return !slices.Contains(v.Tags, marker) })
+			return idsOf(ours, func(v digitalocean.Volume) string { return v.ID }), err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			request := digitalocean.VolumeCreate{
+				Name: r.Name, Region: v.Region, SizeGiB: int64(v.SizeGiB), Filesystem: v.Filesystem,
+				Tags: append(slices.Clone(r.Tags), marker), Marker: marker,
+			}
+			made, err := b.c.CreateVolume(b.permitted(ctx, request.Permit(b.state.Account)), request)
+			return made.ID, 0, err
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			_, err := b.c.Volume(ctx, id)
+			if err == nil {
+				b.state.know("volume."+r.Key+".id", id)
+			}
+			return err == nil, "", err
+		},
+		delete: func(ctx context.Context, id string) error {
+			return b.c.DeleteVolume(b.permitted(ctx, digitalocean.DeleteVolumePermit(id)), id)
+		},
+		tidy: b.untag(marker),
+	}
+}
+
+// untag deletes a marker's tag, which nothing carries any more.
+func (b *builder) untag(marker string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return b.c.DeleteTag(b.permitted(ctx, digitalocean.DeleteTagPermit(marker)), marker)
+	}
+}
+
+func (b *builder) vpc(r blueprint.Resource) thing {
+	marker := b.marker(r)
+	return thing{
+		find: func(ctx context.Context) ([]string, error) {
+			list, err := b.c.VPCs(ctx)
+			ours := slices.DeleteFunc(list.Items, func(v digitalocean.VPC) bool { return !strings.Contains(v.Description, marker) })
+			return idsOf(ours, func(v digitalocean.VPC) string { return v.ID }), err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			request := digitalocean.VPCCreate{
+				Name: r.Name, Region: r.VPC.Region, IPRange: r.VPC.IPRange, Description: "Stack " + b.state.Name + ", " + marker, Marker: marker,
+			}
+			made, err := b.c.CreateVPC(b.permitted(ctx, request.Permit(b.state.Account)), request)
+			return made.ID, 0, err
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			is, err := b.c.VPC(ctx, id)
+			b.state.know("vpc.ip_range", is.IPRange)
+			return err == nil, "", err
+		},
+		delete: func(ctx context.Context, id string) error {
+			return b.c.DeleteVPC(b.permitted(ctx, digitalocean.DeleteVPCPermit(id)), id)
+		},
+	}
+}
+
+// reservedIP is recognized by the droplet that it leads to, which is this saga's: the
+// address itself carries no name.
+func (b *builder) reservedIP(r blueprint.Resource) thing {
+	return thing{
+		find: func(ctx context.Context) ([]string, error) {
+			droplet, err := b.number(r.ReservedIP.Droplet)
+			if err != nil {
+				return nil, nil // there is none that it could lead to
+			}
+			list, err := b.c.ReservedIPs(ctx)
+			ours := slices.DeleteFunc(list.Items, func(ip digitalocean.ReservedIP) bool { return ip.Droplet != droplet })
+			return idsOf(ours, func(ip digitalocean.ReservedIP) string { return ip.IP }), err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			droplet, err := b.number(r.ReservedIP.Droplet)
+			if err != nil {
+				return "", 0, err
+			}
+			request := digitalocean.ReservedIPCreate{Droplet: droplet}
+			made, action, err := b.c.CreateReservedIP(b.permitted(ctx, request.Permit(b.state.Account)), request)
+			return made.IP, action, err
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			is, err := b.c.ReservedIP(ctx, id)
+			if err != nil {
+				return false, "", err
+			}
+			if droplet := b.id(r.ReservedIP.Droplet); strconv.FormatInt(is.Droplet, 10) != droplet || is.Locked {
+				return false, "it does not lead to its droplet yet", nil
+			}
+			b.state.know("reserved_ip."+r.Key+".address", is.IP)
+			return true, "", nil
+		},
+		watch: func(id string, action int64) saga.Watch {
+			return resourceWatch(b.state.Account, "reserved_ip", id, action)
+		},
+		delete: func(ctx context.Context, id string) error {
+			is, err := b.c.ReservedIP(ctx, id)
+			switch {
+			case err != nil:
+				return err
+			case is.Locked:
+				return errNotYet
+			case is.Droplet != 0: // DigitalOcean releases only what leads nowhere
+				request := digitalocean.ReservedIPAct{IP: id, Type: "unassign"}
+				if _, err := b.c.ActOnReservedIP(b.permitted(ctx, request.Permit()), request); err != nil {
+					return err
+				}
+				return errNotYet
+			}
+			return b.c.DeleteReservedIP(b.permitted(ctx, digitalocean.DeleteReservedIPPermit(id)), id)
+		},
+	}
+}
+
+// firewallName carries the marker: a firewall takes neither tags of its own nor a
+// description.
+func (b *builder) firewallName(r blueprint.Resource) string {
+	return r.Name + "-" + strings.TrimPrefix(b.marker(r), "arcadia:")
+}
+
+func (b *builder) firewall(r blueprint.Resource) thing {
+	name := b.firewallName(r)
+	return thing{
+		find: func(ctx context.Context) ([]string, error) {
+			list, err := b.c.Firewalls(ctx)
+			ours := slices.DeleteFunc(list.Items, func(f digitalocean.Firewall) bool { return f.Name != name })
+			return idsOf(ours, func(f digitalocean.Firewall) string { return f.ID }), err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			request, err := b.firewallRequest(r, name)
+			if err != nil {
+				return "", 0, err
+			}
+			made, err := b.c.CreateFirewall(b.permitted(ctx, request.Permit(b.state.Account)), request)
+			return made.ID, 0, err
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			is, err := b.c.Firewall(ctx, id)
+			return err == nil && is.Status == "succeeded" && !is.Pending, "its status is " + is.Status, err
+		},
+		delete: func(ctx context.Context, id string) error {
+			return b.c.DeleteFirewall(b.permitted(ctx, digitalocean.DeleteFirewallPermit(id)), id)
+		},
+	}
+}
+
+func (b *builder) firewallRequest(r blueprint.Resource, name string) (request digitalocean.FirewallCreate, err error) {
+	request.Name = name
+	for _, droplet := range r.Firewall.Droplets {
+		n, err := b.number(droplet)
+		if err != nil {
+			return request, err
+		}
+		request.Droplets = append(request.Droplets, n)
+	}
+	if request.Inbound, err = b.rules(r.Firewall.Inbound); err != nil {
+		return request, err
+	}
+	request.Outbound, err = b.rules(r.Firewall.Outbound)
+	return request, err
+}
+
+func (b *builder) rules(specs []blueprint.RuleSpec) (rules []digitalocean.FirewallRule, err error) {
+	for _, spec := range specs {
+		rule := digitalocean.FirewallRule{Protocol: spec.Protocol, Ports: spec.Ports}
+		for _, e := range spec.Addresses {
+			value, err := b.state.value(e)
+			if err != nil {
+				return nil, saga.Permanent(fault.Wrap(fault.Internal, err, "An address of a firewall is not known: %v.", err))
+			}
+			rule.Addresses = append(rule.Addresses, value)
+		}
+		for _, droplet := range spec.Droplets {
+			n, err := b.number(droplet)
+			if err != nil {
+				return nil, err
+			}
+			rule.Droplets = append(rule.Droplets, n)
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}
+
+// record is recognized by what it says: one that says the same and was there before is
+// not this saga's.
+func (b *builder) record(r blueprint.Resource) thing {
+	spec := r.Record
+	request := func() (digitalocean.RecordCreate, error) {
+		data, err := b.state.value(spec.Data)
+		if err != nil {
+			err = saga.Permanent(fault.Wrap(fault.Internal, err, "What record %s says is not known: %v.", r.Name, err))
+		}
+		return digitalocean.RecordCreate{
+			Domain: spec.Domain, Type: spec.Type, Name: spec.Name, Data: data, TTL: spec.TTL, Priority: spec.Priority, Port: spec.Port, Weight: spec.Weight,
+		}, err
+	}
+	return thing{
+		exact: true,
+		find: func(ctx context.Context) ([]string, error) {
+			asked, err := request()
+			if err != nil {
+				return nil, nil // what it would say was never known: it was never asked for
+			}
+			list, err := b.c.Records(ctx, spec.Domain)
+			same := slices.DeleteFunc(list.Items, func(r digitalocean.Record) bool {
+				return r.Type != asked.Type || r.Name != asked.Name || !sameData(r.Data, asked.Data)
+			})
+			return idsOf(same, func(r digitalocean.Record) string { return strconv.FormatInt(r.ID, 10) }), err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			asked, err := request()
+			if err != nil {
+				return "", 0, err
+			}
+			made, err := b.c.CreateRecord(b.permitted(ctx, asked.Permit()), asked)
+			return strconv.FormatInt(made.ID, 10), 0, err
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err == nil {
+				_, err = b.c.Record(ctx, spec.Domain, n)
+			}
+			return err == nil, "", err
+		},
+		delete: func(ctx context.Context, id string) error {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err != nil {
+				return err
+			}
+			return b.c.DeleteRecord(b.permitted(ctx, digitalocean.DeleteRecordPermit(spec.Domain, n)), spec.Domain, n)
+		},
+	}
+}
+
+// sameData compares what two records say: addresses by value, names without the dot
+// at their end.
+func sameData(a, b string) bool {
+	if x, y := net.ParseIP(a), net.ParseIP(b); x != nil && y != nil {
+		return x.Equal(y)
+	}
+	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
+}
+
+// tag is made by name: to ask for one that there is answers the one. Only what was not
+// there before, and is on nothing else, goes again.
+func (b *builder) tag(r blueprint.Resource) thing {
+	return thing{
+		exact: true,
+		find: func(ctx context.Context) ([]string, error) {
+			_, err := b.c.Tag(ctx, r.Name)
+			if errors.Is(err, digitalocean.NotFound) {
+				return nil, nil
+			}
+			return []string{r.Name}, err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			request := digitalocean.TagCreate{Name: r.Name}
+			return r.Name, 0, b.c.CreateTag(b.permitted(ctx, request.Permit(b.state.Account)), request)
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			_, err := b.c.Tag(ctx, id)
+			return err == nil, "", err
+		},
+		delete: func(ctx context.Context, id string) error {
+			is, err := b.c.Tag(ctx, id)
+			if err != nil {
+				return err
+			}
+			if slices.Contains(b.state.made(r.ID).Before, id) || is.Resources > 0 && !strings.HasPrefix(id, blueprint.StackTagPrefix) {
+				return errKept
+			}
+			return b.c.DeleteTag(b.permitted(ctx, digitalocean.DeleteTagPermit(id)), id)
+		},
+	}
+}
+
+// errNotYet says that a thing can be deleted a moment later.
+var errNotYet = errors.New("something has to end first")
+
+// errKept says that a thing is not deleted, since it is not the saga's alone.
+var errKept = errors.New("it is used by others too")
+
+func idsOf[T any](items []T, id func(T) string) []string {
+	ids := make([]string, len(items))
+	for i, item := range items {
+		ids[i] = id(item)
+	}
+	return ids
+}

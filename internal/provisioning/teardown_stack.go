@@ -1,0 +1,222 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// TeardownStackKind destroys a stack.
+const TeardownStackKind = "teardown_stack"
+
+// A Removal is the state of a saga that destroys a stack.
+type Removal struct {
+	Building // what there is to destroy: everything in Made has its id
+
+	Grace time.Duration `json:"grace,omitempty"` // how long after its begin nothing is done yet
+	Until time.Time     `json:"until,omitzero"`  // when that is over
+}
+
+func (p *Steps) teardownStack() saga.Kind[Removal] {
+	k := saga.Kind[Removal]{
+		Name: TeardownStackKind,
+		Begin: func(s *Removal) error {
+			if s.Stack == "" || len(s.Made) == 0 || s.Grace < 0 {
+				return fault.New(fault.Invalid, "A stack is torn down by applying a plan: arcadia stack teardown, then arcadia stack apply.")
+			}
+			return nil
+		},
+		Subjects: func(s Removal) []string { return []string{s.Stack.subject()} },
+		Policy:   saga.Refuse,
+		Steps: []saga.Step[Removal]{
+			{Name: "grace", Do: p.waitForGrace, NothingToUndo: "it only waits"},
+			{Name: "check_protection", Do: p.checkProtection, NothingToUndo: "it only reads"},
+			{Name: "point_of_no_return", Pivot: true, Local: func(context.Context, *sql.Tx, *Removal) error { return nil }},
+		},
+	}
+	for _, one := range slices.Backward(builds) {
+		k.Steps = append(k.Steps, saga.Step[Removal]{
+			Name: strings.NewReplacer("create_", "delete_", "reserve_", "release_").Replace(one.step), Forward: true, Retry: p.patient(),
+			Do: func(ctx context.Context, s *Removal) error {
+				return p.unfrozen(func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, one.kind) })(ctx, &s.Building)
+			},
+		})
+	}
+	k.Steps = append(k.Steps, saga.Step[Removal]{Name: "forget_stack", Local: forgetStack, Forward: true})
+	return k
+}
+
+func (p *Steps) waitForGrace(ctx context.Context, s *Removal) error {
+	a := saga.Current(ctx)
+	if s.Until.IsZero() {
+		s.Until = a.Now().Add(s.Grace)
+	}
+	if a.Now().Before(s.Until) {
+		return saga.Wait(s.Until, "nothing is destroyed before %s: cancel the saga until then to keep the stack", s.Until.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return nil
+}
+
+// checkProtection asks once more, after the grace, whether somebody protects what would
+// be destroyed.
+func (p *Steps) checkProtection(ctx context.Context, s *Removal) error {
+	if p.set.Protected == nil {
+		return nil
+	}
+	if err := p.set.Protected(ctx, s.subjects()); err != nil {
+		return saga.Permanent(err)
+	}
+	return nil
+}
+
+// subjects are all that a protection may name of what is destroyed.
+func (s *Removal) subjects() []string {
+	all := []string{"tenant:" + s.Tenant, "stack:" + string(s.Stack)}
+	for _, r := range s.Spec.Resources {
+		if m := s.Made[r.ID]; m != nil && m.ID != "" {
+			all = append(all, resourceURN(s.Account, r, m.ID))
+		}
+	}
+	return all
+}
+
+// removeAll deletes all resources of a kind, the last first.
+func (p *Steps) removeAll(ctx context.Context, s *Building, kind blueprint.Kind) error {
+	b, err := p.builder(ctx, s)
+	if err != nil {
+		return err
+	}
+	all := s.of(kind)
+	for _, r := range slices.Backward(all) {
+		if m := s.made(r.ID); m.ID != "" {
+			if err := p.unmake(ctx, b.thing(r), m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forgetStack says that the stack is gone.
+func forgetStack(ctx context.Context, tx *sql.Tx, s *Removal) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM stack_resources WHERE stack_id = $1`, string(s.Stack)); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'gone', gone_at = $1, updated_at = $1, rev = rev + 1 WHERE id = $2`, db.Micros(time.Now()), string(s.Stack))
+	return err
+}
+
+func (s *Service) drawTeardown(ctx context.Context, r PlanRequest) (d drawn, err error) {
+	stack, err := s.Stack(ctx, r.Stack)
+	if err != nil {
+		return d, err
+	}
+	if stack.State != StackActive && stack.State != StackSuspended {
+		return d, fault.New(fault.Conflict, "Stack %s is %s: there is nothing to tear down.", stack.Name, stack.State)
+	}
+	has, err := s.StackResources(ctx, stack.ID)
+	if err != nil {
+		return d, err
+	}
+	of, err := s.tenants.Tenant(ctx, string(stack.Tenant))
+	if err != nil {
+		return d, err
+	}
+	d.stack = stack
+	d.Plan = Plan{Verb: Teardown, Stack: stack.ID, Name: stack.Name, Tenant: stack.Tenant, Account: stack.Account, Read: map[string]string{
+		"tenant " + of.Slug: string(of.State), "revision of the stack": strconv.FormatInt(stack.Rev, 10),
+	}}
+	d.removal = Removal{
+		Building: Building{Account: stack.Account, Tenant: string(stack.Tenant), Stack: stack.ID, Name: stack.Name, Spec: stack.Spec, Made: map[string]*Made{}},
+		Grace:    s.steps.set.Grace,
+	}
+	if err := s.readRemoval(ctx, &d, has); err != nil {
+		return d, err
+	}
+	protected, err := s.Protections(ctx, d.removal.subjects()...)
+	if err != nil {
+		return d, err
+	}
+	if len(protected) > 0 {
+		return d, protectedError(stack.Name, protected)
+	}
+	d.stepsOfTeardown()
+	return d, nil
+}
+
+// protectedError says what keeps a stack from being destroyed.
+func protectedError(name string, by []Protection) error {
+	return fault.New(fault.Conflict, "%s is protected (%s, by %s: %s). To end that: arcadia stack unprotect %s", name, by[0].Subject, by[0].Actor, by[0].Reason, by[0].Subject)
+}
+
+// readRemoval lists what there is to destroy, with what it costs.
+func (s *Service) readRemoval(ctx context.Context, d *drawn, has []StackResource) error {
+	made := map[string]StackResource{}
+	for _, r := range has {
+		made[r.Key] = r
+	}
+	c, err := s.steps.cloud(ctx, d.Account)
+	if err != nil {
+		return err
+	}
+	sizes, err := c.Sizes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range slices.Backward(d.stack.Spec.Resources) {
+		one, ok := made[r.ID]
+		if !ok {
+			continue
+		}
+		id := one.URN[strings.LastIndexAny(one.URN, ":/")+1:]
+		if r.Kind == blueprint.TagKind {
+			id = r.Name
+		}
+		d.removal.Made[r.ID] = &Made{ID: id, Ready: true}
+		change := Change{Action: "destroy", Key: r.ID, Kind: string(r.Kind), Name: r.Name, URN: one.URN, Detail: detailOf(r)}
+		monthly, known, err := monthlyOf(r, sizes.Items, time.Now())
+		switch {
+		case err != nil || !known:
+			d.Unpriced = append(d.Unpriced, r.ID)
+		default:
+			d.Before += monthly
+			less := -monthly
+			change.Monthly = &less
+		}
+		d.Changes = append(d.Changes, change)
+		d.Read["resource "+r.ID] = one.URN
+	}
+	return nil
+}
+
+func (d *drawn) stepsOfTeardown() {
+	d.Steps = append(d.Steps, PlanStep{Name: "grace"}, PlanStep{Name: "check_protection"}, PlanStep{Name: "point_of_no_return", Pivot: true})
+	for _, one := range slices.Backward(builds) {
+		step := PlanStep{Name: strings.NewReplacer("create_", "delete_", "reserve_", "release_").Replace(one.step)}
+		for _, c := range d.Changes {
+			if c.Kind == string(one.kind) {
+				step.Calls = append(step.Calls, strings.Replace(one.call, "POST", "DELETE", 1)+"/{id}")
+			}
+		}
+		d.Steps = append(d.Steps, step)
+	}
+	d.Steps = append(d.Steps, PlanStep{Name: "forget_stack"})
+}
+
+// ProtectedBy answers fault.Conflict where one of the subjects is protected: for the
+// steps, which know no service.
+func ProtectedBy(ctx context.Context, q db.Queryer, subjects []string) error {
+	found, err := protections(ctx, q, subjects...)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return protectedError("What would be destroyed", found)
+}
