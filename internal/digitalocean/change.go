@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 )
@@ -235,20 +236,27 @@ func only(s, others string) bool {
 // change sends one request that changes something; the answer goes into into, where
 // that is not nil.
 func (c *Client) change(ctx context.Context, verb, method, path string, body []byte, into any) error {
+	_, err := c.changeAt(ctx, verb, method, path, body, into)
+	return err
+}
+
+// changeAt is change that tells DigitalOcean's clock of the answer.
+func (c *Client) changeAt(ctx context.Context, verb, method, path string, body []byte, into any) (at time.Time, err error) {
 	if err := c.may(verb, Provisioning); err != nil {
-		return err
+		return at, err
 	}
 	req, err := c.api.NewRequest(ctx, method, strings.TrimPrefix(path, "/"), nil)
 	if err != nil {
-		return c.failed(method, path, err)
+		return at, c.failed(method, path, err)
 	}
 	if len(body) > 0 { // as it is: godo would end it with a line break
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	}
-	if _, err := c.api.Do(ctx, req, into); err != nil {
-		return c.failed(method, path, err)
+	resp, err := c.api.Do(ctx, req, into)
+	if err != nil {
+		return at, c.failed(method, path, err)
 	}
-	return nil
+	return dateOf(resp), nil
 }
 
 // read asks for one thing, which stands under key.

@@ -166,8 +166,9 @@ func (c *Client) ActOnDroplet(ctx context.Context, r DropletAct) (Action, error)
 // act starts an action.
 func (c *Client) act(ctx context.Context, verb, path string, body []byte) (Action, error) {
 	var answer struct{ Action *godo.Action }
-	if err := c.change(ctx, verb, http.MethodPost, path, body, &answer); err != nil {
+	at, err := c.changeAt(ctx, verb, http.MethodPost, path, body, &answer)
+	if err != nil {
 		return Action{}, err
 	}
-	return c.action(http.MethodPost, path, answer.Action, timeOf(""))
+	return c.action(http.MethodPost, path, answer.Action, at)
 }

@@ -326,6 +326,18 @@ func TestEachChangeIsGuarded(t *testing.T) {
 					t.Errorf("with %s: %v, want NotSent and a sentence", what, err)
 				}
 			}
+			if strings.HasPrefix(p.Target, "account:") {
+				l := may()
+				l.Permits = []digitalocean.Permit{p}
+				c := client(t, s.URL, func(o *digitalocean.Options) { o.Account = "other" })
+				req, err := http.NewRequestWithContext(l.in(t.Context()), p.Method, s.URL+pathOf(p), bytes.NewReader(p.Body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err = digitalocean.Wire(c).RoundTrip(req); !errors.Is(err, digitalocean.NotSent) {
+					t.Errorf("by the client of another account: %v, want NotSent", err)
+				}
+			}
 			if p.Name != "" {
 				l := func(l *leave) { l.Permits[0].Name = "" }
 				if err := send(string(p.Body), digitalocean.Provisioning, l); !errors.Is(err, digitalocean.NotSent) {
@@ -348,6 +360,40 @@ func TestEachChangeIsGuarded(t *testing.T) {
 		if !covered[f.method+" "+template] {
 			t.Errorf("no request is tried that has the form %s %s", f.method, f.path)
 		}
+	}
+}
+
+// What is no id goes nowhere, even where a permit names it.
+func TestNoIDMeansMoreThanItself(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { refuse(w, 422, "unprocessable_entity", "no") })
+	c := client(t, s.URL)
+	for template, ids := range map[string][]string{
+		"/v2/volumes/{id}":      {"-1", "0", "01", "", "..", "%2e", "a/b", "a?b", "A-1", "1.5", "a b", strings.Repeat("1", 65)},
+		"/v2/reserved_ips/{ip}": {"1", "192.0.2", "192.0.2.1/24", "2001:db8::1", "localhost", "", "192.0.2.01"},
+		"/v2/tags/{tag}":        {"", "..", "a/b", "a.b", "a%3Ab", "é", strings.Repeat("a", 256)},
+		"/v2/domains/{domain}/records/{id}": {
+			"example..com/1", ".example.com/1", "../1", "example.com/-1", "example.com/", "example.com/x.y", "/1", "Example.com/1",
+		},
+	} {
+		for _, id := range ids {
+			kind := map[string]string{"{id}": "volume", "{ip}": "reserved_ip", "{tag}": "tag"}[template[strings.LastIndex(template, "/")+1:]]
+			if strings.Contains(template, "{domain}") {
+				kind = "domain_record"
+			}
+			p := digitalocean.Permit{Method: "DELETE", Template: template, Target: "do:" + kind + ":" + id}
+			l := may()
+			l.Permits = []digitalocean.Permit{p}
+			req, err := http.NewRequestWithContext(l.in(t.Context()), p.Method, s.URL+pathOf(p), nil)
+			if err != nil {
+				continue // no such request can be made
+			}
+			if _, err := digitalocean.Wire(c).RoundTrip(req); !errors.Is(err, digitalocean.NotSent) {
+				t.Errorf("%s with %q: %v, want NotSent", template, id, err)
+			}
+		}
+	}
+	if got := s.requests(); len(got) != 0 {
+		t.Errorf("these arrived: %v", got)
 	}
 }
 

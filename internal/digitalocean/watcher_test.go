@@ -179,6 +179,28 @@ func TestWhatTheListDoesNotShowIsReadById(t *testing.T) {
 	})
 }
 
+// An action of a volume or an address is found in the same list, or by its id alone.
+func TestTheWatcherFollowsActionsOfEverything(t *testing.T) {
+	for _, lag := range []string{"0s", "1h"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCloud(t, dosim.Options{Params: map[string]string{"lag.action_list": lag}})
+			r := digitalocean.ReservedIPCreate{Droplet: c.droplet}
+			_, action, err := c.CreateReservedIP(c.leave(t, r.Permit("main")), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWaits(digitalocean.Watch{Key: "address", Action: action})
+			time.Sleep(2 * time.Minute)
+			if err := w.watcher(c.Client).Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if w.woken["address"] != digitalocean.ActionCompleted {
+				t.Errorf("with a list that lags %s the wait was woken with %q", lag, w.woken["address"])
+			}
+		})
+	}
+}
+
 func TestAnOldWaitDoesNotCostTheWholeHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
