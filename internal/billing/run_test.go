@@ -113,6 +113,15 @@ func TestABillingRun(t *testing.T) {
 			t.Errorf("the second page: %+v, %q, %v", list, next, err)
 		}
 		sound(t, s, 2)
+		// A clock that is behind what was billed makes no document that should have been
+		// issued before.
+		if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "basic@1", By: "test"}, day(t, "2026-02-28")); err != nil {
+			t.Fatal(err)
+		}
+		if got := runAt(t, s, at.AddDate(0, 0, 22)); len(got.Issued) != 1 {
+			t.Errorf("an item that was added by a late clock: %d documents", len(got.Issued))
+		}
+		sound(t, s, 3)
 		for _, statement := range []string{`UPDATE billing_invoices SET total = 1`, `DELETE FROM billing_invoices`, `UPDATE billing_states SET state = 'paid'`, `DELETE FROM billing_states`} {
 			if err := d.Write(ctx, func(tx *sql.Tx) error { _, err := tx.ExecContext(ctx, statement); return err }); err == nil {
 				t.Errorf("the database took %q", statement)

@@ -150,6 +150,9 @@ func (s *Service) Subscribe(ctx context.Context, o Order, at time.Time) (a Agree
 	if o.AnchorDay < 0 || o.AnchorDay > 31 {
 		return a, nil, fault.New(fault.Invalid, "The anchor day is 1 to 31, not %d.", o.AnchorDay)
 	}
+	if err := checkTexts(named{"reason", &o.Reason, 500}); err != nil {
+		return a, nil, err
+	}
 	from, err := a.when(o.From, at)
 	if err != nil {
 		return a, nil, err

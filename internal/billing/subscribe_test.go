@@ -136,6 +136,9 @@ func TestSubscriptions(t *testing.T) {
 		if _, _, err := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "pro@1"}, noon); !errors.Is(err, fault.Conflict) {
 			t.Errorf("a withdrawn plan anew: %v", err)
 		}
+		if _, _, err := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "basic@1", Reason: "a\x00b"}, noon); !errors.Is(err, fault.Invalid) {
+			t.Errorf("a reason that cannot be shown: %v", err)
+		}
 		if _, err := s.PutCustomer(ctx, "acme", Profile{Issuer: "main", Currency: "USD"}, "test", noon); !errors.Is(err, fault.Conflict) {
 			t.Errorf("another currency beside subscriptions: %v", err)
 		}
