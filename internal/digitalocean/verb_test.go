@@ -13,6 +13,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
 // leave is a context with leave for these changes alone.
@@ -43,9 +44,22 @@ func (c *cloud) ends(t *testing.T, a digitalocean.Action) {
 // shown lets the lags pass after which what was made is shown everywhere.
 func shown() { time.Sleep(time.Minute) }
 
+// alive runs a life in a cloud where the client's token has no scopes but those that
+// its purpose asks for.
 func alive(t *testing.T, o dosim.Options, life func(t *testing.T, c *cloud)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { life(t, newCloud(t, o)) })
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud(t, o)
+		narrow := c.CreateToken(dosim.TokenSpec{Scopes: digitalocean.Provisioning.Scopes()})
+		var err error
+		c.Client, err = digitalocean.New(digitalocean.Options{
+			BaseURL: c.URL, Account: "main", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(narrow), Transport: c.Server.Client.Transport,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		life(t, c)
+	})
 }
 
 func limited(name, value string) dosim.Options {

@@ -79,7 +79,7 @@ func volumeResource() resource {
 		},
 		routes: []route{
 			op("GET /v2/volumes", listVolumes, "api:read", "api:write", "block_storage:read").or("block_storage:read"), // api:read and api:write are scopes of an older kind of token
-			op("POST /v2/volumes", createVolume, "api:write", "block_storage:create"),
+			op("POST /v2/volumes", createVolume, "api:write", "block_storage:create").or("block_storage:create"),
 			op("DELETE /v2/volumes", deleteVolumeByName, "block_storage:delete", "api:write"),
 			op("GET /v2/volumes/{volume}", getVolume, "block_storage:read"),
 			op("DELETE /v2/volumes/{volume}", deleteVolumeByID, "block_storage:delete"),
