@@ -76,6 +76,7 @@ func New(o Options) *API {
 	a.fleetRoutes(h)
 	a.accountRoutes(h)
 	a.tenantRoutes(h)
+	a.stackRoutes(h)
 	a.ruleRoutes(h)
 	a.catalogRoutes(h)
 	a.customerRoutes(h)

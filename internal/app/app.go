@@ -158,10 +158,16 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.bills = billing.New(a.db, a.facts, a.log)
 	a.access = access.New(a.db, a.vault, a.config.tokens()...)
 	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
+	a.clouds.freeze = func(ctx context.Context, account, of string) error {
+		return provisioning.Frozen(ctx, a.db.Read(), account, tenant.ID(of))
+	}
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
 	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
 		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
 		Reading: a.clouds.reading,
+		Protected: func(ctx context.Context, subjects []string) error {
+			return provisioning.ProtectedBy(ctx, a.db.Read(), subjects)
+		},
 	}, a.log)
 	a.engine, err = saga.New(a.db, saga.Options{
 		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,

@@ -22,6 +22,7 @@ type clouds struct {
 	vault   *vault.Vault
 	log     *slog.Logger
 	wire    http.RoundTripper
+	freeze  func(ctx context.Context, account, tenant string) error // asked before every change; nil: nothing is frozen
 
 	mu      sync.Mutex
 	clients map[place]cached
@@ -134,7 +135,7 @@ func (c *clouds) client(ctx context.Context, of string, p digitalocean.Purpose) 
 	}
 	client, err := digitalocean.New(digitalocean.Options{
 		BaseURL: c.apiURL, Account: of, Purpose: p, Token: token,
-		Transport: c.wire, Timeout: c.timeout, Budget: c.budgets[mark], Logger: c.log,
+		Transport: c.wire, Timeout: c.timeout, Budget: c.budgets[mark], Logger: c.log, Freeze: c.freeze,
 	})
 	if err != nil {
 		return nil, err

@@ -110,6 +110,9 @@ type commands struct {
 	Subscription subscriptionCommand `cmd:"" help:"Keep what customers subscribed to."`
 	Invoice      invoiceCommand      `cmd:"" help:"Look at invoices and credit notes."`
 	Issuer       issuerCommand       `cmd:"" help:"Keep who sends invoices."`
+	Blueprint    blueprintCommand    `cmd:"" help:"Keep descriptions of what tenants get."`
+	Stack        stackCommand        `cmd:"" help:"Make tenants' stacks, and destroy them: planned first."`
+	Freeze       freezeCommand       `cmd:"" help:"Forbid changes at DigitalOcean for a while."`
 	Tenant       tenantCommand       `cmd:"" help:"Keep whom the product is hosted for."`
 	Account      accountCommand      `cmd:"" help:"Keep the accounts at DigitalOcean."`
 	Token        tokenCommand        `cmd:"" help:"Keep the tokens of DigitalOcean."`

@@ -1,8 +1,8 @@
 package inventory
 
 import (
-	"encoding/json"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"

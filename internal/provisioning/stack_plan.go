@@ -112,6 +112,9 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, er
 	if err := s.nameIsFree(ctx, s.db.Read(), of, r.Name); err != nil {
 		return d, err
 	}
+	if err := needsNoHost(spec); err != nil {
+		return d, err
+	}
 	c, err := s.steps.cloud(ctx, account)
 	if err != nil {
 		return d, err
@@ -126,6 +129,27 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, er
 	}
 	d.stepsOfProvision()
 	return d, nil
+}
+
+// needsNoHost answers fault.Unprocessable for a spec whose droplets ask Arcadia for
+// secrets, or call it back: it gives no addresses out yet at which they could.
+func needsNoHost(spec blueprint.Spec) error {
+	for key, probe := range spec.Health {
+		if probe.Type == "callback" {
+			return fault.New(fault.Unprocessable, "Probe %s waits for a call of the droplet, and Arcadia has no address for droplets yet. Use a probe of type http, https or tcp.", key)
+		}
+	}
+	for _, r := range spec.Resources {
+		if r.Droplet == nil || r.Droplet.UserData == nil {
+			continue
+		}
+		for _, need := range r.Droplet.UserData.Needs {
+			if strings.HasPrefix(need, "secret.") || strings.HasPrefix(need, "callback.") {
+				return fault.New(fault.Unprocessable, "%s asks Arcadia for %s when it starts, and Arcadia has no address for droplets yet. Leave it out of the blueprint's cloud_init.", r.ID, need)
+			}
+		}
+	}
+	return nil
 }
 
 // nameIsFree answers fault.Conflict where the tenant has a stack of the name. One whose

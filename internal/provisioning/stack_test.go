@@ -16,6 +16,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -172,8 +173,13 @@ func TestAStackComesAndGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(t, engine, started.ID, saga.Completed)
-		if left := y.kinds(); len(left) != 0 {
+		if left := untagged(y.kinds()); len(left) != 0 {
 			t.Errorf("torn down, and %q is left", left)
+		}
+		for _, tag := range y.kinds() {
+			if strings.Contains(tag, "stack") {
+				t.Errorf("torn down, and %q is left", tag)
+			}
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) {
@@ -210,6 +216,61 @@ func settle(t *testing.T, e *saga.Engine, id saga.ID, want saga.State) saga.Saga
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// TestWhatKeepsAStack: a protection and a freeze stop what they are for, a stale plan is
+// refused with what changed, and of two plans for one name one wins.
+func TestWhatKeepsAStack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		p := y.plan(s)
+		if err := s.Freeze(ctx, provisioning.AccountScope("main"), "look first", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
+			t.Errorf("applied while frozen: %v", err)
+		}
+		if err := s.Thaw(ctx, provisioning.AccountScope("main")); err != nil {
+			t.Fatal(err)
+		}
+		stale := y.plan(s)
+		y.cloud.SeedDroplet(dosim.SeedDroplet{Name: "one-more"})
+		time.Sleep(time.Minute) // until lists show it
+		if _, _, err := s.ApplyPlan(ctx, stale.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "droplets of the account was") {
+			t.Errorf("a stale plan: %v", err)
+		}
+		p = y.plan(s)
+		second := y.plan(s)
+		y.mark = y.cloud.Mark()
+		_, started, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ApplyPlan(ctx, second.ID, "cli:other", time.Now()); !errors.Is(err, fault.Conflict) {
+			t.Errorf("two stacks of one name: %v", err)
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		stack, err := s.Stack(ctx, "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		down, err := s.PlanStack(ctx, provisioning.PlanRequest{Verb: provisioning.Teardown, Stack: "web"}, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Protect(ctx, "stack:"+string(stack.ID), "a customer's", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ApplyPlan(ctx, down.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
+			t.Errorf("a protected stack was torn down: %v", err)
+		}
+		if got := untagged(y.kinds()); !slices.Equal(got, whole) {
+			t.Errorf("there is %q, want %q", got, whole)
+		}
+	})
 }
 
 // TestALateDropletIsSwept has a droplet come to be under the marker of a saga that has

@@ -154,7 +154,7 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest) (d drawn, err
 
 // protectedError says what keeps a stack from being destroyed.
 func protectedError(name string, by []Protection) error {
-	return fault.New(fault.Conflict, "%s is protected (%s, by %s: %s). To end that: arcadia stack unprotect %s", name, by[0].Subject, by[0].Actor, by[0].Reason, by[0].Subject)
+	return fault.New(fault.Conflict, "%s is protected (%s, by %s: %s). To end that: arcadia stack unprotect %s", name, by[0].Subject, by[0].Actor, by[0].Reason, strings.TrimPrefix(by[0].Subject, "stack:"))
 }
 
 // readRemoval lists what there is to destroy, with what it costs.
@@ -175,6 +175,9 @@ func (s *Service) readRemoval(ctx context.Context, d *drawn, has []StackResource
 		one, ok := made[r.ID]
 		if !ok {
 			continue
+		}
+		if r.Kind == blueprint.TagKind && !strings.HasPrefix(r.Name, blueprint.StackTagPrefix) {
+			continue // others carry it too
 		}
 		id := one.URN[strings.LastIndexAny(one.URN, ":/")+1:]
 		if r.Kind == blueprint.TagKind {

@@ -1,0 +1,433 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+)
+
+type blueprintCommand struct {
+	List     blueprintListCommand     `cmd:"" help:"List blueprints."`
+	Show     blueprintShowCommand     `cmd:"" help:"Print a blueprint."`
+	Validate blueprintValidateCommand `cmd:"" help:"Tell all that is wrong with a blueprint, by line."`
+	Add      blueprintAddCommand      `cmd:"" help:"Keep a blueprint, to make stacks from."`
+	Schema   blueprintSchemaCommand   `cmd:"" help:"Print the JSON Schema of blueprints, for editors."`
+}
+
+type blueprintListCommand struct{}
+
+// Run lists blueprints.
+func (c *blueprintListCommand) Run(ctx context.Context, r *runner) error {
+	var page client.BlueprintPage
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		page, err = cl.Blueprints(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(page)
+	}
+	rows := [][]string{}
+	for _, b := range page.Items {
+		from := "added"
+		if b.Shipped {
+			from = "part of Arcadia"
+		}
+		used := "no"
+		if b.Used {
+			used = "yes"
+		}
+		rows = append(rows, []string{fmt.Sprintf("%s@%d", b.Name, b.Version), from, used, b.Description})
+	}
+	return table(r.Out, "BLUEPRINT|FROM|USED|DESCRIPTION", rows)
+}
+
+type blueprintShowCommand struct {
+	Blueprint string `arg:"" help:"Name, the newest version, or name@version."`
+}
+
+// Run prints a blueprint.
+func (c *blueprintShowCommand) Run(ctx context.Context, r *runner) error {
+	var b client.Blueprint
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		b, err = cl.Blueprint(ctx, c.Blueprint)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(b)
+	}
+	r.say("%s", strings.TrimSuffix(b.Source, "\n"))
+	return nil
+}
+
+type blueprintValidateCommand struct {
+	File string `arg:"" help:"The blueprint, YAML, or - for standard input."`
+}
+
+// Run checks a blueprint, here: no server is asked.
+func (c *blueprintValidateCommand) Run(_ context.Context, r *runner) error {
+	source, err := r.readFile(c.File)
+	if err != nil {
+		return err
+	}
+	bp, err := blueprint.Parse(c.File, source)
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(map[string]any{"name": bp.Name, "version": bp.Version, "valid": true})
+	}
+	r.say("%s@%d is in order. Keep it with: arcadia blueprint add %s", bp.Name, bp.Version, c.File)
+	return nil
+}
+
+type blueprintAddCommand struct {
+	File string `arg:"" help:"The blueprint, YAML, or - for standard input."`
+}
+
+// Run keeps a blueprint.
+func (c *blueprintAddCommand) Run(ctx context.Context, r *runner) error {
+	source, err := r.readFile(c.File)
+	if err != nil {
+		return err
+	}
+	var b client.Blueprint
+	err = r.once(ctx, func(cl *client.Client) (err error) {
+		b, err = cl.AddBlueprint(ctx, client.BlueprintFile{Name: c.File, Source: string(source)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(b)
+	}
+	r.say("%s@%d is kept. Plan a stack with: arcadia stack plan %s@%d --tenant TENANT --name NAME", b.Name, b.Version, b.Name, b.Version)
+	return nil
+}
+
+type blueprintSchemaCommand struct{}
+
+// Run prints the schema.
+func (c *blueprintSchemaCommand) Run(_ context.Context, r *runner) error {
+	r.say("%s", strings.TrimSuffix(string(blueprint.Schema()), "\n"))
+	return nil
+}
+
+type stackCommand struct {
+	Plan      stackPlanCommand      `cmd:"" help:"Work out what a new stack would take, and do nothing."`
+	Teardown  stackTeardownCommand  `cmd:"" help:"Work out what destroying a stack would take, and do nothing."`
+	Apply     stackApplyCommand     `cmd:"" help:"Do what a plan says."`
+	List      stackListCommand      `cmd:"" help:"List stacks."`
+	Show      stackShowCommand      `cmd:"" help:"Show a stack, and what it has."`
+	Plans     stackPlansCommand     `cmd:"" help:"List plans, the newest first."`
+	Protect   stackProtectCommand   `cmd:"" help:"Keep a stack from being destroyed."`
+	Unprotect stackUnprotectCommand `cmd:"" help:"End a stack's protection."`
+}
+
+type stackRef struct {
+	Stack string `arg:"" help:"The stack: its id, NAME or TENANT/NAME."`
+}
+
+type stackPlanCommand struct {
+	Blueprint string            `arg:"" help:"The blueprint: name, the newest version, or name@version."`
+	Tenant    string            `required:"" help:"Whose it is to be: slug or id."`
+	Name      string            `required:"" help:"What it is to be called."`
+	Account   string            `help:"The account at DigitalOcean that it is to be in."`
+	Zone      string            `placeholder:"ZONE" help:"Of its schedules, like Europe/Berlin; UTC where it is left away."`
+	Set       map[string]string `placeholder:"NAME=VALUE" help:"A parameter's value; repeat it for more."`
+}
+
+// Run plans a new stack.
+func (c *stackPlanCommand) Run(ctx context.Context, r *runner) error {
+	return r.plan(ctx, client.PlanOrder{
+		Verb: "provision", Blueprint: c.Blueprint, Tenant: c.Tenant, Name: c.Name, Account: c.Account, Zone: c.Zone, Parameters: c.Set,
+	})
+}
+
+type stackTeardownCommand struct{ stackRef }
+
+// Run plans the end of a stack.
+func (c *stackTeardownCommand) Run(ctx context.Context, r *runner) error {
+	return r.plan(ctx, client.PlanOrder{Verb: "teardown", Stack: c.Stack})
+}
+
+func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {
+	var p client.Plan
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		p, err = cl.MakePlan(ctx, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(p)
+	}
+	if err := r.showPlan(p); err != nil {
+		return err
+	}
+	r.say("\nNothing was done. Do it with: arcadia stack apply %s", p.ID)
+	return nil
+}
+
+// showPlan shows what a plan would do, and what that costs.
+func (r *runner) showPlan(p client.Plan) error {
+	r.say("%s: %s stack %s of %s, in account %s\n", p.ID, p.Verb, p.Name, p.Tenant, p.Account)
+	rows := [][]string{}
+	for _, c := range p.Changes {
+		cost := "no price"
+		if c.Monthly != nil {
+			cost = dollars(*c.Monthly)
+		}
+		rows = append(rows, []string{c.Action, c.Key, c.Name, cost, orDash(c.Detail)})
+	}
+	if err := table(r.Out, "ACTION|WHAT|NAME|MONTHLY|DETAIL", rows); err != nil {
+		return err
+	}
+	calls := 0
+	names := []string{}
+	for _, s := range p.Steps {
+		calls += len(s.Calls)
+		if s.Pivot {
+			names = append(names, s.Name+" (no way back from here)")
+		} else {
+			names = append(names, s.Name)
+		}
+	}
+	r.say("\n%d steps, %d requests: %s", len(p.Steps), calls, strings.Join(names, ", "))
+	r.say("At DigitalOcean: %s %s a month before, %s after", p.Currency, dollars(p.MonthlyBefore), dollars(p.MonthlyAfter))
+	if len(p.Unpriced) > 0 {
+		r.say("Without a price, and in neither: %s", strings.Join(p.Unpriced, ", "))
+	}
+	for _, w := range p.Warnings {
+		r.say("Mind: %s", w)
+	}
+	return nil
+}
+
+type stackApplyCommand struct {
+	Plan string `arg:"" help:"The plan's id."`
+	Yes  bool   `short:"y" help:"Do not ask."`
+	Wait bool   `help:"Follow the saga until it rests."`
+}
+
+// Run does what a plan says.
+func (c *stackApplyCommand) Run(ctx context.Context, r *runner) (err error) {
+	s, err := r.connect(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var p client.Plan
+	if err := s.read(ctx, func(cl *client.Client) (err error) {
+		p, err = cl.Plan(ctx, c.Plan)
+		return err
+	}); err != nil {
+		return err
+	}
+	if !c.Yes && !r.json {
+		if err := r.showPlan(p); err != nil {
+			return err
+		}
+	}
+	if err := r.confirm(c.Yes, "%s stack %s of %s?", p.Verb, p.Name, p.Tenant); err != nil {
+		return err
+	}
+	var applied client.PlanApplied
+	if err := s.write(ctx, func(cl *client.Client) (err error) {
+		applied, err = cl.ApplyPlan(ctx, c.Plan)
+		return err
+	}); err != nil {
+		return err
+	}
+	if !c.Wait && !s.conn.Embedded {
+		return r.accepted(applied.Saga)
+	}
+	return s.finish(ctx, applied.Saga.ID)
+}
+
+type stackListCommand struct {
+	Tenant string `help:"Only this tenant's."`
+	All    bool   `help:"Also those that are gone or never came to be."`
+}
+
+// Run lists stacks.
+func (c *stackListCommand) Run(ctx context.Context, r *runner) error {
+	var page client.StackPage
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		page, err = cl.Stacks(ctx, c.Tenant, c.All)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(page)
+	case len(page.Items) == 0:
+		r.say("There are no stacks. Plan one with: arcadia stack plan minimal --tenant TENANT --name NAME")
+		return nil
+	}
+	rows := [][]string{}
+	for _, s := range page.Items {
+		protected := "no"
+		if len(s.Protected) > 0 {
+			protected = "yes"
+		}
+		rows = append(rows, []string{s.Tenant + "/" + s.Name, s.State, s.Blueprint, s.Account, protected, s.SagaState, s.ID})
+	}
+	return table(r.Out, "STACK|STATE|BLUEPRINT|ACCOUNT|PROTECTED|LAST SAGA|ID", rows)
+}
+
+type stackShowCommand struct{ stackRef }
+
+// Run shows a stack.
+func (c *stackShowCommand) Run(ctx context.Context, r *runner) error {
+	return r.showStack(ctx, func(cl *client.Client) (client.Stack, error) { return cl.Stack(ctx, c.Stack) })
+}
+
+func (r *runner) showStack(ctx context.Context, ask func(*client.Client) (client.Stack, error)) error {
+	var s client.Stack
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		s, err = ask(cl)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(s)
+	}
+	r.say("%s/%s  %s\n%s, from %s, in account %s\nLast saga: %s (%s)", s.Tenant, s.Name, s.ID, s.State, s.Blueprint, s.Account, s.Saga, s.SagaState)
+	for _, p := range s.Protected {
+		r.say("Protected (%s) by %s since %s: %s", p.Subject, p.Actor, p.At.UTC().Format("2006-01-02 15:04 UTC"), orDash(p.Reason))
+	}
+	if len(s.Resources) == 0 {
+		return nil
+	}
+	r.say("")
+	rows := [][]string{}
+	for _, one := range s.Resources {
+		rows = append(rows, []string{one.Key, one.Name, one.URN})
+	}
+	return table(r.Out, "WHAT|NAME|URN", rows)
+}
+
+type stackPlansCommand struct {
+	Stack string `arg:"" optional:"" help:"Only this stack's."`
+}
+
+// Run lists plans.
+func (c *stackPlansCommand) Run(ctx context.Context, r *runner) error {
+	var page client.PlanPage
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		page, err = cl.Plans(ctx, c.Stack)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(page)
+	case len(page.Items) == 0:
+		r.say("There are no plans.")
+		return nil
+	}
+	rows := [][]string{}
+	for _, p := range page.Items {
+		became := "not applied"
+		if p.Saga != nil {
+			became = *p.Saga
+		}
+		rows = append(rows, []string{p.ID, p.Verb, p.Tenant + "/" + p.Name, p.CreatedAt.UTC().Format("2006-01-02 15:04"), p.Actor, became})
+	}
+	return table(r.Out, "PLAN|VERB|STACK|MADE|BY|SAGA", rows)
+}
+
+type stackProtectCommand struct {
+	stackRef
+	Reason string `required:"" help:"Why, for whoever is stopped by it."`
+}
+
+// Run protects a stack.
+func (c *stackProtectCommand) Run(ctx context.Context, r *runner) error {
+	return r.showStack(ctx, func(cl *client.Client) (client.Stack, error) { return cl.Protect(ctx, c.Stack, c.Reason) })
+}
+
+type stackUnprotectCommand struct {
+	stackRef
+	Yes bool `short:"y" help:"Do not ask."`
+}
+
+// Run ends a stack's protection.
+func (c *stackUnprotectCommand) Run(ctx context.Context, r *runner) error {
+	if err := r.confirm(c.Yes, "End the protection of stack %s?", c.Stack); err != nil {
+		return err
+	}
+	return r.showStack(ctx, func(cl *client.Client) (client.Stack, error) { return cl.Unprotect(ctx, c.Stack) })
+}
+
+type freezeCommand struct {
+	Begin freezeBeginCommand `cmd:"" help:"Forbid every change at DigitalOcean, from the next request on."`
+	End   freezeEndCommand   `cmd:"" help:"End a freeze: sagas go on."`
+	List  freezeListCommand  `cmd:"" help:"List what is frozen."`
+}
+
+type freezeBeginCommand struct {
+	Scope  string `arg:"" default:"all" help:"all, account:NAME or tenant:SLUG."`
+	Reason string `required:"" help:"Why, for whoever finds it."`
+}
+
+// Run begins a freeze.
+func (c *freezeBeginCommand) Run(ctx context.Context, r *runner) error {
+	return r.showFreezes(ctx, func(cl *client.Client) (client.FreezePage, error) {
+		return cl.Freeze(ctx, client.FreezeOrder{Scope: c.Scope, Reason: c.Reason})
+	})
+}
+
+type freezeEndCommand struct {
+	Scope string `arg:"" default:"all" help:"all, account:NAME or tenant:SLUG."`
+}
+
+// Run ends a freeze.
+func (c *freezeEndCommand) Run(ctx context.Context, r *runner) error {
+	return r.showFreezes(ctx, func(cl *client.Client) (client.FreezePage, error) { return cl.Thaw(ctx, c.Scope) })
+}
+
+type freezeListCommand struct{}
+
+// Run lists freezes.
+func (c *freezeListCommand) Run(ctx context.Context, r *runner) error {
+	return r.showFreezes(ctx, func(cl *client.Client) (client.FreezePage, error) { return cl.Freezes(ctx) })
+}
+
+func (r *runner) showFreezes(ctx context.Context, ask func(*client.Client) (client.FreezePage, error)) error {
+	var page client.FreezePage
+	err := r.once(ctx, func(cl *client.Client) (err error) {
+		page, err = ask(cl)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(page)
+	case len(page.Items) == 0:
+		r.say("Nothing is frozen.")
+		return nil
+	}
+	rows := [][]string{}
+	for _, f := range page.Items {
+		rows = append(rows, []string{f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), f.Reason})
+	}
+	return table(r.Out, "FROZEN|BY|SINCE|WHY", rows)
+}
