@@ -242,6 +242,15 @@ func (a *API) verb(v client.Verb) func(context.Context, *actQuery) (*sagaAnswer,
 			return nil, fault.New(fault.Invalid, "%s takes no output: only mark-done does.", v)
 		}
 		e, by := a.o.Engine, saga.Actor{Name: actor(ctx), Reason: act.Reason}
+		if provisioning.Acts(string(v)) {
+			of, err := e.Saga(ctx, sagaID)
+			if err != nil {
+				return nil, err
+			}
+			if err := a.o.Access.MustWrite(ctx, cmp.Or(provisioning.AccountOf(of), a.o.Account)); err != nil {
+				return nil, err
+			}
+		}
 		switch v {
 		case client.Skip:
 			return answer(e.Skip(ctx, sagaID, act.Step, by))

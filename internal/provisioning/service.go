@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,6 +48,22 @@ func (s *Service) start(ctx context.Context, kind string, r SnapshotRequest) (sa
 		Kind: kind, RequestedBy: r.RequestedBy, Scope: r.Scope, Key: r.Key,
 		Input: Snapshot{Account: r.Account, DropletID: droplet.ID, DropletName: droplet.Name},
 	})
+}
+
+// AccountOf is the account at DigitalOcean that a saga changes; empty where its state
+// names none.
+func AccountOf(s saga.Saga) string {
+	var of struct{ Account string }
+	if json.Unmarshal(s.Data, &of) != nil {
+		return "" // of a kind that no account is in
+	}
+	return of.Account
+}
+
+// Acts reports whether a verb has a saga go on to change something, which takes a token:
+// turning back and resting it may do at any time.
+func Acts(verb string) bool {
+	return slices.Contains([]string{"start", "resume", "retry", "skip", "mark-done"}, verb)
 }
 
 // A Leftover is a thing at DigitalOcean under a saga's marker that its ledger

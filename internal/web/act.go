@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,8 +14,10 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/access"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -102,6 +105,19 @@ func (d verb) happens(s saga.Saga, step string) string {
 	return ""
 }
 
+// standing is how a saga stands, without the verbs that would have it change something
+// in an account that can only be looked at, and why that is.
+func (s *Server) standing(ctx context.Context, of saga.Saga) (standing saga.Standing, why string, err error) {
+	if standing, err = s.o.Engine.Standing(ctx, of.ID); err != nil {
+		return standing, "", err
+	}
+	_, why, err = s.o.Access.Writable(ctx, cmp.Or(provisioning.AccountOf(of), s.o.Account))
+	if why != "" {
+		standing.Verbs = slices.DeleteFunc(standing.Verbs, provisioning.Acts)
+	}
+	return standing, why, err
+}
+
 // ask is the page that asks before a verb is done.
 func (s *Server) ask(v *visit) error { return s.confirm(v, http.StatusOK, nil) }
 
@@ -120,9 +136,12 @@ func (s *Server) confirm(v *visit, status int, refusal error) error {
 	if err != nil {
 		return err
 	}
-	standing, err := s.o.Engine.Standing(ctx, sagaID)
+	standing, why, err := s.standing(ctx, row)
 	if err != nil {
 		return err
+	}
+	if why != "" && refusal == nil && provisioning.Acts(d.name) {
+		return fault.WithCode(fault.New(fault.Unprocessable, "%s", why), access.ReadOnly)
 	}
 	if refusal == nil && !slices.Contains(standing.Verbs, d.name) {
 		return fault.New(fault.Conflict, "%s is not possible while %s is %s. Its page offers what is.", d.labelFor(row), sagaID, wire.Words(string(row.State)))
@@ -207,7 +226,13 @@ func (s *Server) carryOut(v *visit, of saga.ID, d verb) error {
 		return fault.New(fault.Invalid, "Say why: the reason is kept in the saga's events, for whoever looks at it later.")
 	}
 	e, ctx := s.o.Engine, v.r.Context()
-	var err error
+	row, err := e.Saga(ctx, of)
+	if err == nil && provisioning.Acts(d.name) {
+		err = s.o.Access.MustWrite(ctx, cmp.Or(provisioning.AccountOf(row), s.o.Account))
+	}
+	if err != nil {
+		return err
+	}
 	switch d.name {
 	case "skip":
 		_, err = e.Skip(ctx, of, v.r.PostFormValue("step"), by)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
@@ -66,5 +67,28 @@ func TestAddressesOfDropletsStillLead(t *testing.T) {
 		if got := s.get(t, from); got.status != 303 || got.header.Get("Location") != to {
 			t.Errorf("%s leads to %q (%d), want %q", from, got.header.Get("Location"), got.status, to)
 		}
+	}
+}
+
+// A saga that was begun when there was a token waits for one: no verb that would have
+// it change something is offered or taken, and the page says why.
+func TestASagaOfAReadOnlyAccountRests(t *testing.T) {
+	for name, writing := range map[string]bool{"with a token": true, "without one": false} {
+		t.Run(name, func(t *testing.T) {
+			s := serveAs(t, dbtest.New(t), writing)
+			row, _, err := s.engine.Create(t.Context(), saga.Request{Kind: provisioning.SnapshotDropletKind, RequestedBy: "test", Input: provisioning.Snapshot{DropletID: 7}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			page := "/sagas/" + string(row.ID)
+			if offers := strings.Contains(s.get(t, page).body, page+"/start"); offers != writing {
+				t.Errorf("start is offered: %t", offers)
+			}
+			got := s.do(t, "POST", page+"/start", url.Values{"key": {"form_0193a4c0d1e2738fa1b2c3d4e5f60719"}})
+			now, err := s.engine.Saga(t.Context(), row.ID)
+			if begun := now.State != saga.Created; err != nil || begun != writing || (got.status == 422) == writing {
+				t.Errorf("started: %t, answered %d, %v", begun, got.status, err)
+			}
+		})
 	}
 }

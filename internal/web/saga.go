@@ -61,7 +61,8 @@ func (s *Server) saga(v *visit) error {
 		return err
 	}
 	view := sagaView{row: got, saga: wire.Saga(got), filter: v.query.Get("events"), base: "http://" + v.r.Host}
-	if view.standing, err = s.o.Engine.Standing(ctx, sagaID); err != nil {
+	why := ""
+	if view.standing, why, err = s.standing(ctx, got); err != nil {
 		return err
 	}
 	if view.events, view.cut, err = s.allEvents(ctx, sagaID); err != nil {
@@ -74,6 +75,9 @@ func (s *Server) saga(v *visit) error {
 	view.line = view.story.timeline(got, v.now.Time)
 	view.shown = slices.DeleteFunc(slices.Clone(view.events), func(e saga.Event) bool { return !shows(view.filter, e) })
 	view.Page = v.live(wire.NameOf(view.saga), "/sagas", text, at)
+	if !got.State.Ended() && why != "" {
+		view.ReadOnly = why
+	}
 	return v.show(http.StatusOK, sagaPage(view))
 }
 
