@@ -273,6 +273,75 @@ func TestWhatKeepsAStack(t *testing.T) {
 	})
 }
 
+// TestAFreezeStopsASagaAndLetsItGoOn freezes the tenant while its stack is made: nothing
+// is sent from then on, and the saga ends well once the freeze does.
+func TestAFreezeStopsASagaAndLetsItGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		p := y.plan(s)
+		_, started, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second) // in the middle
+		if err := s.Freeze(ctx, provisioning.TenantScope(p.Tenant), "look first", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		sent := y.changes()
+		time.Sleep(time.Hour)
+		if now := y.changes(); now != sent {
+			t.Errorf("%d changes were sent while the tenant was frozen", now-sent)
+		}
+		if row, err := engine.Saga(ctx, started.ID); err != nil || row.State != saga.Waiting {
+			t.Errorf("frozen, the saga is %s: %v", row.State, err)
+		}
+		if err := s.Thaw(ctx, provisioning.TenantScope(p.Tenant)); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		if got := untagged(y.kinds()); !slices.Equal(got, whole) {
+			t.Errorf("there is %q, want %q", got, whole)
+		}
+	})
+}
+
+// changes counts the requests that the cloud got to change something.
+func (y *yard) changes() (n int) {
+	for _, r := range y.cloud.Requests(0) {
+		if r.Method != http.MethodGet {
+			n++
+		}
+	}
+	return n
+}
+
+// TestThreeLostAnswersMakeOneDroplet loses the answer to the create of a droplet three
+// times over, in each way in which one can be lost.
+func TestThreeLostAnswersMakeOneDroplet(t *testing.T) {
+	for _, kind := range []dosim.FaultKind{dosim.ResetAfter, dosim.ResetBefore, dosim.ServerErrorAfter, dosim.HTML504, dosim.HangAfter, dosim.ResetCommitLate} {
+		t.Run(string(kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+				engine := y.engine(y.options)
+				s := y.serve(engine)
+				p := y.plan(s)
+				y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: "/v2/droplets"}, Kind: kind, Times: 3})
+				_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				settle(t, engine, started.ID, saga.Completed)
+				if got := untagged(y.kinds()); !slices.Equal(got, whole) {
+					t.Errorf("there is %q, want %q", got, whole)
+				}
+			})
+		})
+	}
+}
+
 // TestALateDropletIsSwept has a droplet come to be under the marker of a saga that has
 // undone itself, as a request does that was frozen on its way.
 func TestALateDropletIsSwept(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
@@ -73,6 +74,9 @@ func newWorld(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func
 	w.client, err = digitalocean.New(digitalocean.Options{
 		BaseURL: cloud.URL, Account: "main", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token),
 		Transport: transport, Timeout: p.timeout,
+		Freeze: func(ctx context.Context, account, of string) error {
+			return provisioning.Frozen(ctx, d.Read(), account, tenant.ID(of))
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
