@@ -42,6 +42,7 @@ type server struct {
 	engine  *saga.Engine
 	stock   *inventory.Service
 	tenants *tenant.Service
+	stacks  *provisioning.Service
 	access  *access.Service
 	drop    string // a droplet's id
 }
@@ -90,8 +91,9 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 		Accounts: func(context.Context) ([]string, error) { return []string{"default", "prod"}, nil },
 	})
 	s.access = writable(t, d, token)
+	s.stacks = provisioning.New(d, s.engine, steps)
 	pages, err := web.New(web.Options{
-		Engine: s.engine, Feed: follow, Provisioning: provisioning.New(d, s.engine, steps), Account: "default", Logger: discard,
+		Engine: s.engine, Feed: follow, Provisioning: s.stacks, Account: "default", Logger: discard,
 		Inventory: s.stock, Tenants: s.tenants, Access: s.access,
 		Checks: func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
 		Budgets: func(account string) map[digitalocean.Purpose]digitalocean.Use {

@@ -87,6 +87,7 @@ func (s *Server) routes() *http.ServeMux {
 	page("GET /{$}", s.overview)
 	page("GET /overview.json", s.overview)
 	s.inventoryRoutes(page)
+	s.stackRoutes(page)
 	page("GET /smoke", s.askSmoke)
 	page("GET /smoke.json", s.askSmoke)
 	page("POST /smoke", s.smoke)

@@ -122,7 +122,7 @@ for (const colorScheme of ["light", "dark"]) {
     const finding = (await world.ask("GET", world.url + "/findings.json")).items[0];
     const of = await urn("bravo-1");
     const paths = [
-      "/inventory", "/inventory/" + of, "/changes", "/tenants", "/tenants/bravo", "/findings", "/accounts", "/accounts/default", "/syncs/" + run.id, "/", // at both widths
+      "/inventory", "/inventory/" + of, "/changes", "/tenants", "/tenants/bravo", "/findings", "/stacks", "/accounts", "/accounts/default", "/syncs/" + run.id, "/", // at both widths
       "/inventory?q=nothing", `/inventory/${of}?hops=2`, `/inventory/assign?urn=${of}`, "/tenants/add", "/tenants/import?from=tags", `/findings/${finding.id}/mute`,
       "/accounts/default/sync",
     ];

@@ -71,7 +71,7 @@ async function story(w) {
     ["inventory", "/inventory"], ["inventory-searched", "/inventory?q=kind:droplet+tenant:atlas-freight"], ["inventory-empty", "/inventory?q=nothing"],
     ["inventory-wrong", "/inventory?q=kind:droplet+colour:red"], ["resource", "/inventory/" + urn], ["assign", "/inventory/assign?urn=" + urn],
     ["changes", "/changes"], ["tenants", "/tenants"], ["tenant", "/tenants/atlas-freight"], ["tenant-add", "/tenants/add"], ["tenant-import", "/tenants/import?from=tags"],
-    ["findings", "/findings"], ["mute", `/findings/${finding.id}/mute`], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
+    ["findings", "/findings"], ["mute", `/findings/${finding.id}/mute`], ["stacks", "/stacks"], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
     ["not-found", "/nowhere"],
   ];
 }

@@ -1,0 +1,55 @@
+package web_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// A stack is planned, applied by the page of its plan, and shown; a form that is sent
+// twice starts one saga.
+func TestAStackIsAppliedFromItsPlan(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	ctx := t.Context()
+	if page := s.get(t, "/stacks").body; !strings.Contains(page, "There are no stacks yet") {
+		t.Error("an empty list does not say so")
+	}
+	if _, err := s.tenants.Add(ctx, tenant.Entry{Slug: "acme"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.stacks.PlanStack(ctx, provisioning.PlanRequest{
+		Verb: provisioning.Provision, Blueprint: "minimal", Tenant: "acme", Name: "edge", Account: "default", Parameters: map[string]string{"region": "nyc3"},
+	}, "cli:test", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := "/plans/" + string(p.ID)
+	if page := s.get(t, plan).body; !strings.Contains(page, "edge-main") || !strings.Contains(page, plan+"/apply") {
+		t.Error("the plan does not show its droplet, or cannot be applied")
+	}
+	key := url.Values{"key": {"form_0193a4c0d1e2738fa1b2c3d4e5f60718"}}
+	first := s.do(t, "POST", plan+"/apply", key)
+	if again := s.do(t, "POST", plan+"/apply", key); first.status != 303 || again.status != 303 {
+		t.Errorf("applied with %d, and again with %d", first.status, again.status)
+	}
+	if n, err := s.engine.Count(ctx, saga.Filter{}); err != nil || n != 1 {
+		t.Errorf("%d sagas were begun, %v", n, err)
+	}
+	all, err := s.stacks.Stacks(ctx, provisioning.StackFilter{})
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	page := s.get(t, "/stacks/"+string(all[0].ID)).body
+	if !strings.Contains(page, "minimal@1") || strings.Contains(page, "Plan a teardown") {
+		t.Error("the page of a stack that is being made does not say of what, or offers to tear it down")
+	}
+	if list := s.get(t, "/stacks").body; !strings.Contains(list, "edge") {
+		t.Error("the list lacks the stack")
+	}
+}
