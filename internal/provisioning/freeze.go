@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -169,4 +171,24 @@ func protections(ctx context.Context, q db.Queryer, subjects ...string) (all []P
 		all = append(all, p)
 	}
 	return all, rows.Err()
+}
+
+// unfrozen has a step wait while changes are frozen. It ends the step at once when the
+// write guard, or the token's purpose, forbids what it asks for: that is a fault of the
+// program or of its settings, and trying again asks for the same.
+func unfrozen[S any](p *Steps, step func(context.Context, *S) error) func(context.Context, *S) error {
+	return func(ctx context.Context, s *S) error {
+		err := step(ctx, s)
+		if errors.Is(err, digitalocean.NotSent) {
+			switch fault.KindOf(err) {
+			case fault.Forbidden:
+				return saga.Permanent(err)
+			case fault.Conflict:
+				if a := saga.Current(ctx); a.Valid() == nil {
+					return saga.Wait(a.Now().Add(12*p.set.Poll), "%s", fault.Message(err))
+				}
+			}
+		}
+		return err
+	}
 }

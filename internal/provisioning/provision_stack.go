@@ -48,13 +48,13 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 	for _, one := range builds {
 		k.Steps = append(k.Steps, saga.Step[Building]{
 			Name: one.step, Retry: p.patient(), Again: p.patient(),
-			Do:   p.unfrozen(func(ctx context.Context, s *Building) error { return p.buildAll(ctx, s, one.kind) }),
-			Undo: p.unfrozen(func(ctx context.Context, s *Building) error { return p.unbuildAll(ctx, s, one.kind) }),
+			Do:   unfrozen(p, func(ctx context.Context, s *Building) error { return p.buildAll(ctx, s, one.kind) }),
+			Undo: unfrozen(p, func(ctx context.Context, s *Building) error { return p.unbuildAll(ctx, s, one.kind) }),
 		})
 	}
 	k.Steps = append(k.Steps,
 		saga.Step[Building]{
-			Name: "join_project", Do: p.unfrozen(p.joinProject), Retry: p.patient(), NothingToUndo: "what leaves DigitalOcean leaves its project",
+			Name: "join_project", Do: unfrozen(p, p.joinProject), Retry: p.patient(), NothingToUndo: "what leaves DigitalOcean leaves its project",
 		},
 		saga.Step[Building]{Name: "check_health", Do: p.checkHealth, NothingToUndo: "it only reads"},
 		saga.Step[Building]{Name: "record_stack", Local: recordStack, NothingToUndo: "it is the last step"},
@@ -75,25 +75,6 @@ func beginBuilding(s *Building) error {
 		return fault.New(fault.Invalid, "What a stack is made of is found out by its saga alone.")
 	}
 	return nil
-}
-
-// unfrozen has a step wait while changes are frozen, and end at once where the guard
-// forbids what it asks for.
-func (p *Steps) unfrozen(step func(context.Context, *Building) error) func(context.Context, *Building) error {
-	return func(ctx context.Context, s *Building) error {
-		err := step(ctx, s)
-		if errors.Is(err, digitalocean.NotSent) {
-			switch fault.KindOf(err) {
-			case fault.Forbidden:
-				return saga.Permanent(err)
-			case fault.Conflict:
-				if saga.Current(ctx).Valid() == nil {
-					return saga.Wait(saga.Current(ctx).Now().Add(12*p.set.Poll), "%s", fault.Message(err))
-				}
-			}
-		}
-		return err
-	}
 }
 
 // checkRoom asks whether the account has room for the stack, before anything is made.

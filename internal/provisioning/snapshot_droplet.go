@@ -99,20 +99,7 @@ func (p *Steps) beginSnapshot(s *Snapshot) error {
 func (p *Steps) createSnapshot() saga.Step[Snapshot] {
 	patient := saga.Backoff{Attempts: 30, Base: p.set.Poll / 5, Max: 12 * p.set.Poll}
 	return saga.Step[Snapshot]{
-		Name: createDropletSnapshot, Do: final(p.takeSnapshot), Undo: final(p.deleteSnapshot), Retry: patient, Again: patient,
-	}
-}
-
-// final ends a step at once when the write guard, or the token's purpose, forbids
-// what it asks for: that is a fault of the program or of its settings, and trying
-// again asks for the same.
-func final(step func(context.Context, *Snapshot) error) func(context.Context, *Snapshot) error {
-	return func(ctx context.Context, s *Snapshot) error {
-		err := step(ctx, s)
-		if errors.Is(err, digitalocean.NotSent) && fault.KindOf(err) == fault.Forbidden {
-			return saga.Permanent(err)
-		}
-		return err
+		Name: createDropletSnapshot, Do: unfrozen(p, p.takeSnapshot), Undo: unfrozen(p, p.deleteSnapshot), Retry: patient, Again: patient,
 	}
 }
 

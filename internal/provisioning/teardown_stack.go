@@ -34,8 +34,16 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 			}
 			return nil
 		},
-		Subjects: func(s Removal) []string { return []string{s.Stack.subject()} },
-		Policy:   saga.Refuse,
+		Subjects: func(s Removal) []string {
+			all := []string{s.Stack.subject()}
+			for _, r := range s.of(blueprint.DropletKind) { // no snapshot is taken of what is being destroyed
+				if m := s.Made[r.ID]; m != nil {
+					all = append(all, resourceURN(s.Account, r, m.ID))
+				}
+			}
+			return all
+		},
+		Policy: saga.Refuse,
 		Steps: []saga.Step[Removal]{
 			{Name: "grace", Do: p.waitForGrace, NothingToUndo: "it only waits"},
 			{Name: "check_protection", Do: p.checkProtection, NothingToUndo: "it only reads"},
@@ -46,7 +54,7 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 		k.Steps = append(k.Steps, saga.Step[Removal]{
 			Name: strings.NewReplacer("create_", "delete_", "reserve_", "release_").Replace(one.step), Forward: true, Retry: p.patient(),
 			Do: func(ctx context.Context, s *Removal) error {
-				return p.unfrozen(func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, one.kind) })(ctx, &s.Building)
+				return unfrozen(p, func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, one.kind) })(ctx, &s.Building)
 			},
 		})
 	}
