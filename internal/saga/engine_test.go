@@ -330,8 +330,9 @@ func TestLocalStepIsInItsBoundary(t *testing.T) {
 		}}})
 		serve(t, e)
 		s := await(t, e, launch(t, e, "local", count{}).ID, saga.Completed)
-		if string(s.Data) != `{"n":1}` || s.Steps[0].Attempts != 2 {
-			t.Errorf("state %s after %d attempts; want n = 1 after 2: the failed one is rolled back with what it wrote", s.Data, s.Steps[0].Attempts)
+		// A commit that has to be written again calls it again within one attempt.
+		if string(s.Data) != `{"n":1}` || s.Steps[0].Attempts > 2 || fails {
+			t.Errorf("state %s after %d attempts; want n = 1 after at most 2: the failed one is rolled back with what it wrote", s.Data, s.Steps[0].Attempts)
 		}
 	})
 }
