@@ -109,8 +109,9 @@ func TestNothingLeavesOutsideTheCapability(t *testing.T) {
 	}))
 	defer s.Close()
 
-	passed := make(map[string]int)
+	passed, tried := make(map[string]int), 0
 	rapid.Check(t, func(t *rapid.T) {
+		tried++
 		valid, frozen, has := !seldom(t, "lease over"), seldom(t, "frozen"), !seldom(t, "no capability")
 		purpose := rapid.SampledFrom([]digitalocean.Purpose{
 			digitalocean.Provisioning, digitalocean.Provisioning, digitalocean.Provisioning, digitalocean.Inventory, digitalocean.Billing,
@@ -185,7 +186,7 @@ func TestNothingLeavesOutsideTheCapability(t *testing.T) {
 			}
 		}
 	})
-	if len(passed) < len(forms)/2 && !t.Failed() {
+	if tried >= 100 && len(passed) < len(forms)/2 && !t.Failed() {
 		t.Errorf("of %d forms only these passed with a permit, so that the test shows little: %v", len(forms), passed)
 	}
 }
