@@ -326,7 +326,7 @@ func (n *Net) died() <-chan struct{} {
 // does.
 func (n *Net) awaitCommit(ctx context.Context) {
 	n.mu.Lock()
-	begun := n.plan.commit > 0 && n.plan.commit == n.commits && !n.hit
+	begun := n.plan.commit > 0 && n.plan.commit <= n.commits && !n.hit
 	if begun && n.struck == nil {
 		n.struck = make(chan struct{})
 	}
@@ -399,7 +399,9 @@ func (n *Net) probe(p saga.Point) error {
 			return saga.Died
 		}
 	case saga.Committed:
-		if n.plan.commit != n.commits {
+		// A commit that was tried again was counted again: the cut is at the first
+		// that came about.
+		if n.plan.commit == 0 || n.commits < n.plan.commit || n.hit {
 			return nil
 		}
 		switch n.plan.cut {
