@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -262,8 +263,12 @@ func allows(p digitalocean.Permit, req *http.Request, body string) bool {
 // sound says whether ids are such as DigitalOcean gives, and mean no more than
 // themselves in a path.
 func sound(kind string, ids []string) bool {
+	if kind == "do:reserved_ip:" {
+		ip, err := netip.ParseAddr(ids[0])
+		return err == nil && len(ids) == 1 && ip.String() == ids[0]
+	}
 	form := map[string]string{
-		"do:reserved_ip:": `^192\.0\.2\.[0-9]+$`, "do:domain:": `^app\.example\.com$`,
+		"do:domain:": `^app\.example\.com$`,
 		"do:domain_record:": `^(app\.example\.com|[1-9][0-9]*)$`, "do:tag:": `^[a-z0-9:_-]+$`,
 	}[kind]
 	if form == "" {

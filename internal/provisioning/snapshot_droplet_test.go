@@ -576,27 +576,3 @@ func TestHorizonByAFasterClock(t *testing.T) {
 		}
 	})
 }
-
-// TestASnapshotWaitsWhileChangesAreFrozen: a freeze is no failure, however long it lasts.
-func TestASnapshotWaitsWhileChangesAreFrozen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		e := w.engine(w.options)
-		s := w.serve(e)
-		if err := s.Freeze(t.Context(), provisioning.FreezeAll, "look first", "cli:test", time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		started, _, err := s.SnapshotDroplet(t.Context(), w.request())
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(2 * time.Hour) // longer than a step tries
-		if row, err := e.Saga(t.Context(), started.ID); err != nil || row.State != saga.Waiting || w.posts() != 0 {
-			t.Errorf("frozen, the saga is %s, %d requests were carried out: %v", row.State, w.posts(), err)
-		}
-		if err := s.Thaw(t.Context(), provisioning.FreezeAll); err != nil {
-			t.Fatal(err)
-		}
-		await(t, e, started.ID, saga.Completed)
-	})
-}
