@@ -268,7 +268,7 @@ func sound(kind string, ids []string) bool {
 		return err == nil && len(ids) == 1 && ip.String() == ids[0]
 	}
 	form := map[string]string{
-		"do:domain:": `^app\.example\.com$`,
+		"do:domain:":        `^app\.example\.com$`,
 		"do:domain_record:": `^(app\.example\.com|[1-9][0-9]*)$`, "do:tag:": `^[a-z0-9:_-]+$`,
 	}[kind]
 	if form == "" {
