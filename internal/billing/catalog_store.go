@@ -10,25 +10,16 @@ import (
 
 // listEntries lists the entries of a currency, of all where it is empty, in their
 // order.
-func listEntries(ctx context.Context, q db.Queryer, c money.Currency) (entries []Entry, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT currency, kind, id, version, position, document, offered, used_at, added_at, added_by FROM billing_catalog
-		WHERE CAST($1 AS TEXT) = '' OR currency = $1 ORDER BY currency, position`, string(c))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var e Entry
+func listEntries(ctx context.Context, q db.Queryer, c money.Currency) ([]Entry, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (e Entry, err error) {
 		var document string
 		var used db.NullTime
 		var added int64
-		if err := rows.Scan((*string)(&e.currency), (*string)(&e.Kind), &e.ID, &e.Version, &e.position, &document, &e.Offered, &used, &added, &e.AddedBy); err != nil {
-			return nil, err
-		}
+		err = rows.Scan((*string)(&e.currency), (*string)(&e.Kind), &e.ID, &e.Version, &e.position, &document, &e.Offered, &used, &added, &e.AddedBy)
 		e.Document, e.UsedAt, e.AddedAt = []byte(document), used.Time, db.Time(added)
-		entries = append(entries, e)
-	}
-	return entries, rows.Err()
+		return e, err
+	}, `SELECT currency, kind, id, version, position, document, offered, used_at, added_at, added_by FROM billing_catalog
+		WHERE CAST($1 AS TEXT) = '' OR currency = $1 ORDER BY currency, position`, string(c))
 }
 
 // putEntry inserts or updates an entry. Its use is noted elsewhere.

@@ -23,29 +23,20 @@ func putCustomer(ctx context.Context, tx *sql.Tx, c Customer) error {
 }
 
 // listCustomers lists one customer, or all where t is empty.
-func listCustomers(ctx context.Context, q db.Queryer, t tenant.ID) (customers []Customer, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by
-		FROM billing_customers WHERE CAST($1 AS TEXT) = '' OR tenant_id = $1 ORDER BY tenant_id`, string(t))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+func listCustomers(ctx context.Context, q db.Queryer, t tenant.ID) ([]Customer, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (c Customer, err error) {
 		var (
-			c       Customer
 			address db.JSON[Address]
 			taxIDs  db.JSON[[]TaxID]
 			taxes   db.JSON[[]string]
 			changed int64
 		)
-		if err := rows.Scan((*string)(&c.Tenant), &c.Issuer, (*string)(&c.Currency), &c.Zone, &c.LegalName, &c.Email, &address, &taxIDs, &taxes, &c.TermsDays,
-			&c.PONumber, &c.Language, &changed, &c.ChangedBy); err != nil {
-			return nil, err
-		}
+		err = rows.Scan((*string)(&c.Tenant), &c.Issuer, (*string)(&c.Currency), &c.Zone, &c.LegalName, &c.Email, &address, &taxIDs, &taxes, &c.TermsDays,
+			&c.PONumber, &c.Language, &changed, &c.ChangedBy)
 		c.Address, c.TaxIDs, c.Taxes, c.ChangedAt = address.V, taxIDs.V, taxes.V, db.Time(changed)
-		customers = append(customers, c)
-	}
-	return customers, rows.Err()
+		return c, err
+	}, `SELECT tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by
+		FROM billing_customers WHERE CAST($1 AS TEXT) = '' OR tenant_id = $1 ORDER BY tenant_id`, string(t))
 }
 
 func findCustomer(ctx context.Context, q db.Queryer, t tenant.ID) (Customer, error) {
@@ -70,28 +61,19 @@ func putIssuer(ctx context.Context, tx *sql.Tx, i Issuer) error {
 }
 
 // listIssuers lists one issuer, or all where id is empty.
-func listIssuers(ctx context.Context, q db.Queryer, id string) (issuers []Issuer, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, legal_name, address, tax_ids, bank, footer, series, credit_series, changed_at, changed_by
-		FROM billing_issuers WHERE CAST($1 AS TEXT) = '' OR id = $1 ORDER BY id`, id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+func listIssuers(ctx context.Context, q db.Queryer, id string) ([]Issuer, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (i Issuer, err error) {
 		var (
-			i       Issuer
 			address db.JSON[Address]
 			taxIDs  db.JSON[[]TaxID]
 			bank    db.JSON[Bank]
 			changed int64
 		)
-		if err := rows.Scan(&i.ID, &i.LegalName, &address, &taxIDs, &bank, &i.Footer, &i.Series, &i.CreditSeries, &changed, &i.ChangedBy); err != nil {
-			return nil, err
-		}
+		err = rows.Scan(&i.ID, &i.LegalName, &address, &taxIDs, &bank, &i.Footer, &i.Series, &i.CreditSeries, &changed, &i.ChangedBy)
 		i.Address, i.TaxIDs, i.Bank, i.ChangedAt = address.V, taxIDs.V, bank.V, db.Time(changed)
-		issuers = append(issuers, i)
-	}
-	return issuers, rows.Err()
+		return i, err
+	}, `SELECT id, legal_name, address, tax_ids, bank, footer, series, credit_series, changed_at, changed_by
+		FROM billing_issuers WHERE CAST($1 AS TEXT) = '' OR id = $1 ORDER BY id`, id)
 }
 
 func findIssuer(ctx context.Context, q db.Queryer, id string) (Issuer, error) {

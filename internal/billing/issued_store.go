@@ -47,7 +47,7 @@ func markBilled(ctx context.Context, tx *sql.Tx, sub SubscriptionID, to time.Tim
 
 // listIssued lists documents, the last first: one more than a page, or all where Limit
 // is negative.
-func listIssued(ctx context.Context, q queryer, f IssuedFilter) (list []Issued, err error) {
+func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issued, err error) {
 	where, args := []string{"1 = 1"}, []any{}
 	and := func(condition string, value any) {
 		args = append(args, value)

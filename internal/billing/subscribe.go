@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
@@ -162,7 +163,7 @@ func (s *Service) Subscribe(ctx context.Context, o Order, at time.Time) (a Agree
 	if change.Quantity, err = quantity(o.Quantity); err != nil {
 		return a, nil, err
 	}
-	write := func(q queryer) error { return s.record(ctx, q, &a, change, true, o.DryRun) }
+	write := func(q db.Queryer) error { return s.record(ctx, q, &a, change, true, o.DryRun) }
 	due, err = s.agree(ctx, &a, o.DryRun, at, write)
 	return a, due, err
 }
@@ -184,7 +185,7 @@ type ChangeOrder struct {
 // change, after those that were issued and by the end of the period in which it takes
 // effect and its grace.
 func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o ChangeOrder, at time.Time) (a Agreement, due []Invoice, err error) {
-	write := func(q queryer) error {
+	write := func(q db.Queryer) error {
 		if a, err = findAgreement(ctx, q, sub); err != nil {
 			return err
 		}
@@ -204,7 +205,7 @@ func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o 
 }
 
 // changes are what an order changes, item by item.
-func (s *Service) changes(ctx context.Context, q queryer, a *Agreement, o ChangeOrder, at time.Time) ([]Change, error) {
+func (s *Service) changes(ctx context.Context, q db.Queryer, a *Agreement, o ChangeOrder, at time.Time) ([]Change, error) {
 	if o.Item == "" && o.Type != CancelChange {
 		o.Item = "main"
 	}
@@ -299,7 +300,7 @@ func quantity(text string) (exact.Number, error) {
 }
 
 // periodEnd is when the billing period of an item ends in which an instant is.
-func (s *Service) periodEnd(ctx context.Context, q queryer, a *Agreement, item string, at time.Time) (time.Time, error) {
+func (s *Service) periodEnd(ctx context.Context, q db.Queryer, a *Agreement, item string, at time.Time) (time.Time, error) {
 	entries, err := listEntries(ctx, q, a.Currency)
 	if err != nil {
 		return time.Time{}, err
@@ -322,7 +323,7 @@ func (s *Service) periodEnd(ctx context.Context, q queryer, a *Agreement, item s
 
 // agree writes a change of an agreement, or in a dry run only makes it in a, and works
 // out what is due then.
-func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Time, write func(queryer) error) ([]Invoice, error) {
+func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Time, write func(db.Queryer) error) ([]Invoice, error) {
 	if dry {
 		if err := write(s.db.Read()); err != nil {
 			return nil, err
@@ -342,7 +343,7 @@ func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Tim
 
 // record adds a change to an agreement, and unless dry writes it. It becomes known no
 // earlier than what was billed: documents that were issued stay as they are.
-func (s *Service) record(ctx context.Context, q queryer, a *Agreement, change Change, create, dry bool) error {
+func (s *Service) record(ctx context.Context, q db.Queryer, a *Agreement, change Change, create, dry bool) error {
 	entries, err := listEntries(ctx, q, a.Currency)
 	if err != nil {
 		return err

@@ -12,8 +12,6 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
-type queryer = db.Queryer
-
 func insertAgreement(ctx context.Context, tx *sql.Tx, a *Agreement) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO billing_subscriptions (id, tenant_id, currency, zone, anchor_day, taxes, coupons, started_at, created_at, created_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -31,7 +29,7 @@ func insertChange(ctx context.Context, tx *sql.Tx, sub SubscriptionID, c Change)
 }
 
 // listAgreements lists the subscriptions of a tenant, or all, or the one with an id.
-func listAgreements(ctx context.Context, q queryer, t tenant.ID, sub SubscriptionID) ([]Agreement, error) {
+func listAgreements(ctx context.Context, q db.Queryer, t tenant.ID, sub SubscriptionID) ([]Agreement, error) {
 	const where = ` WHERE (CAST($1 AS TEXT) = '' OR s.tenant_id = $1) AND (CAST($2 AS TEXT) = '' OR s.id = $2)`
 	rows, err := q.QueryContext(ctx, `SELECT s.id, s.tenant_id, s.currency, s.zone, s.anchor_day, s.taxes, s.coupons, s.started_at, s.created_at, s.created_by
 		FROM billing_subscriptions s`+where+` ORDER BY s.id`, string(t), string(sub))
@@ -83,7 +81,7 @@ func listAgreements(ctx context.Context, q queryer, t tenant.ID, sub Subscriptio
 	return agreements, rows.Err()
 }
 
-func findAgreement(ctx context.Context, q queryer, sub SubscriptionID) (Agreement, error) {
+func findAgreement(ctx context.Context, q db.Queryer, sub SubscriptionID) (Agreement, error) {
 	if sub == "" {
 		return Agreement{}, fault.New(fault.Invalid, "Name the subscription by its id, sub_ and 32 digits.")
 	}
@@ -99,7 +97,7 @@ func findAgreement(ctx context.Context, q queryer, sub SubscriptionID) (Agreemen
 
 // billedTo is up to which instant a subscription was billed, the zero time where it
 // was not yet.
-func billedTo(ctx context.Context, q queryer, sub SubscriptionID) (time.Time, error) {
+func billedTo(ctx context.Context, q db.Queryer, sub SubscriptionID) (time.Time, error) {
 	var to int64
 	err := q.QueryRowContext(ctx, `SELECT billed_to FROM billing_marks WHERE subscription_id = $1`, string(sub)).Scan(&to)
 	if errors.Is(err, sql.ErrNoRows) {

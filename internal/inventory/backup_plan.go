@@ -28,7 +28,7 @@ type planned struct{ hash, plan string }
 // policies are known. What is as it was the last time is not read for it.
 func (s *Service) addPlans(ctx context.Context, account string, droplets []found) error {
 	plans := map[string]string{}
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var id, plan string
 		err := rows.Scan(&id, &plan)
 		plans[id] = plan
@@ -117,7 +117,7 @@ func (s *Service) explainPlan(ctx context.Context, account string, e *edit) erro
 // fillBacked reads since when droplets have been backed up that were so when they were
 // first seen: an action says it, where their documents say since when they exist.
 func (s *Service) fillBacked(ctx context.Context, sh *shelf, of string, args []any) error {
-	return s.eachRow(ctx, func(rows *sql.Rows) error {
+	return db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			urn string
 			on  int64

@@ -156,7 +156,7 @@ func (s *Service) itemize(ctx context.Context, sh *shelf, lives []life) error {
 }
 
 func (s *Service) itemizePart(ctx context.Context, sh *shelf, lives []life, at map[string]int, urns []string) error {
-	return s.eachRow(ctx, func(rows *sql.Rows) error {
+	return db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			urn, kind   string
 			version, on int64

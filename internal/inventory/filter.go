@@ -309,7 +309,7 @@ func comparison(op string) func(a, b int64) bool {
 // compileMissing asks the database: what lists lack right now is not in the history.
 func (s *Service) compileMissing(ctx context.Context, v string) (test, error) {
 	missing := map[string]bool{}
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var urn string
 		err := rows.Scan(&urn)
 		missing[urn] = true

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 )
 
@@ -88,7 +89,7 @@ func (s *Service) lookAgain(ctx context.Context) {
 	}
 	turn = s.looksAsked.Load()
 	var accounts []string
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var account string
 		err := rows.Scan(&account)
 		accounts = append(accounts, account)

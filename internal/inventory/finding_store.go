@@ -22,7 +22,7 @@ type findingDetail struct {
 // scene reads an account as it is.
 func (s *Service) scene(ctx context.Context, account string, at time.Time) (sc scene, err error) {
 	sc = scene{account: account, at: at, listed: map[string]bool{}, index: map[string]int{}, guarded: map[string]bool{}, guards: map[string][]string{}}
-	if err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	if err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var kind string
 		err := rows.Scan(&kind)
 		sc.listed[kind] = true
@@ -33,7 +33,7 @@ func (s *Service) scene(ctx context.Context, account string, at time.Time) (sc s
 	if err := s.readObjects(ctx, &sc); err != nil {
 		return sc, err
 	}
-	if err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	if err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var from, to string
 		err := rows.Scan(&from, &to)
 		if _, there := sc.index[to]; there {
@@ -50,7 +50,7 @@ func (s *Service) scene(ctx context.Context, account string, at time.Time) (sc s
 
 // readObjects reads the documents of those kinds alone whose rules look into them.
 func (s *Service) readObjects(ctx context.Context, sc *scene) error {
-	return s.eachRow(ctx, func(rows *sql.Rows) error {
+	return db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			o             object
 			kind          string
@@ -87,26 +87,11 @@ func (s *Service) readObjects(ctx context.Context, sc *scene) error {
 		WHERE `+ownable()+` AND v.account = $1 ORDER BY v.urn`, sc.account)
 }
 
-// eachRow has see look at every row of a query.
-func (s *Service) eachRow(ctx context.Context, see func(rows *sql.Rows) error, query string, args ...any) error {
-	rows, err := s.db.Read().QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := see(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // writeFindings has the table say what was found. What is still there keeps the time
 // since when it is, and what the rules said before that could not look this time stays.
 func (s *Service) writeFindings(ctx context.Context, account string, found []Finding, blind ...FindingRule) error {
 	was := map[string]Finding{}
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		f, err := scanFinding(rows)
 		was[f.ID] = f
 		return err
@@ -186,7 +171,7 @@ func (s *Service) Findings(ctx context.Context, filter FindingFilter) (all []Fin
 	if filter.At.IsZero() {
 		filter.At = time.Now()
 	}
-	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		f, err := scanFinding(rows)
 		if err != nil {
 			return err

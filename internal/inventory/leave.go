@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
 )
 
 // Unobserved is what shows the end of a resource whose account was removed: nobody
@@ -22,7 +24,7 @@ func (s *Service) leaveRemoved(ctx context.Context) error {
 		return err
 	}
 	var left []string
-	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var account string
 		err := rows.Scan(&account)
 		if !slices.Contains(kept, account) {
@@ -40,7 +42,7 @@ func (s *Service) leaveRemoved(ctx context.Context) error {
 // and is kept as it was last. Where the account comes back, its resources go on.
 func (s *Service) leave(ctx context.Context, account string) error {
 	var names []string
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		names = append(names, name)

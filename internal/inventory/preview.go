@@ -151,7 +151,7 @@ func (l *ProductLine) why(unpriced bool, doubt Micros) string {
 // that look or, where that is earlier, until at.
 func (s *Service) previewDoubts(ctx context.Context, account string, from, at time.Time) (nodes map[string]bool, unsure map[string]ResourceCost, err error) {
 	nodes, unsure = map[string]bool{}, map[string]ResourceCost{}
-	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var urn string
 		err := rows.Scan(&urn)
 		nodes[urn] = true
@@ -160,7 +160,7 @@ func (s *Service) previewDoubts(ctx context.Context, account string, from, at ti
 	if err != nil {
 		return nil, nil, err
 	}
-	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			r             ResourceCost
 			monthly, born int64

@@ -106,7 +106,7 @@ func (s *Service) reprice(ctx context.Context) error {
 // mispriced are the versions whose price is not that of the book.
 func (s *Service) mispriced(ctx context.Context) (wrong []repriced, err error) {
 	now := s.Now("")
-	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			r            repriced
 			kind, parent string

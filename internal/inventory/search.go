@@ -156,7 +156,7 @@ func (s *Service) fetch(ctx context.Context, shown []sight, asOf time.Time) ([]F
 		whose = fmt.Sprintf("a.since <= $%d AND (a.until IS NULL OR a.until > $%[1]d)", len(args))
 	}
 	items, found := make([]Found, len(shown)), 0
-	err := s.eachRow(ctx, func(rows *sql.Rows) (err error) {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) (err error) {
 		var f Found
 		v := &f.Verdict
 		if f.Resource, err = scanResource(appended{rows, []any{&v.Tenant, &v.Rule, &v.Evidence, &v.Confidence}}); err != nil {

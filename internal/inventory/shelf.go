@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
 )
 
 // A shelf has every version of every resource in memory, laid out for looking
@@ -183,7 +185,7 @@ func (s *Service) refill(ctx context.Context, sh *shelf, seq, epoch int64) error
 }
 
 func (s *Service) changedSince(ctx context.Context, seq int64) (urns []string, err error) {
-	err = s.eachRow(ctx, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var urn string
 		err := rows.Scan(&urn)
 		urns = append(urns, urn)
@@ -207,7 +209,7 @@ func (s *Service) fill(ctx context.Context, sh *shelf, urns []string) error {
 	if err := s.fillVersions(ctx, sh, of, args); err != nil {
 		return err
 	}
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			urn, tenant string
 			since       int64
@@ -245,7 +247,7 @@ func (t *entry) sort() {
 }
 
 func (s *Service) fillEntries(ctx context.Context, sh *shelf, of string, args []any) error {
-	return s.eachRow(ctx, func(rows *sql.Rows) error {
+	return db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			t    entry
 			kind string
@@ -265,7 +267,7 @@ func (s *Service) fillEntries(ctx context.Context, sh *shelf, of string, args []
 }
 
 func (s *Service) fillVersions(ctx context.Context, sh *shelf, of string, args []any) error {
-	return s.eachRow(ctx, func(rows *sql.Rows) error {
+	return db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			urn, account, region, status, size, project, tags string
 			v                                                 shelved

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 )
 
@@ -15,7 +16,7 @@ import (
 func (s *Service) AccountOf(ctx context.Context, droplet string) (string, error) {
 	var named []string
 	var identified string
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var id, account string
 		if err := rows.Scan(&id, &account); err != nil {
 			return err

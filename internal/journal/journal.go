@@ -113,22 +113,13 @@ type Balance struct {
 
 // Balances are those of a tenant, of all where it is empty, that are not nothing, by
 // tenant, account and currency.
-func Balances(ctx context.Context, q db.Queryer, tenant string) (balances []Balance, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT p.tenant_id, p.account, p.currency, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p
+func Balances(ctx context.Context, q db.Queryer, tenant string) ([]Balance, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (b Balance, err error) {
+		err = rows.Scan(&b.Tenant, (*string)(&b.Account), (*string)(&b.Amount.Currency), &b.Amount.Minor)
+		return b, err
+	}, `SELECT p.tenant_id, p.account, p.currency, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p
 		JOIN journal_seals s ON s.entry_id = p.entry_id WHERE CAST($1 AS TEXT) = '' OR p.tenant_id = $1
 		GROUP BY p.tenant_id, p.account, p.currency HAVING SUM(p.amount) <> 0 ORDER BY p.tenant_id, p.account, p.currency`, tenant)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var b Balance
-		if err := rows.Scan(&b.Tenant, (*string)(&b.Account), (*string)(&b.Amount.Currency), &b.Amount.Minor); err != nil {
-			return nil, err
-		}
-		balances = append(balances, b)
-	}
-	return balances, rows.Err()
 }
 
 // Find is the entry of a key; fault.NotFound where there is none.
@@ -144,19 +135,11 @@ func Find(ctx context.Context, q db.Queryer, key string) (Entry, error) {
 		return e, err
 	}
 	e.At, e.EnteredAt = db.Time(at), db.Time(entered)
-	rows, err := q.QueryContext(ctx, `SELECT account, tenant_id, currency, amount FROM journal_postings WHERE entry_id = $1 ORDER BY line`, e.ID)
-	if err != nil {
-		return e, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var p Posting
-		if err := rows.Scan((*string)(&p.Account), &p.Tenant, (*string)(&p.Amount.Currency), &p.Amount.Minor); err != nil {
-			return e, err
-		}
-		e.Postings = append(e.Postings, p)
-	}
-	return e, rows.Err()
+	e.Postings, err = db.All(ctx, q, func(rows *sql.Rows) (p Posting, err error) {
+		err = rows.Scan((*string)(&p.Account), &p.Tenant, (*string)(&p.Amount.Currency), &p.Amount.Minor)
+		return p, err
+	}, `SELECT account, tenant_id, currency, amount FROM journal_postings WHERE entry_id = $1 ORDER BY line`, e.ID)
+	return e, err
 }
 
 // A Wrong entry is one that does not add up, or was never sealed.
@@ -167,19 +150,11 @@ func Verify(ctx context.Context, q db.Queryer) (entries int64, wrong []Wrong, er
 	if err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM journal_entries`).Scan(&entries); err != nil {
 		return 0, nil, err
 	}
-	rows, err := q.QueryContext(ctx, `SELECT p.entry_id, 'its postings do not add up to nothing' FROM journal_postings p
+	wrong, err = db.All(ctx, q, func(rows *sql.Rows) (w Wrong, err error) {
+		err = rows.Scan(&w.ID, &w.Why)
+		return w, err
+	}, `SELECT p.entry_id, 'its postings do not add up to nothing' FROM journal_postings p
 		GROUP BY p.entry_id, p.currency HAVING SUM(p.amount) <> 0
 		UNION SELECT e.id, 'it is not sealed' FROM journal_entries e WHERE NOT EXISTS (SELECT 1 FROM journal_seals s WHERE s.entry_id = e.id) ORDER BY 1`)
-	if err != nil {
-		return entries, nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var w Wrong
-		if err := rows.Scan(&w.ID, &w.Why); err != nil {
-			return entries, nil, err
-		}
-		wrong = append(wrong, w)
-	}
-	return entries, wrong, rows.Err()
+	return entries, wrong, err
 }

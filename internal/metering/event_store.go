@@ -66,7 +66,7 @@ func (s *Service) Events(ctx context.Context, f EventFilter) (events []Event, er
 	if f.Limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit)
 	}
-	err = each(ctx, s.db.Read(), query, args, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var e Event
 		var at, recorded int64
 		var data db.JSON[Data]
@@ -78,7 +78,7 @@ func (s *Service) Events(ctx context.Context, f EventFilter) (events []Event, er
 		}
 		events = append(events, e)
 		return err
-	})
+	}, query, args...)
 	return events, err
 }
 
@@ -98,20 +98,19 @@ type Conflict struct {
 // Conflicts are the conflicts of a tenant, of all where it is empty, the last told
 // first.
 func (s *Service) Conflicts(ctx context.Context, of tenant.ID, limit int) (conflicts []Conflict, err error) {
-	err = each(ctx, s.db.Read(), `SELECT x.tenant_id, x.source, x.id, x.type, x.at, x.data, x.told, x.first_at, x.last_at, e.type, e.at, e.recorded_at, e.data
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
+		var (
+			c                              Conflict
+			at, first, last, its, recorded int64
+			data, counts                   db.JSON[Data]
+		)
+		err := rows.Scan((*string)(&c.Tenant), &c.Source, &c.ID, &c.Type, &at, &data, &c.Told, &first, &last, &c.Counts.Type, &its, &recorded, &counts)
+		c.At, c.RecordedAt, c.Data, c.First, c.Last = db.Time(at), db.Time(first), data.V, db.Time(first), db.Time(last)
+		c.Counts.Source, c.Counts.ID, c.Counts.At, c.Counts.RecordedAt, c.Counts.Data = c.Source, c.ID, db.Time(its), db.Time(recorded), counts.V
+		conflicts = append(conflicts, c)
+		return err
+	}, `SELECT x.tenant_id, x.source, x.id, x.type, x.at, x.data, x.told, x.first_at, x.last_at, e.type, e.at, e.recorded_at, e.data
 		FROM usage_conflicts x JOIN usage_events e ON e.tenant_id = x.tenant_id AND e.source = x.source AND e.id = x.id
-		WHERE CAST($1 AS TEXT) = '' OR x.tenant_id = $1 ORDER BY x.last_at DESC, x.tenant_id, x.source, x.id, x.hash LIMIT $2`,
-		[]any{string(of), limit}, func(rows *sql.Rows) error {
-			var (
-				c                              Conflict
-				at, first, last, its, recorded int64
-				data, counts                   db.JSON[Data]
-			)
-			err := rows.Scan((*string)(&c.Tenant), &c.Source, &c.ID, &c.Type, &at, &data, &c.Told, &first, &last, &c.Counts.Type, &its, &recorded, &counts)
-			c.At, c.RecordedAt, c.Data, c.First, c.Last = db.Time(at), db.Time(first), data.V, db.Time(first), db.Time(last)
-			c.Counts.Source, c.Counts.ID, c.Counts.At, c.Counts.RecordedAt, c.Counts.Data = c.Source, c.ID, db.Time(its), db.Time(recorded), counts.V
-			conflicts = append(conflicts, c)
-			return err
-		})
+		WHERE CAST($1 AS TEXT) = '' OR x.tenant_id = $1 ORDER BY x.last_at DESC, x.tenant_id, x.source, x.id, x.hash LIMIT $2`, string(of), limit)
 	return conflicts, err
 }

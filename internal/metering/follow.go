@@ -149,7 +149,7 @@ func readLives(ctx context.Context, q db.Queryer, where string, limit int, args 
 	if limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", limit)
 	}
-	err = each(ctx, q, query, args, func(rows *sql.Rows) error {
+	err = db.Each(ctx, q, func(rows *sql.Rows) error {
 		var (
 			l                        Life
 			from                     int64
@@ -163,6 +163,6 @@ func readLives(ctx context.Context, q db.Queryer, where string, limit int, args 
 		l.PriceMonthly = exact.Whole(monthly.Int64).Shift(-6)
 		all = append(all, l)
 		return err
-	})
+	}, query, args...)
 	return all, err
 }

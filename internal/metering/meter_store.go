@@ -139,7 +139,7 @@ func findMeter(ctx context.Context, q db.Queryer, id string) (Meter, error) {
 }
 
 func readMeters(ctx context.Context, q db.Queryer, where string, args ...any) (meters []Meter, err error) {
-	err = each(ctx, q, `SELECT id, event_type, aggregate, value, filter, group_by FROM usage_meters WHERE `+where+` ORDER BY id`, args, func(rows *sql.Rows) error {
+	err = db.Each(ctx, q, func(rows *sql.Rows) error {
 		var m Meter
 		var filter db.JSON[map[string][]string]
 		var groups db.JSON[[]string]
@@ -147,7 +147,7 @@ func readMeters(ctx context.Context, q db.Queryer, where string, args ...any) (m
 		m.Filter, m.GroupBy = filter.V, groups.V
 		meters = append(meters, m)
 		return err
-	})
+	}, `SELECT id, event_type, aggregate, value, filter, group_by FROM usage_meters WHERE `+where+` ORDER BY id`, args...)
 	return meters, err
 }
 

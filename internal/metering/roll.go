@@ -19,13 +19,12 @@ const rollStep = 200
 func (s *Service) Roll(ctx context.Context) (hours int, err error) {
 	for {
 		var marks []mark
-		err := each(ctx, s.db.Read(), `SELECT DISTINCT tenant_id, type, hour FROM usage_marks ORDER BY tenant_id, type, hour LIMIT $1`,
-			[]any{rollStep}, func(rows *sql.Rows) error {
-				var m mark
-				err := rows.Scan(&m.tenant, &m.kind, &m.hour)
-				marks = append(marks, m)
-				return err
-			})
+		err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
+			var m mark
+			err := rows.Scan(&m.tenant, &m.kind, &m.hour)
+			marks = append(marks, m)
+			return err
+		}, `SELECT DISTINCT tenant_id, type, hour FROM usage_marks ORDER BY tenant_id, type, hour LIMIT $1`, rollStep)
 		if err != nil || len(marks) == 0 {
 			return hours, err
 		}
@@ -41,12 +40,12 @@ func (s *Service) Roll(ctx context.Context) (hours int, err error) {
 func (s *Service) Rebuild(ctx context.Context) (hours int, err error) {
 	tenants := make(map[string]bool)
 	for _, table := range []string{`SELECT DISTINCT tenant_id FROM usage_events`, `SELECT DISTINCT tenant_id FROM usage_counts`} {
-		err := each(ctx, s.db.Read(), table, nil, func(rows *sql.Rows) error {
+		err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 			var id string
 			err := rows.Scan(&id)
 			tenants[id] = true
 			return err
-		})
+		}, table)
 		if err != nil {
 			return 0, err
 		}
@@ -157,15 +156,14 @@ func groupText(values []string) string {
 // makeHour counts the events of an hour.
 func makeHour(ctx context.Context, q db.Queryer, m mark, meters []Meter) (hourly, error) {
 	h := hourly{buckets: make(map[place]*bucket)}
-	err := each(ctx, q, `SELECT e.source, e.id, e.at, e.data FROM usage_events e
-		WHERE e.tenant_id = $1 AND e.type = $2 AND e.at >= $3 AND e.at < $4 AND e.counts AND `+uncorrected,
-		[]any{m.tenant, m.kind, m.hour, m.hour + hour}, func(rows *sql.Rows) error {
-			e, err := scanUsage(rows, m.kind)
-			if err == nil {
-				h.count(&e, meters, m.hour+hour)
-			}
-			return err
-		})
+	err := db.Each(ctx, q, func(rows *sql.Rows) error {
+		e, err := scanUsage(rows, m.kind)
+		if err == nil {
+			h.count(&e, meters, m.hour+hour)
+		}
+		return err
+	}, `SELECT e.source, e.id, e.at, e.data FROM usage_events e
+		WHERE e.tenant_id = $1 AND e.type = $2 AND e.at >= $3 AND e.at < $4 AND e.counts AND `+uncorrected, m.tenant, m.kind, m.hour, m.hour+hour)
 	return h, err
 }
 

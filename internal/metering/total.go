@@ -109,7 +109,7 @@ func (s *Service) visit(ctx context.Context, of tenant.ID, m *Meter, p period.Pe
 				WHERE e.tenant_id = $1 AND e.type = $3 AND e.at >= $%d AND e.at < $%d AND e.counts AND `, len(args)-1, len(args)) + uncorrected
 		}
 	}
-	return each(ctx, s.db.Read(), query, args, func(rows *sql.Rows) error {
+	return db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			raw, at, events         int64
 			group, data, source, id string
@@ -137,7 +137,7 @@ func (s *Service) visit(ctx context.Context, of tenant.ID, m *Meter, p period.Pe
 		b.add(m, r, at+1)
 		see(groupText(r.Group), b, at+1)
 		return nil
-	})
+	}, query, args...)
 }
 
 // An Unmetered sums up events of a tenant and type that were accepted and that no
@@ -157,15 +157,15 @@ func (s *Service) Unmetered(ctx context.Context) (all []Unmetered, err error) {
 	if _, err := s.Roll(ctx); err != nil {
 		return nil, err
 	}
-	err = each(ctx, s.db.Read(), `SELECT tenant_id, type, CAST(SUM(events) AS BIGINT), CAST(SUM(unmetered) AS BIGINT), CAST(SUM(unreadable) AS BIGINT),
-			MIN(hour), MAX(hour)
-		FROM usage_counts WHERE unmetered > 0 OR unreadable > 0 GROUP BY tenant_id, type ORDER BY type, tenant_id`, nil, func(rows *sql.Rows) error {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var u Unmetered
 		var from, to int64
 		err := rows.Scan((*string)(&u.Tenant), &u.Type, &u.Events, &u.Unmetered, &u.Unreadable, &from, &to)
 		u.From, u.To = db.Time(from), db.Time(to+hour)
 		all = append(all, u)
 		return err
-	})
+	}, `SELECT tenant_id, type, CAST(SUM(events) AS BIGINT), CAST(SUM(unmetered) AS BIGINT), CAST(SUM(unreadable) AS BIGINT),
+			MIN(hour), MAX(hour)
+		FROM usage_counts WHERE unmetered > 0 OR unreadable > 0 GROUP BY tenant_id, type ORDER BY type, tenant_id`)
 	return all, err
 }

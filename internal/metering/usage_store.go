@@ -171,24 +171,9 @@ func byKeys(ctx context.Context, q db.Queryer, query string, keys []key, see fun
 			selects = append(selects, fmt.Sprintf("%s WHERE e.tenant_id = $%d AND e.source = $%d AND e.id = $%d", query, 3*i+1, 3*i+2, 3*i+3))
 			args = append(args, string(k.tenant), k.source, k.id)
 		}
-		if err := each(ctx, q, strings.Join(selects, " UNION ALL "), args, see); err != nil {
+		if err := db.Each(ctx, q, see, strings.Join(selects, " UNION ALL "), args...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// each calls see with each row of a query.
-func each(ctx context.Context, q db.Queryer, query string, args []any, see func(*sql.Rows) error) error {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := see(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

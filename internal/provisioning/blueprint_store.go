@@ -110,7 +110,7 @@ func keptBlueprint(ctx context.Context, q db.Queryer, name string, version int) 
 
 const draftColumns = `source, hash, created_at, actor, used_at`
 
-func scanDraft(row interface{ Scan(...any) error }) (d Draft, err error) {
+func scanDraft(row row) (d Draft, err error) {
 	var created int64
 	var used db.NullTime
 	if err := row.Scan(&d.Source, &d.Hash, &created, &d.Actor, &used); err != nil {
@@ -123,26 +123,21 @@ func scanDraft(row interface{ Scan(...any) error }) (d Draft, err error) {
 
 // Blueprints are all that there are, those that are part of the program among them.
 func (s *Service) Blueprints(ctx context.Context) (all []Draft, err error) {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+draftColumns+` FROM blueprints ORDER BY name, version`)
+	all, err = db.All(ctx, s.db.Read(), func(rows *sql.Rows) (Draft, error) { return scanDraft(rows) },
+		`SELECT `+draftColumns+` FROM blueprints ORDER BY name, version`)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	kept := map[string]bool{}
-	for rows.Next() {
-		d, err := scanDraft(rows)
-		if err != nil {
-			return nil, err
-		}
+	for _, d := range all {
 		kept[d.Ref()] = true
-		all = append(all, d)
 	}
 	for _, bp := range blueprint.All() {
 		if d, ok := shippedBlueprint(bp.Name); ok && !kept[d.Ref()] {
 			all = append(all, d)
 		}
 	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // useBlueprint makes a blueprint one that never changes: one that is part of the

@@ -52,16 +52,8 @@ func (s *Service) Freeze(ctx context.Context, scope, reason, actor string, at ti
 
 // Thaw ends a freeze. It answers fault.NotFound where there is none.
 func (s *Service) Thaw(ctx context.Context, scope string) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM freezes WHERE scope = $1`, scope)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, fault.New(fault.NotFound, "Nothing is frozen under %q. See: arcadia freeze list", clip(scope)))
-		}
-		return nil
-	})
+	return s.remove(ctx, `DELETE FROM freezes WHERE scope = $1`, scope,
+		fault.New(fault.NotFound, "Nothing is frozen under %q. See: arcadia freeze list", clip(scope)))
 }
 
 // Freezes are all that stand.
@@ -81,22 +73,13 @@ func Frozen(ctx context.Context, q db.Queryer, account string, of tenant.ID) err
 		f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(f.Reason, "."), f.Scope)
 }
 
-func freezes(ctx context.Context, q db.Queryer, where string, args ...any) (all []Freeze, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT scope, reason, actor, at FROM freezes WHERE `+where+` ORDER BY scope`, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var f Freeze
+func freezes(ctx context.Context, q db.Queryer, where string, args ...any) ([]Freeze, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (f Freeze, err error) {
 		var at int64
-		if err := rows.Scan(&f.Scope, &f.Reason, &f.Actor, &at); err != nil {
-			return nil, err
-		}
+		err = rows.Scan(&f.Scope, &f.Reason, &f.Actor, &at)
 		f.At = db.Time(at)
-		all = append(all, f)
-	}
-	return all, rows.Err()
+		return f, err
+	}, `SELECT scope, reason, actor, at FROM freezes WHERE `+where+` ORDER BY scope`, args...)
 }
 
 // A Protection keeps a thing from being destroyed: a tenant's stacks ("tenant:ID"), a
@@ -126,15 +109,21 @@ func (s *Service) Protect(ctx context.Context, subject, reason, actor string, at
 
 // Unprotect ends a protection. It answers fault.NotFound where there is none.
 func (s *Service) Unprotect(ctx context.Context, subject string) error {
+	return s.remove(ctx, `DELETE FROM protections WHERE subject = $1`, subject, fault.New(fault.NotFound, "%s is not protected.", clip(subject)))
+}
+
+// remove deletes what a query names, and answers none where there is nothing.
+func (s *Service) remove(ctx context.Context, query, named string, none error) error {
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM protections WHERE subject = $1`, subject)
+		res, err := tx.ExecContext(ctx, query, named)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, fault.New(fault.NotFound, "%s is not protected.", clip(subject)))
+		n, err := res.RowsAffected()
+		if err == nil && n == 0 {
+			err = none
 		}
-		return nil
+		return err
 	})
 }
 
@@ -143,7 +132,7 @@ func (s *Service) Protections(ctx context.Context, subjects ...string) ([]Protec
 	return protections(ctx, s.db.Read(), subjects...)
 }
 
-func protections(ctx context.Context, q db.Queryer, subjects ...string) (all []Protection, err error) {
+func protections(ctx context.Context, q db.Queryer, subjects ...string) ([]Protection, error) {
 	where, args := "1 = 1", []any{}
 	for i, one := range subjects {
 		if i == 0 {
@@ -156,21 +145,12 @@ func protections(ctx context.Context, q db.Queryer, subjects ...string) (all []P
 	if len(subjects) > 0 {
 		where += ")"
 	}
-	rows, err := q.QueryContext(ctx, `SELECT subject, reason, actor, at FROM protections WHERE `+where+` ORDER BY subject`, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var p Protection
+	return db.All(ctx, q, func(rows *sql.Rows) (p Protection, err error) {
 		var at int64
-		if err := rows.Scan(&p.Subject, &p.Reason, &p.Actor, &at); err != nil {
-			return nil, err
-		}
+		err = rows.Scan(&p.Subject, &p.Reason, &p.Actor, &at)
 		p.At = db.Time(at)
-		all = append(all, p)
-	}
-	return all, rows.Err()
+		return p, err
+	}, `SELECT subject, reason, actor, at FROM protections WHERE `+where+` ORDER BY subject`, args...)
 }
 
 // unfrozen has a step wait while changes are frozen. It ends the step at once when the

@@ -170,7 +170,7 @@ func readPlan(ctx context.Context, q db.Queryer, id PlanID) (Plan, json.RawMessa
 
 const planColumns = `document, request, applied_at, COALESCE(applied_by, ''), COALESCE(saga_id, '')`
 
-func scanPlan(row interface{ Scan(...any) error }) (Plan, json.RawMessage, error) {
+func scanPlan(row row) (Plan, json.RawMessage, error) {
 	var (
 		document db.JSON[Plan]
 		asked    db.JSON[json.RawMessage]
@@ -184,20 +184,11 @@ func scanPlan(row interface{ Scan(...any) error }) (Plan, json.RawMessage, error
 }
 
 // Plans are the newest plans, of one stack where it is named.
-func (s *Service) Plans(ctx context.Context, of StackID, limit int) (all []Plan, err error) {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+planColumns+` FROM plans WHERE $1 = '' OR stack_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, string(of), limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+func (s *Service) Plans(ctx context.Context, of StackID, limit int) ([]Plan, error) {
+	return db.All(ctx, s.db.Read(), func(rows *sql.Rows) (Plan, error) {
 		p, _, err := scanPlan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-	}
-	return all, rows.Err()
+		return p, err
+	}, `SELECT `+planColumns+` FROM plans WHERE $1 = '' OR stack_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, string(of), limit)
 }
 
 // markApplied notes that a plan became a saga. It answers fault.Conflict for one that

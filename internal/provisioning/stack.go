@@ -82,7 +82,10 @@ func (id StackID) subject() string { return "stack:" + string(id) }
 
 const stackColumns = `id, tenant_id, account, name, state, level, blueprint, version, parameters, spec, saga_id, rev, created_at, updated_at, gone_at`
 
-func scanStack(row interface{ Scan(...any) error }) (s Stack, err error) {
+// A row is one of a query's answer.
+type row interface{ Scan(dest ...any) error }
+
+func scanStack(row row) (s Stack, err error) {
 	var (
 		version          int64
 		parameters       db.JSON[map[string]string]
@@ -136,20 +139,9 @@ func (s *Service) findStack(ctx context.Context, q db.Queryer, ref string) (Stac
 	return found[0], nil
 }
 
-func (s *Service) stacks(ctx context.Context, q db.Queryer, where string, args ...any) (all []Stack, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT `+stackColumns+` FROM stacks WHERE `+where+` ORDER BY name, id`, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		one, err := scanStack(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
+func (s *Service) stacks(ctx context.Context, q db.Queryer, where string, args ...any) ([]Stack, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (Stack, error) { return scanStack(rows) },
+		`SELECT `+stackColumns+` FROM stacks WHERE `+where+` ORDER BY name, id`, args...)
 }
 
 // A StackFilter selects stacks; empty fields select all.
@@ -167,23 +159,10 @@ func (s *Service) Stacks(ctx context.Context, f StackFilter) ([]Stack, error) {
 
 // StackResources are what a stack has at DigitalOcean, by their keys.
 func (s *Service) StackResources(ctx context.Context, id StackID) ([]StackResource, error) {
-	return stackResources(ctx, s.db.Read(), id)
-}
-
-func stackResources(ctx context.Context, q db.Queryer, id StackID) (all []StackResource, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT key, kind, urn, name, made_by FROM stack_resources WHERE stack_id = $1 ORDER BY key`, string(id))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r StackResource
-		if err := rows.Scan(&r.Key, &r.Kind, &r.URN, &r.Name, &r.MadeBy); err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, rows.Err()
+	return db.All(ctx, s.db.Read(), func(rows *sql.Rows) (r StackResource, err error) {
+		err = rows.Scan(&r.Key, &r.Kind, &r.URN, &r.Name, &r.MadeBy)
+		return r, err
+	}, `SELECT key, kind, urn, name, made_by FROM stack_resources WHERE stack_id = $1 ORDER BY key`, string(id))
 }
 
 func insertStack(ctx context.Context, tx *sql.Tx, s Stack) error {
