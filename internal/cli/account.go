@@ -27,11 +27,7 @@ type accountListCommand struct{}
 
 // Run lists accounts.
 func (c *accountListCommand) Run(ctx context.Context, r *runner) error {
-	var accounts []client.Account
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		accounts, err = cl.Accounts(ctx)
-		return err
-	})
+	accounts, err := fetch(ctx, r, func(cl *client.Client) ([]client.Account, error) { return cl.Accounts(ctx) })
 	switch {
 	case err != nil:
 		return err
@@ -98,11 +94,7 @@ type accountShowCommand struct{ accountRef }
 
 // Run shows an account.
 func (c *accountShowCommand) Run(ctx context.Context, r *runner) error {
-	var a client.Account
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		a, err = cl.Account(ctx, c.Name)
-		return err
-	})
+	a, err := fetch(ctx, r, func(cl *client.Client) (client.Account, error) { return cl.Account(ctx, c.Name) })
 	switch {
 	case err != nil:
 		return err

@@ -175,26 +175,16 @@ type catalogListCommand struct{}
 
 // Run lists the catalogs.
 func (*catalogListCommand) Run(ctx context.Context, r *runner) error {
-	var list client.List[client.CatalogOverview]
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		list, err = cl.Catalogs(ctx)
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.CatalogOverview], error) { return cl.Catalogs(ctx) })
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(list)
-	case len(list.Items) == 0:
-		r.say("There is no catalog yet. Make one with: arcadia catalog apply FILE")
-		return nil
 	}
-	rows := [][]string{}
-	for _, c := range list.Items {
-		rows = append(rows, []string{c.Currency, count(int64(c.Plans)), count(int64(c.Meters)), count(int64(c.Taxes)), count(int64(c.Coupons)),
-			count(int64(c.Used)), count(int64(c.Withdrawn)), c.LastAddedAt.UTC().Format("2006-01-02 15:04"), c.LastAddedBy})
-	}
-	return table(r.Out, "CURRENCY|PLANS|METERS|TAXES|COUPONS|USED|WITHDRAWN|LAST ADDED|BY", rows)
+	return listing(r, list, list.Items,
+		"There is no catalog yet. Make one with: arcadia catalog apply FILE",
+		"CURRENCY|PLANS|METERS|TAXES|COUPONS|USED|WITHDRAWN|LAST ADDED|BY", func(c client.CatalogOverview) []string {
+			return []string{c.Currency, count(int64(c.Plans)), count(int64(c.Meters)), count(int64(c.Taxes)), count(int64(c.Coupons)),
+				count(int64(c.Used)), count(int64(c.Withdrawn)), c.LastAddedAt.UTC().Format("2006-01-02 15:04"), c.LastAddedBy}
+		})
 }
 
 type catalogShowCommand struct {

@@ -22,11 +22,7 @@ func (c *inventoryCostCommand) Run(ctx context.Context, r *runner) error {
 	if c.Compare {
 		return c.compare(ctx, r)
 	}
-	var costs client.Costs
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		costs, err = cl.Costs(ctx, c.By, c.Account)
-		return err
-	})
+	costs, err := fetch(ctx, r, func(cl *client.Client) (client.Costs, error) { return cl.Costs(ctx, c.By, c.Account) })
 	switch {
 	case err != nil:
 		return err
@@ -75,11 +71,7 @@ func (c *inventoryCostCommand) compare(ctx context.Context, r *runner) error {
 	if account == "" {
 		account = "default"
 	}
-	var cmp client.CostComparison
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		cmp, err = cl.CompareCosts(ctx, account)
-		return err
-	})
+	cmp, err := fetch(ctx, r, func(cl *client.Client) (client.CostComparison, error) { return cl.CompareCosts(ctx, account) })
 	switch {
 	case err != nil:
 		return err
@@ -105,11 +97,7 @@ type inventoryGraphCommand struct {
 
 // Run shows what is around a resource.
 func (c *inventoryGraphCommand) Run(ctx context.Context, r *runner) error {
-	var g client.Graph
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		g, err = cl.Graph(ctx, c.URN, c.Hops)
-		return err
-	})
+	g, err := fetch(ctx, r, func(cl *client.Client) (client.Graph, error) { return cl.Graph(ctx, c.URN, c.Hops) })
 	switch {
 	case err != nil:
 		return err

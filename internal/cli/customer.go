@@ -133,11 +133,7 @@ type customerShowCommand struct{ tenantRef }
 
 // Run shows how a tenant is billed.
 func (c *customerShowCommand) Run(ctx context.Context, r *runner) error {
-	var got client.Customer
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		got, err = cl.Customer(ctx, c.Tenant)
-		return err
-	})
+	got, err := fetch(ctx, r, func(cl *client.Client) (client.Customer, error) { return cl.Customer(ctx, c.Tenant) })
 	switch {
 	case err != nil:
 		return err
@@ -184,25 +180,15 @@ type customerListCommand struct{}
 
 // Run lists customers.
 func (*customerListCommand) Run(ctx context.Context, r *runner) error {
-	var list client.List[client.Customer]
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		list, err = cl.Customers(ctx)
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.Customer], error) { return cl.Customers(ctx) })
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(list)
-	case len(list.Items) == 0:
-		r.say("Nobody is billed yet. Say how a tenant is with: arcadia customer set TENANT --issuer ID --currency EUR")
-		return nil
 	}
-	rows := [][]string{}
-	for _, c := range list.Items {
-		rows = append(rows, []string{c.Tenant, c.LegalName, c.Currency, c.Zone, c.Issuer, plural(c.TermsDays, "day"), orDash(c.Email)})
-	}
-	return table(r.Out, "TENANT|LEGAL NAME|CURRENCY|ZONE|ISSUER|TERMS|MAIL", rows)
+	return listing(r, list, list.Items,
+		"Nobody is billed yet. Say how a tenant is with: arcadia customer set TENANT --issuer ID --currency EUR",
+		"TENANT|LEGAL NAME|CURRENCY|ZONE|ISSUER|TERMS|MAIL", func(c client.Customer) []string {
+			return []string{c.Tenant, c.LegalName, c.Currency, c.Zone, c.Issuer, plural(c.TermsDays, "day"), orDash(c.Email)}
+		})
 }
 
 type issuerSetCommand struct {
@@ -266,23 +252,13 @@ type issuerListCommand struct{}
 
 // Run lists issuers.
 func (*issuerListCommand) Run(ctx context.Context, r *runner) error {
-	var list client.List[client.Issuer]
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		list, err = cl.Issuers(ctx)
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.Issuer], error) { return cl.Issuers(ctx) })
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(list)
-	case len(list.Items) == 0:
-		r.say("Nobody sends invoices yet. Say who with: arcadia issuer set ID --legal-name NAME")
-		return nil
 	}
-	rows := [][]string{}
-	for _, i := range list.Items {
-		rows = append(rows, []string{i.ID, i.LegalName, orDash(addressLine(i.Address)), i.Series, i.CreditSeries, orDash(i.Bank.IBAN)})
-	}
-	return table(r.Out, "ISSUER|LEGAL NAME|ADDRESS|SERIES|CREDIT NOTES|IBAN", rows)
+	return listing(r, list, list.Items,
+		"Nobody sends invoices yet. Say who with: arcadia issuer set ID --legal-name NAME",
+		"ISSUER|LEGAL NAME|ADDRESS|SERIES|CREDIT NOTES|IBAN", func(i client.Issuer) []string {
+			return []string{i.ID, i.LegalName, orDash(addressLine(i.Address)), i.Series, i.CreditSeries, orDash(i.Bank.IBAN)}
+		})
 }

@@ -15,11 +15,7 @@ import (
 )
 
 func (c *sagaShowCommand) events(ctx context.Context, r *runner) error {
-	var events []client.Event
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		events, err = cl.SagaEvents(ctx, c.ID, 0)
-		return err
-	})
+	events, err := fetch(ctx, r, func(cl *client.Client) ([]client.Event, error) { return cl.SagaEvents(ctx, c.ID, 0) })
 	if err != nil {
 		return err
 	}

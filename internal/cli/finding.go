@@ -28,10 +28,8 @@ type findingsListCommand struct {
 
 // Run lists findings.
 func (c *findingsListCommand) Run(ctx context.Context, r *runner) error {
-	var found []client.Finding
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		found, err = cl.Findings(ctx, client.FindingFilter{Account: c.Account, Rule: c.Rule, Muted: c.Muted})
-		return err
+	found, err := fetch(ctx, r, func(cl *client.Client) ([]client.Finding, error) {
+		return cl.Findings(ctx, client.FindingFilter{Account: c.Account, Rule: c.Rule, Muted: c.Muted})
 	})
 	switch {
 	case err != nil:

@@ -170,11 +170,7 @@ type inventoryStatusCommand struct{ accountFlag }
 
 // Run shows how old what is known is.
 func (c *inventoryStatusCommand) Run(ctx context.Context, r *runner) error {
-	var fresh []client.Freshness
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		fresh, err = cl.Freshness(ctx, c.Account)
-		return err
-	})
+	fresh, err := fetch(ctx, r, func(cl *client.Client) ([]client.Freshness, error) { return cl.Freshness(ctx, c.Account) })
 	switch {
 	case err != nil:
 		return err
@@ -211,11 +207,7 @@ func (c *inventoryShowCommand) Run(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	var found client.Resource
-	err = r.once(ctx, func(cl *client.Client) (err error) {
-		found, err = cl.Resource(ctx, c.URN, at)
-		return err
-	})
+	found, err := fetch(ctx, r, func(cl *client.Client) (client.Resource, error) { return cl.Resource(ctx, c.URN, at) })
 	switch {
 	case err != nil:
 		return err
@@ -253,7 +245,7 @@ func (r *runner) showResource(f client.Resource) error {
 	if f.ManagedBy != nil {
 		made = "saga " + *f.ManagedBy
 	}
-	now := dash(f.Status)
+	now := orDash(f.Status)
 	switch {
 	case f.DeletedAt != nil:
 		now = "gone since " + f.DeletedAt.Format(time.RFC3339)
@@ -264,7 +256,7 @@ func (r *runner) showResource(f client.Resource) error {
 		now += ", missing from lists since " + f.MissingSince.Format(time.RFC3339)
 	}
 	rows := [][]string{
-		{"Name", dash(f.Name)}, {"State", now}, {"Region", dash(f.Region)}, {"Size", dash(f.Size)}, {"Tags", dash(strings.Join(f.Tags, ", "))},
+		{"Name", orDash(f.Name)}, {"State", now}, {"Region", orDash(f.Region)}, {"Size", orDash(f.Size)}, {"Tags", orDash(strings.Join(f.Tags, ", "))},
 		{"Belongs to", whose}, {"Costs", cost}, {"Made by", made}, {"Account", f.Account},
 		{"Version", fmt.Sprintf("%d, since %s", f.Version, f.LastChanged.Format(time.RFC3339))},
 	}
@@ -279,11 +271,7 @@ type inventoryHistoryCommand struct{ urnRef }
 
 // Run shows what happened to a resource.
 func (c *inventoryHistoryCommand) Run(ctx context.Context, r *runner) error {
-	var changes []client.Change
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		changes, err = cl.ResourceChanges(ctx, c.URN)
-		return err
-	})
+	changes, err := fetch(ctx, r, func(cl *client.Client) ([]client.Change, error) { return cl.ResourceChanges(ctx, c.URN) })
 	if err != nil {
 		return err
 	}

@@ -28,10 +28,8 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 	if c.Limit < 1 || c.Limit > 1000 {
 		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
 	}
-	var page client.InvoicePage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = cl.Invoices(ctx, c.Tenant, c.Limit, c.Cursor)
-		return err
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.InvoicePage, error) {
+		return cl.Invoices(ctx, c.Tenant, c.Limit, c.Cursor)
 	})
 	switch {
 	case err != nil:
@@ -74,11 +72,7 @@ type invoiceShowCommand struct {
 
 // Run shows a document.
 func (c *invoiceShowCommand) Run(ctx context.Context, r *runner) error {
-	var i client.Invoice
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		i, err = cl.Invoice(ctx, c.Invoice)
-		return err
-	})
+	i, err := fetch(ctx, r, func(cl *client.Client) (client.Invoice, error) { return cl.Invoice(ctx, c.Invoice) })
 	switch {
 	case err != nil:
 		return err
@@ -210,11 +204,7 @@ type billingVerifyCommand struct{}
 
 // Run checks what was issued; it fails where something is wrong.
 func (*billingVerifyCommand) Run(ctx context.Context, r *runner) error {
-	var list client.List[client.BillingCheck]
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		list, err = cl.VerifyBilling(ctx)
-		return err
-	})
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.BillingCheck], error) { return cl.VerifyBilling(ctx) })
 	if err != nil {
 		return err
 	}

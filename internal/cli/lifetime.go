@@ -33,11 +33,7 @@ func (c *usageLifetimesCommand) Run(ctx context.Context, r *runner) (err error) 
 	if c.Resource != "" && !strings.HasPrefix(c.Resource, "do:") {
 		f.URN = "do:" + c.Resource // as inventory list shows it
 	}
-	var page client.LifetimePage
-	err = r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = cl.Lifetimes(ctx, f)
-		return err
-	})
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.LifetimePage, error) { return cl.Lifetimes(ctx, f) })
 	switch {
 	case err != nil:
 		return err
@@ -58,7 +54,7 @@ func (c *usageLifetimesCommand) Run(ctx context.Context, r *runner) (err error) 
 			tenant = *l.Tenant
 		}
 		rows = append(rows, []string{
-			strings.TrimPrefix(l.URN, "do:"), tenant, dash(l.Size), dash(l.Status), price, instantText(l.From), instantText(l.To), l.From.Evidence,
+			strings.TrimPrefix(l.URN, "do:"), tenant, orDash(l.Size), orDash(l.Status), price, instantText(l.From), instantText(l.To), l.From.Evidence,
 		})
 	}
 	if err := table(r.Out, "RESOURCE|TENANT|SIZE|STATUS|USD A MONTH|FROM|TO|KNOWN BY", rows); err != nil {

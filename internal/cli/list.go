@@ -60,7 +60,7 @@ func (c *inventoryListCommand) Run(ctx context.Context, r *runner) error {
 	}
 	rows := make([][]string, len(page.Items))
 	for i, f := range page.Items {
-		rows[i] = []string{strings.TrimPrefix(f.URN, "do:"), f.Name, dash(f.Region), dash(f.Size), state(f), owner(f), priceOf(f)}
+		rows[i] = []string{strings.TrimPrefix(f.URN, "do:"), f.Name, orDash(f.Region), orDash(f.Size), state(f), owner(f), priceOf(f)}
 	}
 	if err := table(r.Out, "RESOURCE|NAME|REGION|SIZE|STATE|TENANT|USD A MONTH", rows); err != nil {
 		return err
@@ -95,13 +95,6 @@ func (c *inventoryListCommand) find(ctx context.Context, r *runner, q client.Res
 	return all, err
 }
 
-func dash(s string) string {
-	if s == "" {
-		return "–"
-	}
-	return s
-}
-
 func state(f client.Resource) string {
 	switch {
 	case f.Ended != nil && f.Ended.By == inventory.Unobserved:
@@ -109,9 +102,9 @@ func state(f client.Resource) string {
 	case f.DeletedAt != nil:
 		return "gone"
 	case f.MissingSince != nil:
-		return dash(f.Status) + " (missing)"
+		return orDash(f.Status) + " (missing)"
 	}
-	return dash(f.Status)
+	return orDash(f.Status)
 }
 
 func owner(f client.Resource) string {

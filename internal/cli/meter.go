@@ -22,25 +22,13 @@ type metersListCommand struct{}
 
 // Run lists meters.
 func (c *metersListCommand) Run(ctx context.Context, r *runner) error {
-	var meters []client.Meter
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		meters, err = cl.Meters(ctx)
+	meters, err := fetch(ctx, r, func(cl *client.Client) ([]client.Meter, error) { return cl.Meters(ctx) })
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(client.List[client.Meter]{Items: append([]client.Meter{}, meters...)})
-	case len(meters) == 0:
-		r.say("There are no meters, so no usage is counted. Add some with: arcadia usage meters apply FILE")
-		return nil
 	}
-	rows := [][]string{}
-	for _, m := range meters {
-		rows = append(rows, meterRow(m))
-	}
-	return table(r.Out, "METER|EVENTS|AGGREGATE|VALUE|BY|ONLY", rows)
+	return listing(r, client.List[client.Meter]{Items: append([]client.Meter{}, meters...)}, meters,
+		"There are no meters, so no usage is counted. Add some with: arcadia usage meters apply FILE",
+		"METER|EVENTS|AGGREGATE|VALUE|BY|ONLY", meterRow)
 }
 
 func meterRow(m client.Meter) []string {
@@ -48,7 +36,7 @@ func meterRow(m client.Meter) []string {
 	for _, key := range slices.Sorted(maps.Keys(m.Filter)) {
 		only = append(only, key+"="+strings.Join(m.Filter[key], "|"))
 	}
-	return []string{m.ID, m.EventType, m.Aggregate, dash(m.Value), dash(strings.Join(m.GroupBy, ", ")), dash(strings.Join(only, ", "))}
+	return []string{m.ID, m.EventType, m.Aggregate, orDash(m.Value), orDash(strings.Join(m.GroupBy, ", ")), orDash(strings.Join(only, ", "))}
 }
 
 type metersApplyCommand struct {
@@ -137,10 +125,8 @@ func (c *usageTotalsCommand) Run(ctx context.Context, r *runner) error {
 	if !to.After(from) {
 		return usage{fmt.Errorf("--from %s is not before now", c.From)}
 	}
-	var t client.UsageTotals
-	err = r.once(ctx, func(cl *client.Client) (err error) {
-		t, err = cl.UsageTotals(ctx, c.Meter, c.Tenant, from, to)
-		return err
+	t, err := fetch(ctx, r, func(cl *client.Client) (client.UsageTotals, error) {
+		return cl.UsageTotals(ctx, c.Meter, c.Tenant, from, to)
 	})
 	switch {
 	case err != nil:
@@ -159,7 +145,7 @@ func (c *usageTotalsCommand) Run(ctx context.Context, r *runner) error {
 		for _, key := range slices.Sorted(maps.Keys(item.Group)) {
 			group = append(group, key+"="+item.Group[key])
 		}
-		rows = append(rows, []string{dash(strings.Join(group, ", ")), item.Quantity, count(item.Events)})
+		rows = append(rows, []string{orDash(strings.Join(group, ", ")), item.Quantity, count(item.Events)})
 	}
 	return table(r.Out, "GROUP|QUANTITY|EVENTS", rows)
 }
@@ -168,11 +154,7 @@ type usageUnmeteredCommand struct{}
 
 // Run sums up what is in no meter.
 func (c *usageUnmeteredCommand) Run(ctx context.Context, r *runner) error {
-	var all []client.UnmeteredUsage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		all, err = cl.UnmeteredUsage(ctx)
-		return err
-	})
+	all, err := fetch(ctx, r, func(cl *client.Client) ([]client.UnmeteredUsage, error) { return cl.UnmeteredUsage(ctx) })
 	switch {
 	case err != nil:
 		return err

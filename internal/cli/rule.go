@@ -18,25 +18,15 @@ type rulesListCommand struct{}
 
 // Run lists rules.
 func (c *rulesListCommand) Run(ctx context.Context, r *runner) error {
-	var rules []client.Rule
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		rules, err = cl.Rules(ctx)
+	rules, err := fetch(ctx, r, func(cl *client.Client) ([]client.Rule, error) { return cl.Rules(ctx) })
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(client.List[client.Rule]{Items: append([]client.Rule{}, rules...)})
-	case len(rules) == 0:
-		r.say("There are no rules. Tags tenant:SLUG need none; add one with: arcadia inventory rules add name 'acme-*' acme --dry-run")
-		return nil
 	}
-	rows := [][]string{}
-	for _, one := range rules {
-		rows = append(rows, []string{one.ID, one.Type, one.Pattern, one.Tenant, one.Actor, one.At.UTC().Format("2006-01-02")})
-	}
-	return table(r.Out, "RULE|TYPE|PATTERN|TENANT|ADDED BY|ON", rows)
+	return listing(r, client.List[client.Rule]{Items: append([]client.Rule{}, rules...)}, rules,
+		"There are no rules. Tags tenant:SLUG need none; add one with: arcadia inventory rules add name 'acme-*' acme --dry-run",
+		"RULE|TYPE|PATTERN|TENANT|ADDED BY|ON", func(one client.Rule) []string {
+			return []string{one.ID, one.Type, one.Pattern, one.Tenant, one.Actor, one.At.UTC().Format("2006-01-02")}
+		})
 }
 
 type rulesAddCommand struct {
@@ -203,11 +193,7 @@ type coverageCommand struct {
 
 // Run shows of how much it is known whose it is.
 func (c *coverageCommand) Run(ctx context.Context, r *runner) error {
-	var v client.Coverage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		v, err = cl.Coverage(ctx, c.Account)
-		return err
-	})
+	v, err := fetch(ctx, r, func(cl *client.Client) (client.Coverage, error) { return cl.Coverage(ctx, c.Account) })
 	switch {
 	case err != nil:
 		return err

@@ -50,10 +50,8 @@ func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
 	if c.Limit < 1 || c.Limit > 200 {
 		return usage{fmt.Errorf("--limit must be 1 to 200, not %d", c.Limit)}
 	}
-	var page client.SagaPage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = cl.Sagas(ctx, client.SagaFilter{State: c.State, Kind: c.Kind, Subject: c.Subject, Limit: c.Limit, Cursor: c.Cursor})
-		return err
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.SagaPage, error) {
+		return cl.Sagas(ctx, client.SagaFilter{State: c.State, Kind: c.Kind, Subject: c.Subject, Limit: c.Limit, Cursor: c.Cursor})
 	})
 	switch {
 	case err != nil:
@@ -100,11 +98,7 @@ func (c *sagaShowCommand) Run(ctx context.Context, r *runner) error {
 	if c.Events {
 		return c.events(ctx, r)
 	}
-	var s client.Saga
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		s, err = cl.Saga(ctx, c.ID)
-		return err
-	})
+	s, err := fetch(ctx, r, func(cl *client.Client) (client.Saga, error) { return cl.Saga(ctx, c.ID) })
 	if err != nil {
 		return err
 	}

@@ -75,3 +75,12 @@ func (r *runner) once(ctx context.Context, ask func(*client.Client) error) (err 
 	defer func() { err = errors.Join(err, s.close()) }()
 	return s.read(ctx, ask)
 }
+
+// fetch is the answer to one request, in a session of its own.
+func fetch[T any](ctx context.Context, r *runner, ask func(*client.Client) (T, error)) (answer T, err error) {
+	err = r.once(ctx, func(cl *client.Client) (err error) {
+		answer, err = ask(cl)
+		return err
+	})
+	return answer, err
+}

@@ -22,11 +22,7 @@ type blueprintListCommand struct{}
 
 // Run lists blueprints.
 func (c *blueprintListCommand) Run(ctx context.Context, r *runner) error {
-	var page client.BlueprintPage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = cl.Blueprints(ctx)
-		return err
-	})
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.BlueprintPage, error) { return cl.Blueprints(ctx) })
 	if err != nil {
 		return err
 	}
@@ -54,11 +50,7 @@ type blueprintShowCommand struct {
 
 // Run prints a blueprint.
 func (c *blueprintShowCommand) Run(ctx context.Context, r *runner) error {
-	var b client.Blueprint
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		b, err = cl.Blueprint(ctx, c.Blueprint)
-		return err
-	})
+	b, err := fetch(ctx, r, func(cl *client.Client) (client.Blueprint, error) { return cl.Blueprint(ctx, c.Blueprint) })
 	if err != nil {
 		return err
 	}
@@ -100,10 +92,8 @@ func (c *blueprintAddCommand) Run(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	var b client.Blueprint
-	err = r.once(ctx, func(cl *client.Client) (err error) {
-		b, err = cl.AddBlueprint(ctx, client.BlueprintFile{Name: c.File, Source: string(source)})
-		return err
+	b, err := fetch(ctx, r, func(cl *client.Client) (client.Blueprint, error) {
+		return cl.AddBlueprint(ctx, client.BlueprintFile{Name: c.File, Source: string(source)})
 	})
 	if err != nil {
 		return err
@@ -162,11 +152,7 @@ func (c *stackTeardownCommand) Run(ctx context.Context, r *runner) error {
 }
 
 func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {
-	var p client.Plan
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		p, err = cl.MakePlan(ctx, o)
-		return err
-	})
+	p, err := fetch(ctx, r, func(cl *client.Client) (client.Plan, error) { return cl.MakePlan(ctx, o) })
 	if err != nil {
 		return err
 	}
@@ -263,29 +249,19 @@ type stackListCommand struct {
 
 // Run lists stacks.
 func (c *stackListCommand) Run(ctx context.Context, r *runner) error {
-	var page client.StackPage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = cl.Stacks(ctx, c.Tenant, c.All)
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.StackPage, error) { return cl.Stacks(ctx, c.Tenant, c.All) })
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(page)
-	case len(page.Items) == 0:
-		r.say("There are no stacks. Plan one with: arcadia stack plan minimal --tenant TENANT --name NAME")
-		return nil
 	}
-	rows := [][]string{}
-	for _, s := range page.Items {
-		protected := "no"
-		if len(s.Protected) > 0 {
-			protected = "yes"
-		}
-		rows = append(rows, []string{s.Tenant + "/" + s.Name, s.State, s.Blueprint, s.Account, protected, s.SagaState, s.ID})
-	}
-	return table(r.Out, "STACK|STATE|BLUEPRINT|ACCOUNT|PROTECTED|LAST SAGA|ID", rows)
+	return listing(r, page, page.Items,
+		"There are no stacks. Plan one with: arcadia stack plan minimal --tenant TENANT --name NAME",
+		"STACK|STATE|BLUEPRINT|ACCOUNT|PROTECTED|LAST SAGA|ID", func(s client.Stack) []string {
+			protected := "no"
+			if len(s.Protected) > 0 {
+				protected = "yes"
+			}
+			return []string{s.Tenant + "/" + s.Name, s.State, s.Blueprint, s.Account, protected, s.SagaState, s.ID}
+		})
 }
 
 type stackShowCommand struct{ stackRef }
@@ -296,11 +272,7 @@ func (c *stackShowCommand) Run(ctx context.Context, r *runner) error {
 }
 
 func (r *runner) showStack(ctx context.Context, ask func(*client.Client) (client.Stack, error)) error {
-	var s client.Stack
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		s, err = ask(cl)
-		return err
-	})
+	s, err := fetch(ctx, r, ask)
 	if err != nil {
 		return err
 	}
@@ -328,29 +300,17 @@ type stackPlansCommand struct {
 
 // Run lists plans.
 func (c *stackPlansCommand) Run(ctx context.Context, r *runner) error {
-	var page client.PlanPage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = cl.Plans(ctx, c.Stack)
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.PlanPage, error) { return cl.Plans(ctx, c.Stack) })
+	if err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(page)
-	case len(page.Items) == 0:
-		r.say("There are no plans.")
-		return nil
 	}
-	rows := [][]string{}
-	for _, p := range page.Items {
+	return listing(r, page, page.Items, "There are no plans.", "PLAN|VERB|STACK|MADE|BY|SAGA", func(p client.Plan) []string {
 		became := "not applied"
 		if p.Saga != nil {
 			became = *p.Saga
 		}
-		rows = append(rows, []string{p.ID, p.Verb, p.Tenant + "/" + p.Name, p.CreatedAt.UTC().Format("2006-01-02 15:04"), p.Actor, became})
-	}
-	return table(r.Out, "PLAN|VERB|STACK|MADE|BY|SAGA", rows)
+		return []string{p.ID, p.Verb, p.Tenant + "/" + p.Name, p.CreatedAt.UTC().Format("2006-01-02 15:04"), p.Actor, became}
+	})
 }
 
 type stackProtectCommand struct {
@@ -411,23 +371,11 @@ func (c *freezeListCommand) Run(ctx context.Context, r *runner) error {
 }
 
 func (r *runner) showFreezes(ctx context.Context, ask func(*client.Client) (client.FreezePage, error)) error {
-	var page client.FreezePage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = ask(cl)
+	page, err := fetch(ctx, r, ask)
+	if err != nil {
 		return err
+	}
+	return listing(r, page, page.Items, "Nothing is frozen.", "FROZEN|BY|SINCE|WHY", func(f client.Freeze) []string {
+		return []string{f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), f.Reason}
 	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(page)
-	case len(page.Items) == 0:
-		r.say("Nothing is frozen.")
-		return nil
-	}
-	rows := [][]string{}
-	for _, f := range page.Items {
-		rows = append(rows, []string{f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), f.Reason})
-	}
-	return table(r.Out, "FROZEN|BY|SINCE|WHY", rows)
 }

@@ -25,25 +25,17 @@ type subscriptionListCommand struct {
 
 // Run lists subscriptions.
 func (c *subscriptionListCommand) Run(ctx context.Context, r *runner) error {
-	var list client.List[client.Subscription]
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		list, err = cl.Subscriptions(ctx, c.Tenant)
-		return err
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.Subscription], error) {
+		return cl.Subscriptions(ctx, c.Tenant)
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case r.json:
-		return r.print(list)
-	case len(list.Items) == 0:
-		r.say("There are no subscriptions. Make one with: arcadia subscription create TENANT PLAN@VERSION")
-		return nil
 	}
-	rows := [][]string{}
-	for _, s := range list.Items {
-		rows = append(rows, []string{s.ID, s.Tenant, itemsText(s.Items), s.Currency, s.StartedAt.UTC().Format("2006-01-02")})
-	}
-	return table(r.Out, "SUBSCRIPTION|TENANT|IN SERVICE|CURRENCY|SINCE", rows)
+	return listing(r, list, list.Items,
+		"There are no subscriptions. Make one with: arcadia subscription create TENANT PLAN@VERSION",
+		"SUBSCRIPTION|TENANT|IN SERVICE|CURRENCY|SINCE", func(s client.Subscription) []string {
+			return []string{s.ID, s.Tenant, itemsText(s.Items), s.Currency, s.StartedAt.UTC().Format("2006-01-02")}
+		})
 }
 
 func itemsText(items []client.SubscriptionItem) string {
@@ -72,11 +64,7 @@ type subscriptionShowCommand struct{ subscriptionRef }
 
 // Run shows a subscription.
 func (c *subscriptionShowCommand) Run(ctx context.Context, r *runner) error {
-	var s client.Subscription
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		s, err = cl.Subscription(ctx, c.Subscription)
-		return err
-	})
+	s, err := fetch(ctx, r, func(cl *client.Client) (client.Subscription, error) { return cl.Subscription(ctx, c.Subscription) })
 	switch {
 	case err != nil:
 		return err

@@ -43,10 +43,8 @@ func (c *tenantListCommand) Run(ctx context.Context, r *runner) error {
 	if c.Limit < 1 || c.Limit > 1000 {
 		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
 	}
-	var page client.TenantPage
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		page, err = cl.Tenants(ctx, client.TenantFilter{Search: c.Search, State: c.State, Limit: c.Limit, Cursor: c.Cursor})
-		return err
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.TenantPage, error) {
+		return cl.Tenants(ctx, client.TenantFilter{Search: c.Search, State: c.State, Limit: c.Limit, Cursor: c.Cursor})
 	})
 	switch {
 	case err != nil:
@@ -91,11 +89,7 @@ type tenantShowCommand struct{ tenantRef }
 
 // Run shows a tenant.
 func (c *tenantShowCommand) Run(ctx context.Context, r *runner) error {
-	var t client.Tenant
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		t, err = cl.Tenant(ctx, c.Tenant)
-		return err
-	})
+	t, err := fetch(ctx, r, func(cl *client.Client) (client.Tenant, error) { return cl.Tenant(ctx, c.Tenant) })
 	switch {
 	case err != nil:
 		return err

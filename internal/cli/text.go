@@ -44,6 +44,23 @@ func ago(t *client.Time, now time.Time) string {
 // clock is a time of day with its zone.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 
+// listing shows what is listed: the whole answer as JSON for programs, else a row for
+// each item, or that there is none and what to do.
+func listing[T any](r *runner, answer any, items []T, none, heading string, row func(T) []string) error {
+	switch {
+	case r.json:
+		return r.print(answer)
+	case len(items) == 0:
+		r.say("%s", none)
+		return nil
+	}
+	rows := make([][]string, len(items))
+	for i, item := range items {
+		rows[i] = row(item)
+	}
+	return table(r.Out, heading, rows)
+}
+
 // table writes rows under a heading, in columns.
 func table(w io.Writer, heading string, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)

@@ -72,10 +72,8 @@ func (c *tokenSetCommand) Run(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	var kept client.Token
-	err = r.once(ctx, func(cl *client.Client) (err error) {
-		kept, err = cl.SetToken(ctx, c.Account, c.Purpose, client.TokenText{Token: text, ExpiresAt: expires})
-		return err
+	kept, err := fetch(ctx, r, func(cl *client.Client) (client.Token, error) {
+		return cl.SetToken(ctx, c.Account, c.Purpose, client.TokenText{Token: text, ExpiresAt: expires})
 	})
 	switch {
 	case err != nil:
@@ -123,11 +121,7 @@ type tokenListCommand struct{}
 
 // Run lists tokens.
 func (c *tokenListCommand) Run(ctx context.Context, r *runner) error {
-	var tokens []client.Token
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		tokens, err = cl.Tokens(ctx)
-		return err
-	})
+	tokens, err := fetch(ctx, r, func(cl *client.Client) ([]client.Token, error) { return cl.Tokens(ctx) })
 	switch {
 	case err != nil:
 		return err

@@ -234,10 +234,8 @@ type usageConflictsCommand struct {
 
 // Run lists conflicts.
 func (c *usageConflictsCommand) Run(ctx context.Context, r *runner) error {
-	var conflicts []client.UsageConflict
-	err := r.once(ctx, func(cl *client.Client) (err error) {
-		conflicts, err = cl.UsageConflicts(ctx, c.Tenant, c.Limit)
-		return err
+	conflicts, err := fetch(ctx, r, func(cl *client.Client) ([]client.UsageConflict, error) {
+		return cl.UsageConflicts(ctx, c.Tenant, c.Limit)
 	})
 	switch {
 	case err != nil:
