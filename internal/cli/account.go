@@ -65,29 +65,12 @@ type accountAddCommand struct{ accountRef }
 
 // Run adds an account.
 func (c *accountAddCommand) Run(ctx context.Context, r *runner) error {
-	a, err := r.writeAccount(ctx, func(cl *client.Client) (client.Account, error) { return cl.AddAccount(ctx, c.Name) })
+	a, err := put(ctx, r, func(cl *client.Client) (client.Account, error) { return cl.AddAccount(ctx, c.Name) })
 	if err != nil || r.json {
 		return err
 	}
 	r.say("Account %s is there. Give it a token to read with: arcadia token set inventory --account %s", a.Name, a.Name)
 	return nil
-}
-
-// writeAccount asks for a change of an account, and prints it for programs.
-func (r *runner) writeAccount(ctx context.Context, ask func(*client.Client) (client.Account, error)) (a client.Account, err error) {
-	s, err := r.connect(ctx, false)
-	if err != nil {
-		return a, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		a, err = ask(cl)
-		return err
-	})
-	if err == nil && r.json {
-		err = r.print(a)
-	}
-	return a, err
 }
 
 type accountShowCommand struct{ accountRef }
@@ -108,7 +91,7 @@ type accountCheckCommand struct{ accountRef }
 
 // Run checks an account. It fails where a token does.
 func (c *accountCheckCommand) Run(ctx context.Context, r *runner) error {
-	a, err := r.writeAccount(ctx, func(cl *client.Client) (client.Account, error) { return cl.CheckAccount(ctx, c.Name) })
+	a, err := put(ctx, r, func(cl *client.Client) (client.Account, error) { return cl.CheckAccount(ctx, c.Name) })
 	if err != nil {
 		return err
 	}

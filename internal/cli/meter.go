@@ -50,15 +50,8 @@ func (c *metersApplyCommand) Run(ctx context.Context, r *runner) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := r.connect(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	var outcomes []client.MeterOutcome
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		outcomes, err = cl.ApplyMeters(ctx, client.MeterFile{Name: c.File, Document: string(text), DryRun: c.DryRun})
-		return err
+	outcomes, err := send(ctx, r, func(cl *client.Client) ([]client.MeterOutcome, error) {
+		return cl.ApplyMeters(ctx, client.MeterFile{Name: c.File, Document: string(text), DryRun: c.DryRun})
 	})
 	switch {
 	case err != nil:

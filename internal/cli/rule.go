@@ -55,16 +55,7 @@ func (c *rulesRemoveCommand) Run(ctx context.Context, r *runner) error {
 
 // changeRules changes the rules and shows what moved, or would.
 func (r *runner) changeRules(ctx context.Context, ask func(*client.Client) (client.RuleChange, error)) (err error) {
-	s, err := r.connect(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	var change client.RuleChange
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		change, err = ask(cl)
-		return err
-	})
+	change, err := send(ctx, r, ask)
 	switch {
 	case err != nil:
 		return err
@@ -161,16 +152,7 @@ func (r *runner) assignAll(ctx context.Context, as client.Assignments, urns []st
 		return err
 	}
 	as.Query = query
-	s, err := r.connect(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	var did client.Assigned
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		did, err = cl.AssignAll(ctx, as)
-		return err
-	})
+	did, err := send(ctx, r, func(cl *client.Client) (client.Assigned, error) { return cl.AssignAll(ctx, as) })
 	switch {
 	case err != nil:
 		return err

@@ -84,3 +84,26 @@ func fetch[T any](ctx context.Context, r *runner, ask func(*client.Client) (T, e
 	})
 	return answer, err
 }
+
+// send is the answer to one request that changes something, in a session of its own.
+func send[T any](ctx context.Context, r *runner, ask func(*client.Client) (T, error)) (answer T, err error) {
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return answer, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		answer, err = ask(cl)
+		return err
+	})
+	return answer, err
+}
+
+// put is send that prints the answer for programs.
+func put[T any](ctx context.Context, r *runner, ask func(*client.Client) (T, error)) (answer T, err error) {
+	answer, err = send(ctx, r, ask)
+	if err == nil && r.json {
+		err = r.print(answer)
+	}
+	return answer, err
+}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -170,16 +169,7 @@ func (r *runner) change(ctx context.Context, id string, o client.ChangeOrder) er
 
 // subscribe asks for a change, and shows it with what is due then.
 func (r *runner) subscribe(ctx context.Context, ask func(*client.Client) (client.Subscribed, error)) (err error) {
-	s, err := r.connect(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	var done client.Subscribed
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		done, err = ask(cl)
-		return err
-	})
+	done, err := send(ctx, r, ask)
 	switch {
 	case err != nil:
 		return err

@@ -120,7 +120,7 @@ type tenantAddCommand struct {
 
 // Run adds a tenant.
 func (c *tenantAddCommand) Run(ctx context.Context, r *runner) error {
-	t, err := r.writeTenant(ctx, func(cl *client.Client) (client.Tenant, error) {
+	t, err := put(ctx, r, func(cl *client.Client) (client.Tenant, error) {
 		return cl.AddTenant(ctx, client.TenantEntry{Slug: c.Slug, Name: c.Name, Contact: c.Contact})
 	})
 	if err != nil || r.json {
@@ -128,23 +128,6 @@ func (c *tenantAddCommand) Run(ctx context.Context, r *runner) error {
 	}
 	r.say("Tenant %s is there (%s), with %d resources. What carries the tag tenant:%s at DigitalOcean is its own.", t.Slug, t.ID, t.Estate.Resources, t.Slug)
 	return nil
-}
-
-// writeTenant asks for a change of a tenant, and prints it for programs.
-func (r *runner) writeTenant(ctx context.Context, ask func(*client.Client) (client.Tenant, error)) (t client.Tenant, err error) {
-	s, err := r.connect(ctx, false)
-	if err != nil {
-		return t, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		t, err = ask(cl)
-		return err
-	})
-	if err == nil && r.json {
-		err = r.print(t)
-	}
-	return t, err
 }
 
 type tenantChangeCommand struct {
@@ -158,7 +141,7 @@ func (c *tenantChangeCommand) Run(ctx context.Context, r *runner) error {
 	if c.Name == nil && c.Contact == nil {
 		return usage{errors.New("nothing is to be different: give --name or --contact")}
 	}
-	t, err := r.writeTenant(ctx, func(cl *client.Client) (client.Tenant, error) {
+	t, err := put(ctx, r, func(cl *client.Client) (client.Tenant, error) {
 		return cl.ChangeTenant(ctx, c.Tenant, client.TenantEdit{Name: c.Name, Contact: c.Contact})
 	})
 	if err == nil && !r.json {
@@ -171,7 +154,7 @@ type tenantMoveCommand struct{ tenantRef }
 
 // Run does the verb that the command is named after.
 func (c *tenantMoveCommand) Run(ctx context.Context, r *runner, k *kong.Context) error {
-	t, err := r.writeTenant(ctx, func(cl *client.Client) (client.Tenant, error) {
+	t, err := put(ctx, r, func(cl *client.Client) (client.Tenant, error) {
 		if k.Selected().Name == "suspend" {
 			return cl.SuspendTenant(ctx, c.Tenant)
 		}
@@ -194,7 +177,7 @@ func (c *tenantCloseCommand) Run(ctx context.Context, r *runner) error {
 	if err := r.confirm(c.Yes, "Close tenant %s for good?", c.Tenant); err != nil {
 		return err
 	}
-	t, err := r.writeTenant(ctx, func(cl *client.Client) (client.Tenant, error) { return cl.CloseTenant(ctx, c.Tenant, c.Force) })
+	t, err := put(ctx, r, func(cl *client.Client) (client.Tenant, error) { return cl.CloseTenant(ctx, c.Tenant, c.Force) })
 	if err == nil && !r.json {
 		r.say("Tenant %s is closed. Nothing was deleted at DigitalOcean: %d resources are its own.", t.Slug, t.Estate.Resources)
 	}
@@ -242,16 +225,7 @@ func (c *tenantImportCommand) Run(ctx context.Context, r *runner) (err error) {
 		}
 		ask.CSV = string(text)
 	}
-	s, err := r.connect(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	var done client.TenantImported
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		done, err = cl.ImportTenants(ctx, ask)
-		return err
-	})
+	done, err := send(ctx, r, func(cl *client.Client) (client.TenantImported, error) { return cl.ImportTenants(ctx, ask) })
 	if err != nil {
 		return err
 	}
