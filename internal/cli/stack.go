@@ -92,7 +92,7 @@ func (c *blueprintAddCommand) Run(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	b, err := fetch(ctx, r, func(cl *client.Client) (client.Blueprint, error) {
+	b, err := send(ctx, r, func(cl *client.Client) (client.Blueprint, error) {
 		return cl.AddBlueprint(ctx, client.BlueprintFile{Name: c.File, Source: string(source)})
 	})
 	if err != nil {
@@ -152,7 +152,7 @@ func (c *stackTeardownCommand) Run(ctx context.Context, r *runner) error {
 }
 
 func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {
-	p, err := fetch(ctx, r, func(cl *client.Client) (client.Plan, error) { return cl.MakePlan(ctx, o) })
+	p, err := send(ctx, r, func(cl *client.Client) (client.Plan, error) { return cl.MakePlan(ctx, o) })
 	if err != nil {
 		return err
 	}
@@ -268,11 +268,10 @@ type stackShowCommand struct{ stackRef }
 
 // Run shows a stack.
 func (c *stackShowCommand) Run(ctx context.Context, r *runner) error {
-	return r.showStack(ctx, func(cl *client.Client) (client.Stack, error) { return cl.Stack(ctx, c.Stack) })
+	return r.showStack(fetch(ctx, r, func(cl *client.Client) (client.Stack, error) { return cl.Stack(ctx, c.Stack) }))
 }
 
-func (r *runner) showStack(ctx context.Context, ask func(*client.Client) (client.Stack, error)) error {
-	s, err := fetch(ctx, r, ask)
+func (r *runner) showStack(s client.Stack, err error) error {
 	if err != nil {
 		return err
 	}
@@ -320,7 +319,7 @@ type stackProtectCommand struct {
 
 // Run protects a stack.
 func (c *stackProtectCommand) Run(ctx context.Context, r *runner) error {
-	return r.showStack(ctx, func(cl *client.Client) (client.Stack, error) { return cl.Protect(ctx, c.Stack, c.Reason) })
+	return r.showStack(send(ctx, r, func(cl *client.Client) (client.Stack, error) { return cl.Protect(ctx, c.Stack, c.Reason) }))
 }
 
 type stackUnprotectCommand struct {
@@ -333,7 +332,7 @@ func (c *stackUnprotectCommand) Run(ctx context.Context, r *runner) error {
 	if err := r.confirm(c.Yes, "End the protection of stack %s?", c.Stack); err != nil {
 		return err
 	}
-	return r.showStack(ctx, func(cl *client.Client) (client.Stack, error) { return cl.Unprotect(ctx, c.Stack) })
+	return r.showStack(send(ctx, r, func(cl *client.Client) (client.Stack, error) { return cl.Unprotect(ctx, c.Stack) }))
 }
 
 type freezeCommand struct {
@@ -349,9 +348,9 @@ type freezeBeginCommand struct {
 
 // Run begins a freeze.
 func (c *freezeBeginCommand) Run(ctx context.Context, r *runner) error {
-	return r.showFreezes(ctx, func(cl *client.Client) (client.FreezePage, error) {
+	return r.showFreezes(send(ctx, r, func(cl *client.Client) (client.FreezePage, error) {
 		return cl.Freeze(ctx, client.FreezeOrder{Scope: c.Scope, Reason: c.Reason})
-	})
+	}))
 }
 
 type freezeEndCommand struct {
@@ -360,18 +359,17 @@ type freezeEndCommand struct {
 
 // Run ends a freeze.
 func (c *freezeEndCommand) Run(ctx context.Context, r *runner) error {
-	return r.showFreezes(ctx, func(cl *client.Client) (client.FreezePage, error) { return cl.Thaw(ctx, c.Scope) })
+	return r.showFreezes(send(ctx, r, func(cl *client.Client) (client.FreezePage, error) { return cl.Thaw(ctx, c.Scope) }))
 }
 
 type freezeListCommand struct{}
 
 // Run lists freezes.
 func (c *freezeListCommand) Run(ctx context.Context, r *runner) error {
-	return r.showFreezes(ctx, func(cl *client.Client) (client.FreezePage, error) { return cl.Freezes(ctx) })
+	return r.showFreezes(fetch(ctx, r, func(cl *client.Client) (client.FreezePage, error) { return cl.Freezes(ctx) }))
 }
 
-func (r *runner) showFreezes(ctx context.Context, ask func(*client.Client) (client.FreezePage, error)) error {
-	page, err := fetch(ctx, r, ask)
+func (r *runner) showFreezes(page client.FreezePage, err error) error {
 	if err != nil {
 		return err
 	}
