@@ -102,14 +102,9 @@ func onePage[W, T any](ctx context.Context, c *Client, list collection[W, T], nu
 	for k, v := range list.query {
 		query[k] = v
 	}
-	req, err := c.api.NewRequest(ctx, http.MethodGet, list.path+"?"+query.Encode(), nil)
+	root, at, err := c.root(ctx, "/"+list.path+"?"+query.Encode())
 	if err != nil {
 		return page[T]{}, err
-	}
-	var root map[string]json.RawMessage
-	resp, err := c.api.Do(ctx, req, &root)
-	if err != nil {
-		return page[T]{}, c.failed(http.MethodGet, "/"+list.path, err)
 	}
 	var (
 		wire  []W
@@ -129,7 +124,7 @@ func onePage[W, T any](ctx context.Context, c *Client, list collection[W, T], nu
 	if _, there := root[list.key]; !there || meta.Total == nil {
 		return page[T]{}, c.unclear(http.MethodGet, "/"+list.path, "a page without its items or their number")
 	}
-	p := page[T]{total: *meta.Total, last: links.IsLastPage(), at: dateOf(resp)}
+	p := page[T]{total: *meta.Total, last: links.IsLastPage(), at: at}
 	for _, w := range wire {
 		p.items = append(p.items, list.item(w))
 	}
