@@ -64,13 +64,22 @@ func (s *Service) Freezes(ctx context.Context) ([]Freeze, error) {
 // Frozen answers a fault.Conflict where a freeze covers an account or a tenant, which
 // may be empty. The write guard asks it before each request that changes something.
 func Frozen(ctx context.Context, q db.Queryer, account string, of tenant.ID) error {
-	found, err := freezes(ctx, q, `scope = 'all' OR scope = $1 OR scope = $2`, AccountScope(account), TenantScope(of))
+	found, err := freezesOf(ctx, q, account, of)
 	if err != nil || len(found) == 0 {
 		return err
 	}
 	f := found[0]
 	return fault.New(fault.Conflict, "Changes are frozen (%s) by %s since %s: %s. To end it: arcadia freeze end %s",
 		f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(f.Reason, "."), f.Scope)
+}
+
+// FreezesOf are the freezes that cover an account or a tenant.
+func (s *Service) FreezesOf(ctx context.Context, account string, of tenant.ID) ([]Freeze, error) {
+	return freezesOf(ctx, s.db.Read(), account, of)
+}
+
+func freezesOf(ctx context.Context, q db.Queryer, account string, of tenant.ID) ([]Freeze, error) {
+	return freezes(ctx, q, `scope = $1 OR scope = $2 OR scope = $3`, FreezeAll, AccountScope(account), TenantScope(of))
 }
 
 func freezes(ctx context.Context, q db.Queryer, where string, args ...any) ([]Freeze, error) {

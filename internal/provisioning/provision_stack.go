@@ -20,20 +20,33 @@ import (
 // ProvisionStackKind makes a stack from its blueprint.
 const ProvisionStackKind = "provision_stack"
 
-// builds are the steps that make resources, in their order.
+// builds are the steps that make resources, in their order, and those of a teardown
+// that delete them.
 var builds = []struct {
-	step string
-	kind blueprint.Kind
-	call string // the request for each
+	kind         blueprint.Kind
+	make, remove string // steps
+	call         string // the request for each
 }{
-	{"create_tags", blueprint.TagKind, "POST /v2/tags"},
-	{"create_network", blueprint.VPCKind, "POST /v2/vpcs"},
-	{"create_volumes", blueprint.VolumeKind, "POST /v2/volumes"},
-	{"create_droplets", blueprint.DropletKind, "POST /v2/droplets"},
-	{"reserve_addresses", blueprint.ReservedIPKind, "POST /v2/reserved_ips"},
-	{"create_firewalls", blueprint.FirewallKind, "POST /v2/firewalls"},
-	{"create_records", blueprint.RecordKind, "POST /v2/domains/{domain}/records"},
+	{blueprint.TagKind, "create_tags", "delete_tags", "POST /v2/tags"},
+	{blueprint.VPCKind, "create_network", "delete_network", "POST /v2/vpcs"},
+	{blueprint.VolumeKind, "create_volumes", "delete_volumes", "POST /v2/volumes"},
+	{blueprint.DropletKind, "create_droplets", "delete_droplets", "POST /v2/droplets"},
+	{blueprint.ReservedIPKind, "reserve_addresses", "release_addresses", "POST /v2/reserved_ips"},
+	{blueprint.FirewallKind, "create_firewalls", "delete_firewalls", "POST /v2/firewalls"},
+	{blueprint.RecordKind, "create_records", "delete_records", "POST /v2/domains/{domain}/records"},
 }
+
+// planned are the steps of a kind as a plan shows them, each with its requests.
+func planned[S any](k saga.Kind[S], calls map[string][]string) []PlanStep {
+	steps := make([]PlanStep, len(k.Steps))
+	for i, step := range k.Steps {
+		steps[i] = PlanStep{Name: step.Name, Calls: calls[step.Name], Pivot: step.Pivot}
+	}
+	return steps
+}
+
+// joinProjectStep puts what was made into a project.
+const joinProjectStep = "join_project"
 
 func (p *Steps) provisionStack() saga.Kind[Building] {
 	k := saga.Kind[Building]{
@@ -47,14 +60,14 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 	}
 	for _, one := range builds {
 		k.Steps = append(k.Steps, saga.Step[Building]{
-			Name: one.step, Retry: p.patient(), Again: p.patient(),
+			Name: one.make, Retry: p.patient(), Again: p.patient(),
 			Do:   unfrozen(p, func(ctx context.Context, s *Building) error { return p.buildAll(ctx, s, one.kind) }),
 			Undo: unfrozen(p, func(ctx context.Context, s *Building) error { return p.unbuildAll(ctx, s, one.kind) }),
 		})
 	}
 	k.Steps = append(k.Steps,
 		saga.Step[Building]{
-			Name: "join_project", Do: unfrozen(p, p.joinProject), Retry: p.patient(), NothingToUndo: "what leaves DigitalOcean leaves its project",
+			Name: joinProjectStep, Do: unfrozen(p, p.joinProject), Retry: p.patient(), NothingToUndo: "what leaves DigitalOcean leaves its project",
 		},
 		saga.Step[Building]{Name: "check_health", Do: p.checkHealth, NothingToUndo: "it only reads"},
 		saga.Step[Building]{Name: "record_stack", Local: recordStack, NothingToUndo: "it is the last step"},

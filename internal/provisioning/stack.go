@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -57,17 +56,6 @@ type StackResource struct {
 	URN    string
 	Name   string
 	MadeBy saga.ID
-}
-
-var stackName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,38}[a-z0-9]$`)
-
-// CheckStackName says what is wrong with a stack's name: the names of what it has
-// begin with it, and DigitalOcean takes host names only.
-func CheckStackName(name string) error {
-	if !stackName.MatchString(name) || strings.Contains(name, "--") {
-		return fault.New(fault.Invalid, "A stack's name is 2 to 40 lower-case letters, digits and single hyphens, and begins with a letter: not %q.", clip(name))
-	}
-	return nil
 }
 
 func clip(text string) string {

@@ -55,6 +55,7 @@ func (s *Service) PlanStack(ctx context.Context, r PlanRequest, actor string, at
 type drawn struct {
 	Plan
 	draft    Draft
+	owner    tenant.Tenant
 	building Building
 	stack    Stack // of one that is there
 	removal  Removal
@@ -83,9 +84,6 @@ func (s *Service) draw(ctx context.Context, r PlanRequest) (d drawn, err error) 
 }
 
 func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, err error) {
-	if err := CheckStackName(r.Name); err != nil {
-		return d, err
-	}
 	draft, err := s.Blueprint(ctx, r.Blueprint)
 	if err != nil {
 		return d, err
@@ -119,7 +117,7 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, er
 	if err != nil {
 		return d, err
 	}
-	d.draft = draft
+	d.draft, d.owner = draft, of
 	d.Plan = Plan{Verb: Provision, Stack: r.NewID, Name: r.Name, Tenant: of.ID, Account: account, Read: map[string]string{
 		"blueprint " + draft.Ref(): draft.Hash[:12], "tenant " + of.Slug: string(of.State),
 	}}
@@ -127,7 +125,7 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, er
 	if err := s.readCatalog(ctx, c, &d); err != nil {
 		return d, err
 	}
-	d.stepsOfProvision()
+	d.Steps = planned(s.steps.provisionStack(), d.creates())
 	return d, nil
 }
 
@@ -190,21 +188,17 @@ func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *dr
 	if short := room.short(); short != "" {
 		return fault.New(fault.Unprocessable, "%s", short)
 	}
-	names := map[string]bool{}
+	if err := recordsAreFree(ctx, c, d.building.of(blueprint.RecordKind)); err != nil {
+		return err
+	}
 	for _, r := range d.building.Spec.Resources {
 		change := Change{Action: "create", Key: r.ID, Kind: string(r.Kind), Name: r.Name, Detail: detailOf(r)}
-		if r.Kind == blueprint.RecordKind {
-			if err := s.recordIsFree(ctx, c, r); err != nil {
-				return err
-			}
-		}
 		if r.Kind == blueprint.ProjectKind {
 			if err := s.findProject(ctx, c, r, d); err != nil {
 				return err
 			}
 			continue
 		}
-		names[r.Name] = true
 		monthly, known, err := monthlyOf(r, sizes.Items, time.Now())
 		if err != nil {
 			return err
@@ -234,17 +228,24 @@ func (s *Service) findProject(ctx context.Context, c *digitalocean.Client, r blu
 	return fault.New(fault.NotFound, "The account has no project %q, which the blueprint names. Create it first.", r.Name)
 }
 
-// recordIsFree answers fault.Conflict where something stands at the name already: a
-// second record of it would send a part of its visitors elsewhere.
-func (s *Service) recordIsFree(ctx context.Context, c *digitalocean.Client, r blueprint.Resource) error {
-	records, err := c.Records(ctx, r.Record.Domain)
-	if err != nil {
-		return fault.Wrap(fault.KindOf(err), err, "The records of %s cannot be read: %s", r.Record.Domain, fault.Message(err))
+// recordsAreFree answers fault.Conflict where something stands at a name already: a
+// second record of it would send a part of its visitors elsewhere. All are in one
+// domain, which is read once.
+func recordsAreFree(ctx context.Context, c *digitalocean.Client, wanted []blueprint.Resource) error {
+	if len(wanted) == 0 {
+		return nil
 	}
-	for _, one := range records.Items {
-		if one.Name == r.Record.Name && (one.Type == r.Record.Type || one.Type == "CNAME" || r.Record.Type == "CNAME") {
-			return fault.New(fault.Conflict, "%s has a record %s %s already (%d, %s). Delete it, or give the stack another name in DNS.",
-				r.Record.Domain, one.Type, one.Name, one.ID, one.Data)
+	domain := wanted[0].Record.Domain
+	records, err := c.Records(ctx, domain)
+	if err != nil {
+		return fault.Wrap(fault.KindOf(err), err, "The records of %s cannot be read: %s", domain, fault.Message(err))
+	}
+	for _, r := range wanted {
+		for _, one := range records.Items {
+			if one.Name == r.Record.Name && (one.Type == r.Record.Type || one.Type == "CNAME" || r.Record.Type == "CNAME") {
+				return fault.New(fault.Conflict, "%s has a record %s %s already (%d, %s). Delete it, or give the stack another name in DNS.",
+					domain, one.Type, one.Name, one.ID, one.Data)
+			}
 		}
 	}
 	return nil
@@ -301,20 +302,18 @@ func monthlyOf(r blueprint.Resource, sizes []digitalocean.Size, at time.Time) (m
 	return inventory.MonthlyOf(kind, document, at)
 }
 
-func (d *drawn) stepsOfProvision() {
-	d.Steps = append(d.Steps, PlanStep{Name: "check_room"})
+// creates are the requests that make the stack, by step.
+func (d *drawn) creates() map[string][]string {
+	calls := map[string][]string{}
 	for _, one := range builds {
-		step := PlanStep{Name: one.step}
 		for range d.building.of(one.kind) {
-			step.Calls = append(step.Calls, one.call)
+			calls[one.make] = append(calls[one.make], one.call)
 		}
-		d.Steps = append(d.Steps, step)
 	}
-	join := PlanStep{Name: "join_project"}
 	for range d.building.of(blueprint.ProjectKind) {
-		join.Calls = append(join.Calls, "POST /v2/projects/{id}/resources")
+		calls[joinProjectStep] = append(calls[joinProjectStep], "POST /v2/projects/{id}/resources")
 	}
-	d.Steps = append(d.Steps, join, PlanStep{Name: "check_health"}, PlanStep{Name: "record_stack"})
+	return calls
 }
 
 // ApplyPlan starts the saga of a plan, if everything that was read for it is as it was.
@@ -378,11 +377,7 @@ func (s *Service) applyTx(ctx context.Context, tx *sql.Tx, p Plan, now drawn, ac
 
 // beginStack writes the row of a stack that is about to be made.
 func (s *Service) beginStack(ctx context.Context, tx *sql.Tx, now drawn, of saga.ID, at time.Time) error {
-	owner, err := s.tenants.Tenant(ctx, string(now.Tenant))
-	if err != nil {
-		return err
-	}
-	if err := s.nameIsFree(ctx, tx, owner, now.Name); err != nil {
+	if err := s.nameIsFree(ctx, tx, now.owner, now.Name); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'failed', rev = rev + 1, updated_at = $1 WHERE tenant_id = $2 AND name = $3 AND state = 'new'`,

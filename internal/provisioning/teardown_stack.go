@@ -52,7 +52,7 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 	}
 	for _, one := range slices.Backward(builds) {
 		k.Steps = append(k.Steps, saga.Step[Removal]{
-			Name: strings.NewReplacer("create_", "delete_", "reserve_", "release_").Replace(one.step), Forward: true, Retry: p.patient(),
+			Name: one.remove, Forward: true, Retry: p.patient(),
 			Do: func(ctx context.Context, s *Removal) error {
 				return unfrozen(p, func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, one.kind) })(ctx, &s.Building)
 			},
@@ -156,7 +156,7 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest) (d drawn, err
 	if len(protected) > 0 {
 		return d, protectedError(stack.Name, protected)
 	}
-	d.stepsOfTeardown()
+	d.Steps = planned(s.steps.teardownStack(), d.deletes())
 	return d, nil
 }
 
@@ -208,18 +208,17 @@ func (s *Service) readRemoval(ctx context.Context, d *drawn, has []StackResource
 	return nil
 }
 
-func (d *drawn) stepsOfTeardown() {
-	d.Steps = append(d.Steps, PlanStep{Name: "grace"}, PlanStep{Name: "check_protection"}, PlanStep{Name: "point_of_no_return", Pivot: true})
-	for _, one := range slices.Backward(builds) {
-		step := PlanStep{Name: strings.NewReplacer("create_", "delete_", "reserve_", "release_").Replace(one.step)}
+// deletes are the requests of a teardown, by step.
+func (d *drawn) deletes() map[string][]string {
+	calls := map[string][]string{}
+	for _, one := range builds {
 		for _, c := range d.Changes {
 			if c.Kind == string(one.kind) {
-				step.Calls = append(step.Calls, strings.Replace(one.call, "POST", "DELETE", 1)+"/{id}")
+				calls[one.remove] = append(calls[one.remove], strings.Replace(one.call, "POST", "DELETE", 1)+"/{id}")
 			}
 		}
-		d.Steps = append(d.Steps, step)
 	}
-	d.Steps = append(d.Steps, PlanStep{Name: "forget_stack"})
+	return calls
 }
 
 // ProtectedBy answers fault.Conflict where one of the subjects is protected: for the

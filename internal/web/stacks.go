@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -158,7 +157,7 @@ func (s *Server) stack(v *visit) error {
 	if view.plans, err = s.o.Provisioning.Plans(ctx, one.ID, 20); err != nil {
 		return err
 	}
-	if view.freezes, err = s.freezesOf(ctx, one.Account, one.Tenant); err != nil {
+	if view.freezes, err = s.o.Provisioning.FreezesOf(ctx, one.Account, one.Tenant); err != nil {
 		return err
 	}
 	view.Page = v.live(one.Name, "/stacks", "", at)
@@ -200,14 +199,6 @@ type planView struct {
 	twins   ui.Twin
 }
 
-// freezesOf are those that cover an account or a tenant.
-func (s *Server) freezesOf(ctx context.Context, account string, of tenant.ID) ([]provisioning.Freeze, error) {
-	all, err := s.o.Provisioning.Freezes(ctx)
-	return slices.DeleteFunc(all, func(f provisioning.Freeze) bool {
-		return f.Scope != provisioning.FreezeAll && f.Scope != provisioning.AccountScope(account) && f.Scope != provisioning.TenantScope(of)
-	}), err
-}
-
 func (s *Server) readPlan(v *visit) (p planView, asJSON bool, err error) {
 	ref, asJSON := strings.CutSuffix(v.r.PathValue("plan"), ".json")
 	if p.Plan, err = s.o.Provisioning.Plan(v.r.Context(), provisioning.PlanID(ref)); err != nil {
@@ -217,7 +208,7 @@ func (s *Server) readPlan(v *visit) (p planView, asJSON bool, err error) {
 		return p, asJSON, err
 	}
 	if p.Saga == "" {
-		p.freezes, err = s.freezesOf(v.r.Context(), p.Account, p.Tenant)
+		p.freezes, err = s.o.Provisioning.FreezesOf(v.r.Context(), p.Account, p.Tenant)
 	}
 	return p, asJSON, err
 }

@@ -62,8 +62,8 @@ func (r *resolver) err() error {
 }
 
 func (r *resolver) names() {
-	if !stackNameForm.MatchString(r.stack.Name) {
-		r.fail("%q is no name of a stack. It has 2 to 40 small letters, digits and dashes, begins with a letter and does not end with a dash.", clip(r.stack.Name))
+	if !stackNameForm.MatchString(r.stack.Name) || strings.Contains(r.stack.Name, "--") {
+		r.fail("%q is no name of a stack. It has 2 to 40 small letters, digits and single dashes, begins with a letter and does not end with a dash.", clip(r.stack.Name))
 	}
 	if !stackIDForm.MatchString(r.stack.ID) {
 		r.fail("%q is no id of a stack.", clip(r.stack.ID))
