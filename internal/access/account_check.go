@@ -75,7 +75,7 @@ func (s *Service) CheckAccount(ctx context.Context, name string, clients Clients
 			return fault.New(fault.NotFound, "Account %s was removed meanwhile.", name)
 		}
 		if r.Name, r.CheckedAt, r.findings = name, at, found; owner != nil {
-			r.Team, r.TeamName, r.Email, r.Limits = teamOf(*owner), owner.TeamName, owner.Email, owner.Limits
+			r.belongsTo(*owner)
 			if err := alone(records, name, *owner); err != nil {
 				return err
 			}
@@ -111,12 +111,18 @@ func (s *Service) Claim(ctx context.Context, name string, owner digitalocean.Acc
 			return err
 		}
 		r := records[name]
-		r.Name, r.Team, r.TeamName, r.Email, r.Limits = name, teamOf(owner), owner.TeamName, owner.Email, owner.Limits
+		r.Name = name
+		r.belongsTo(owner)
 		if r.AddedAt.IsZero() {
 			r.AddedAt = at
 		}
 		return putAccount(ctx, tx, r)
 	})
+}
+
+// belongsTo notes whose an account is.
+func (r *record) belongsTo(owner digitalocean.Account) {
+	r.Team, r.TeamName, r.Email, r.Limits = teamOf(owner), owner.TeamName, owner.Email, owner.Limits
 }
 
 // alone answers fault.Conflict where an owner's team is another account.

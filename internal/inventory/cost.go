@@ -251,19 +251,14 @@ func (s *Service) resourceCosts(ctx context.Context, account, urn string, at tim
 		})
 	})
 	c.account, c.unseen = account, unseen
-	var others []word32
-	for _, k := range kinds {
-		if n, ok := words.of[k.Name]; ok && (k.Sold || k.Link) {
-			others = append(others, n)
-		}
-	}
 	if urn != "" {
 		if i, ok := sh.at[urn]; ok {
 			c.add(&sh.entries[i])
 		}
 	} else {
+		aside := sh.aside()
 		for i := range sh.entries {
-			if e := &sh.entries[i]; !slices.Contains(others, e.kind) {
+			if e := &sh.entries[i]; !aside[e.kind] {
 				c.add(e)
 			}
 		}

@@ -48,10 +48,8 @@ func (s *Service) compile(ctx context.Context, sh *shelf, q Query) (*filter, err
 			f.deleted = t.Values[0]
 		}
 	}
-	for _, k := range kinds {
-		if n, ok := sh.words.of[k.Name]; ok && !named {
-			f.aside[n] = k.Link || k.Sold
-		}
+	if !named {
+		f.aside = sh.aside()
 	}
 	for _, t := range q.Terms {
 		var any []test
@@ -270,12 +268,8 @@ func (f *filter) compileProject(v string) test {
 
 // members calls see for what lists of projects have, as of a time, now where at is 0.
 func (sh *shelf) members(at int64, see func(urn string, project word32)) {
-	for i := range sh.entries {
-		t := &sh.entries[i]
-		if sh.words.text(t.kind) != projectResource.Name {
-			continue
-		}
-		if v := t.in(at); v != nil && v.look != nil {
+	for _, i := range sh.joined {
+		if v := sh.entries[i].in(at); v != nil && v.look != nil {
 			see(urnInProject(v.look.name), v.look.project)
 		}
 	}

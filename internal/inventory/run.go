@@ -152,16 +152,22 @@ func (s *Service) StartSync(ctx context.Context, account string, kinds []string,
 	if err := s.known(ctx, account); err != nil {
 		return Run{}, err
 	}
-	r := Run{ID: RunID(id.New("sync")), Account: account, RequestedBy: by, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
-	for _, name := range inOrder(kinds) {
-		r.Kinds = append(r.Kinds, Generation{Run: r.ID, Account: account, Kind: name, State: Waiting})
-	}
+	r := newRun(account, by, inOrder(kinds))
 	err := s.db.Write(ctx, func(tx *sql.Tx) error { return insertRun(ctx, tx, r) })
 	if err != nil {
 		return Run{}, err
 	}
 	s.wake()
 	return r, nil
+}
+
+// newRun is a run that nobody has begun.
+func newRun(account, by string, kinds []string) Run {
+	r := Run{ID: RunID(id.New("sync")), Account: account, RequestedBy: by, CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
+	for _, name := range kinds {
+		r.Kinds = append(r.Kinds, Generation{Run: r.ID, Account: account, Kind: name, State: Waiting})
+	}
+	return r
 }
 
 // inOrder are names of kinds in the order in which they are listed, all of them

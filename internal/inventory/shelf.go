@@ -24,6 +24,7 @@ type shelf struct {
 	epoch   int64
 	entries []entry
 	at      map[string]int // place in entries, by URN
+	joined  []int          // places of what says that something is in a project
 	words   lexicon
 
 	charges sync.Map // of versions that were itemized: []chargeTime by priceKey
@@ -174,7 +175,7 @@ func (s *Service) refill(ctx context.Context, sh *shelf, seq, epoch int64) error
 			return nil
 		}
 	}
-	sh.filled, sh.entries, sh.at = false, nil, map[string]int{}
+	sh.filled, sh.entries, sh.joined, sh.at = false, nil, nil, map[string]int{}
 	sh.words = lexicon{texts: []string{""}, of: map[string]word32{"": 0}}
 	sh.charges.Clear()
 	if err := s.fill(ctx, sh, nil); err != nil {
@@ -226,11 +227,11 @@ func (s *Service) fill(ctx context.Context, sh *shelf, urns []string) error {
 	if err != nil {
 		return err
 	}
-	for i := range sh.entries {
-		if urns != nil {
-			break
+	if urns == nil {
+		for i := range sh.entries {
+			sh.entries[i].sort()
 		}
-		sh.entries[i].sort()
+		return nil
 	}
 	for _, urn := range urns {
 		if i, ok := sh.at[urn]; ok {
@@ -261,6 +262,9 @@ func (s *Service) fillEntries(ctx context.Context, sh *shelf, of string, args []
 			return nil
 		}
 		sh.at[t.urn] = len(sh.entries)
+		if kind == projectResource.Name {
+			sh.joined = append(sh.joined, len(sh.entries))
+		}
 		sh.entries = append(sh.entries, t)
 		return nil
 	}, `SELECT urn, id, kind, born_to, managed_by IS NOT NULL FROM inv_resources`+of, args...)
@@ -314,6 +318,18 @@ func (t *entry) shared(l shelvedLook) *shelvedLook {
 		}
 	}
 	return &l
+}
+
+// aside says, by word, of which kinds are no resources of anybody's: what DigitalOcean
+// sells, and what ties two resources.
+func (sh *shelf) aside() []bool {
+	aside := make([]bool, len(sh.words.texts))
+	for _, k := range kinds {
+		if n, ok := sh.words.of[k.Name]; ok {
+			aside[n] = k.Link || k.Sold
+		}
+	}
+	return aside
 }
 
 // tell says how much there is, for whoever wants to warm the shelf up.

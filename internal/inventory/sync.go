@@ -263,14 +263,11 @@ func (s *Service) meanwhile(ctx context.Context, account string) (stop func()) {
 
 // lookAtHot carries a run of the hot kinds out.
 func (s *Service) lookAtHot(ctx context.Context, account string) error {
-	r := claimed{within: true, owner: id.New("owner"), Run: Run{
-		ID: RunID(id.New("sync")), Account: account, RequestedBy: "schedule", CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
-	}}
-	for _, name := range inOrder(nil) {
-		if k := KindNamed(name); name == ActionKind || k.Tier == Hot && k.Parent == "" {
-			r.Kinds = append(r.Kinds, Generation{Run: r.ID, Account: account, Kind: name, State: Waiting})
-		}
-	}
+	hot := slices.DeleteFunc(inOrder(nil), func(name string) bool {
+		k := KindNamed(name)
+		return name != ActionKind && (k.Tier != Hot || k.Parent != "")
+	})
+	r := claimed{within: true, owner: id.New("owner"), Run: newRun(account, "schedule", hot)}
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		if err := insertRun(ctx, tx, r.Run); err != nil {
 			return err
