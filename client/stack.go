@@ -35,6 +35,7 @@ type Stack struct {
 	Tenant    string          `json:"tenant" doc:"Slug."`
 	Account   string          `json:"account"`
 	State     string          `json:"state" enum:"new,active,suspended,gone,failed"`
+	Level     int             `json:"level" doc:"Of a suspension, from 1 to 3; else 0."`
 	Blueprint string          `json:"blueprint" example:"sky-ai@1"`
 	Saga      string          `json:"saga" doc:"The last one that was started for it."`
 	SagaState string          `json:"saga_state"`
@@ -59,7 +60,7 @@ type StackPage struct {
 
 // A PlanOrder asks what would be done.
 type PlanOrder struct {
-	Verb       string            `json:"verb" enum:"provision,teardown"`
+	Verb       string            `json:"verb" doc:"What is to be done: provision for a new stack, or one of /v1/stack-verbs." example:"provision"`
 	Blueprint  string            `json:"blueprint,omitempty" doc:"Of a new stack: name or name@version."`
 	Tenant     string            `json:"tenant,omitempty" doc:"Of a new stack: slug or id."`
 	Name       string            `json:"name,omitempty" doc:"Of a new stack."`
@@ -67,6 +68,29 @@ type PlanOrder struct {
 	Zone       string            `json:"zone,omitempty" doc:"Of its schedules." example:"Europe/Berlin"`
 	Parameters map[string]string `json:"parameters,omitempty"`
 	Stack      string            `json:"stack,omitempty" doc:"One that is there: its id, NAME or TENANT/NAME."`
+	Options    map[string]string `json:"options,omitempty" doc:"Of the verb, by name."`
+}
+
+// A StackVerb is what can be done with stacks.
+type StackVerb struct {
+	Verb    string        `json:"verb"`
+	Help    string        `json:"help"`
+	From    []string      `json:"from" nullable:"false" doc:"States in which a stack may be; none for what makes one."`
+	Options []StackOption `json:"options" nullable:"false"`
+}
+
+// A StackOption is what a verb may be told besides.
+type StackOption struct {
+	Name    string   `json:"name"`
+	Type    string   `json:"type" enum:"text,number,switch,choice"`
+	Choices []string `json:"choices,omitempty"`
+	Default string   `json:"default"`
+	Help    string   `json:"help"`
+}
+
+// A StackVerbPage lists all that can be done with stacks.
+type StackVerbPage struct {
+	Items []StackVerb `json:"items" nullable:"false"`
 }
 
 // A Plan is what would be done. Nothing is done before it is applied, and then only if
@@ -200,6 +224,12 @@ func (c *Client) Unprotect(ctx context.Context, ref string) (s Stack, err error)
 func (c *Client) MakePlan(ctx context.Context, o PlanOrder) (p Plan, err error) {
 	_, err = c.call(ctx, http.MethodPost, "/v1/plans", nil, nil, o, &p)
 	return p, err
+}
+
+// StackVerbs lists what can be done with stacks.
+func (c *Client) StackVerbs(ctx context.Context) (page StackVerbPage, err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/stack-verbs", nil, nil, nil, &page)
+	return page, err
 }
 
 // Plans lists the newest plans, of one stack where it is named.

@@ -32,6 +32,7 @@ func (a *API) stackRoutes(h huma.API) {
 	register(a, h, operation("get-stack", http.MethodGet, "/v1/stacks/{stack}", "Read a stack"), a.getStack)
 	register(a, h, operation("protect-stack", http.MethodPut, "/v1/stacks/{stack}/protection", "Keep a stack from being destroyed"), a.protectStack)
 	register(a, h, operation("unprotect-stack", http.MethodDelete, "/v1/stacks/{stack}/protection", "End a stack's protection"), a.unprotectStack)
+	register(a, h, operation("list-stack-verbs", http.MethodGet, "/v1/stack-verbs", "List what can be done with stacks"), a.listStackVerbs)
 	register(a, h, operation("make-plan", http.MethodPost, "/v1/plans", "Work out what would be done, and do nothing"), a.makePlan)
 	register(a, h, operation("list-plans", http.MethodGet, "/v1/plans", "List plans, the newest first"), a.listPlans)
 	register(a, h, operation("get-plan", http.MethodGet, "/v1/plans/{plan}", "Read a plan"), a.getPlan)
@@ -160,6 +161,10 @@ func (a *API) unprotectStack(ctx context.Context, in *StackQuery) (*stackAnswer,
 	return a.stackAnswer(ctx, s, err)
 }
 
+func (a *API) listStackVerbs(context.Context, *struct{}) (*struct{ Body client.StackVerbPage }, error) {
+	return &struct{ Body client.StackVerbPage }{wire.StackVerbs(provisioning.Operations())}, nil
+}
+
 type planAnswer struct{ Body client.Plan }
 
 func (a *API) planAnswer(ctx context.Context, p provisioning.Plan, err error) (*planAnswer, error) {
@@ -174,7 +179,7 @@ func (a *API) makePlan(ctx context.Context, in *struct{ Body client.PlanOrder })
 	o := in.Body
 	p, err := a.o.Provisioning.PlanStack(ctx, provisioning.PlanRequest{
 		Verb: provisioning.Verb(o.Verb), Account: o.Account, Blueprint: o.Blueprint, Tenant: o.Tenant, Name: o.Name, Zone: o.Zone,
-		Parameters: o.Parameters, Stack: o.Stack,
+		Parameters: o.Parameters, Stack: o.Stack, Options: o.Options,
 	}, actor(ctx), time.Now())
 	return a.planAnswer(ctx, p, err)
 }

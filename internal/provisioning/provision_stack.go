@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
@@ -178,26 +177,7 @@ func projectURN(resource, id string) string {
 
 // recordStack says that the stack is there.
 func recordStack(ctx context.Context, tx *sql.Tx, s *Building) error {
-	res, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'active', level = 0, rev = rev + 1, updated_at = $1 WHERE id = $2 AND saga_id = $3`,
-		db.Micros(time.Now()), string(s.Stack), string(s.Saga))
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, fault.New(fault.Internal, "Stack %s is not this saga's.", s.Stack))
-	}
-	for _, r := range s.Spec.Resources {
-		m := s.Made[r.ID]
-		if m == nil || m.ID == "" {
-			continue
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO stack_resources (stack_id, key, kind, urn, name, made_by) VALUES ($1, $2, $3, $4, $5, $6)`,
-			string(s.Stack), r.ID, string(r.Kind), resourceURN(s.Account, r, m.ID), r.Name, string(s.Saga))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return settleStack(ctx, tx, s, s.Saga, StackActive, 0)
 }
 
 // resourceURN names a resource as the inventory does.

@@ -123,7 +123,13 @@ func stateOf(of saga.Saga) (Snapshot, error) {
 // due, and deletes it: a request that was frozen on its way may be carried out
 // after its saga has ended. One list call serves all sagas of an account.
 func (s *Service) Sweep(ctx context.Context) error {
-	due, err := s.engine.DueSweeps(ctx, 500, SnapshotDropletKind, SmokeKind, ProvisionStackKind, TeardownStackKind)
+	sweeps := map[string]func(*Service, context.Context, saga.Sweep) error{}
+	kinds := []string{SnapshotDropletKind, SmokeKind}
+	for _, o := range operations {
+		kinds = append(kinds, o.Kind)
+		sweeps[o.Kind] = o.sweep
+	}
+	due, err := s.engine.DueSweeps(ctx, 500, kinds...)
 	if err != nil {
 		return err
 	}
@@ -131,13 +137,13 @@ func (s *Service) Sweep(ctx context.Context) error {
 	var failed []error
 	for _, w := range due {
 		var err error
-		switch w.Saga.Kind {
-		case ProvisionStackKind:
-			err = s.sweepStack(ctx, w)
-		case TeardownStackKind: // it deletes only what is in the ledger
+		switch sweep, ofStack := sweeps[w.Saga.Kind]; {
+		case !ofStack:
+			err = s.sweep(ctx, w, lists)
+		case sweep == nil: // its ledger names everything
 			err = s.engine.SweepDone(ctx, w, []string{})
 		default:
-			err = s.sweep(ctx, w, lists)
+			err = sweep(s, ctx, w)
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("sweep after %s: %w", w.Saga.ID, err))

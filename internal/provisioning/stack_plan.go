@@ -31,7 +31,8 @@ type PlanRequest struct {
 	Parameters map[string]string `json:"parameters,omitempty"`
 
 	// Of a stack that is there.
-	Stack string `json:"stack,omitempty"` // id, name or TENANT/NAME
+	Stack   string            `json:"stack,omitempty"`   // id, name or TENANT/NAME
+	Options map[string]string `json:"options,omitempty"` // of the operation
 
 	// id that a new stack would have; the same in every plan that is made again.
 	NewID StackID `json:"new_id,omitempty"`
@@ -39,7 +40,7 @@ type PlanRequest struct {
 
 // PlanStack works out what a verb would do, keeps it, and changes nothing.
 func (s *Service) PlanStack(ctx context.Context, r PlanRequest, actor string, at time.Time) (Plan, error) {
-	if r.Verb == Provision && r.NewID == "" {
+	if r.Stack == "" && r.NewID == "" {
 		r.NewID = StackID(id.New("stack"))
 	}
 	p, err := s.draw(ctx, r)
@@ -54,24 +55,32 @@ func (s *Service) PlanStack(ctx context.Context, r PlanRequest, actor string, at
 // A drawn plan has what applying it needs besides.
 type drawn struct {
 	Plan
-	draft    Draft
+	draft    Draft // of a new stack
 	owner    tenant.Tenant
+	stack    Stack // one that is there
+	has      []StackResource
 	building Building
-	stack    Stack // of one that is there
-	removal  Removal
+
+	input func(PlanID) any // of the saga
+	// begin writes down that the saga has the stack; nil: the one that is there.
+	begin func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error
 }
 
 // draw reads everything anew and works the plan out.
 func (s *Service) draw(ctx context.Context, r PlanRequest) (d drawn, err error) {
-	switch r.Verb {
-	case Provision:
-		d, err = s.drawProvision(ctx, r)
-	case Teardown:
-		d, err = s.drawTeardown(ctx, r)
-	default:
-		err = fault.New(fault.Invalid, "There is no verb %q for a stack.", clip(string(r.Verb)))
-	}
+	o, err := operationOf(r.Verb)
 	if err != nil {
+		return d, err
+	}
+	if r.Options, err = o.check(r.Options); err != nil {
+		return d, err
+	}
+	if len(o.From) > 0 {
+		if d, err = s.onStack(ctx, o, r); err != nil {
+			return d, err
+		}
+	}
+	if err := o.draw(s, ctx, r, &d); err != nil {
 		return d, err
 	}
 	if err := Frozen(ctx, s.db.Read(), d.Account, d.Tenant); err != nil {
@@ -83,17 +92,22 @@ func (s *Service) draw(ctx context.Context, r PlanRequest) (d drawn, err error) 
 	return d, d.seal()
 }
 
-func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, err error) {
+var provisionOperation = Operation{
+	Verb: Provision, Kind: ProvisionStackKind, Help: "Make a stack from a blueprint.",
+	draw: (*Service).drawProvision, sweep: (*Service).sweepStack,
+}
+
+func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) error {
 	draft, err := s.Blueprint(ctx, r.Blueprint)
 	if err != nil {
-		return d, err
+		return err
 	}
 	of, err := s.tenants.Tenant(ctx, r.Tenant)
 	if err != nil {
-		return d, err
+		return err
 	}
 	if of.State != tenant.Active {
-		return d, fault.New(fault.Conflict, "Tenant %s is %s: it gets no new stacks.", of.Slug, of.State)
+		return fault.New(fault.Conflict, "Tenant %s is %s: it gets no new stacks.", of.Slug, of.State)
 	}
 	account := r.Account
 	if account == "" {
@@ -105,28 +119,35 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest) (d drawn, er
 	}
 	spec, err := blueprint.Resolve(draft.Blueprint, r.Parameters, blueprint.Tenant{Slug: of.Slug, Zone: zone}, blueprint.Stack{ID: string(r.NewID), Name: r.Name})
 	if err != nil {
-		return d, err
+		return err
 	}
 	if err := s.nameIsFree(ctx, s.db.Read(), of, r.Name); err != nil {
-		return d, err
+		return err
 	}
 	if err := needsNoHost(spec); err != nil {
-		return d, err
+		return err
 	}
 	c, err := s.steps.cloud(ctx, account)
 	if err != nil {
-		return d, err
+		return err
 	}
 	d.draft, d.owner = draft, of
 	d.Plan = Plan{Verb: Provision, Stack: r.NewID, Name: r.Name, Tenant: of.ID, Account: account, Read: map[string]string{
 		"blueprint " + draft.Ref(): draft.Hash[:12], "tenant " + of.Slug: string(of.State),
 	}}
 	d.building = Building{Account: account, Tenant: string(of.ID), Stack: r.NewID, Name: r.Name, Spec: spec}
-	if err := s.readCatalog(ctx, c, &d); err != nil {
-		return d, err
+	if err := s.readCatalog(ctx, c, d); err != nil {
+		return err
 	}
 	d.Steps = planned(s.steps.provisionStack(), d.creates())
-	return d, nil
+	d.input = func(of PlanID) any {
+		d.building.Plan = of
+		return d.building
+	}
+	d.begin = func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error {
+		return s.beginStack(ctx, tx, d, of, at)
+	}
+	return nil
 }
 
 // needsNoHost answers fault.Unprocessable for a spec whose droplets ask Arcadia for
@@ -341,7 +362,6 @@ func (s *Service) ApplyPlan(ctx context.Context, of PlanID, actor string, at tim
 	if err := Frozen(ctx, s.db.Read(), p.Account, p.Tenant); err != nil {
 		return p, started, err
 	}
-	now.building.Plan, now.removal.Plan = p.ID, p.ID
 	err = s.db.Write(ctx, func(tx *sql.Tx) (err error) {
 		started, err = s.applyTx(ctx, tx, p, now, actor, at)
 		return err
@@ -354,29 +374,28 @@ func (s *Service) ApplyPlan(ctx context.Context, of PlanID, actor string, at tim
 }
 
 func (s *Service) applyTx(ctx context.Context, tx *sql.Tx, p Plan, now drawn, actor string, at time.Time) (started saga.Saga, err error) {
-	request := saga.Request{Tenant: string(p.Tenant), RequestedBy: actor}
-	switch p.Verb {
-	case Provision:
-		request.Kind, request.Input = ProvisionStackKind, now.building
-	case Teardown:
-		request.Kind, request.Input = TeardownStackKind, now.removal
+	o, err := operationOf(p.Verb)
+	if err != nil {
+		return started, err
 	}
+	request := saga.Request{Kind: o.Kind, Input: now.input(p.ID), Tenant: string(p.Tenant), RequestedBy: actor}
 	if started, _, err = s.engine.StartTx(ctx, tx, request); err != nil {
 		return started, err
 	}
-	if p.Verb == Provision {
-		err = s.beginStack(ctx, tx, now, started.ID, at)
-	} else {
-		err = s.moveStack(ctx, tx, now.stack, started.ID, at)
+	begin := now.begin
+	if begin == nil {
+		begin = func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error {
+			return s.moveStack(ctx, tx, now.stack, of, at)
+		}
 	}
-	if err != nil {
+	if err := begin(ctx, tx, started.ID, at); err != nil {
 		return started, err
 	}
 	return started, markApplied(ctx, tx, p.ID, actor, started.ID, at)
 }
 
 // beginStack writes the row of a stack that is about to be made.
-func (s *Service) beginStack(ctx context.Context, tx *sql.Tx, now drawn, of saga.ID, at time.Time) error {
+func (s *Service) beginStack(ctx context.Context, tx *sql.Tx, now *drawn, of saga.ID, at time.Time) error {
 	if err := s.nameIsFree(ctx, tx, now.owner, now.Name); err != nil {
 		return err
 	}

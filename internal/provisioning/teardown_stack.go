@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -122,42 +121,30 @@ func forgetStack(ctx context.Context, tx *sql.Tx, s *Removal) error {
 	return err
 }
 
-func (s *Service) drawTeardown(ctx context.Context, r PlanRequest) (d drawn, err error) {
-	stack, err := s.Stack(ctx, r.Stack)
+var teardownOperation = Operation{
+	Verb: Teardown, Kind: TeardownStackKind, Help: "Destroy a stack and all that it has.", From: []StackState{StackActive, StackSuspended},
+	draw: (*Service).drawTeardown,
+}
+
+func (s *Service) drawTeardown(ctx context.Context, _ PlanRequest, d *drawn) error {
+	removal := Removal{Building: d.building, Grace: s.steps.set.Grace}
+	removal.Made = map[string]*Made{}
+	if err := s.readRemoval(ctx, d, removal.Made); err != nil {
+		return err
+	}
+	protected, err := s.Protections(ctx, removal.subjects()...)
 	if err != nil {
-		return d, err
-	}
-	if stack.State != StackActive && stack.State != StackSuspended {
-		return d, fault.New(fault.Conflict, "Stack %s is %s: there is nothing to tear down.", stack.Name, stack.State)
-	}
-	has, err := s.StackResources(ctx, stack.ID)
-	if err != nil {
-		return d, err
-	}
-	of, err := s.tenants.Tenant(ctx, string(stack.Tenant))
-	if err != nil {
-		return d, err
-	}
-	d.stack = stack
-	d.Plan = Plan{Verb: Teardown, Stack: stack.ID, Name: stack.Name, Tenant: stack.Tenant, Account: stack.Account, Read: map[string]string{
-		"tenant " + of.Slug: string(of.State), "revision of the stack": strconv.FormatInt(stack.Rev, 10),
-	}}
-	d.removal = Removal{
-		Building: Building{Account: stack.Account, Tenant: string(stack.Tenant), Stack: stack.ID, Name: stack.Name, Spec: stack.Spec, Made: map[string]*Made{}},
-		Grace:    s.steps.set.Grace,
-	}
-	if err := s.readRemoval(ctx, &d, has); err != nil {
-		return d, err
-	}
-	protected, err := s.Protections(ctx, d.removal.subjects()...)
-	if err != nil {
-		return d, err
+		return err
 	}
 	if len(protected) > 0 {
-		return d, protectedError(stack.Name, protected)
+		return protectedError(d.Name, protected)
 	}
 	d.Steps = planned(s.steps.teardownStack(), d.deletes())
-	return d, nil
+	d.input = func(of PlanID) any {
+		removal.Plan = of
+		return removal
+	}
+	return nil
 }
 
 // protectedError says what keeps a stack from being destroyed.
@@ -166,9 +153,9 @@ func protectedError(name string, by []Protection) error {
 }
 
 // readRemoval lists what there is to destroy, with what it costs.
-func (s *Service) readRemoval(ctx context.Context, d *drawn, has []StackResource) error {
+func (s *Service) readRemoval(ctx context.Context, d *drawn, destroyed map[string]*Made) error {
 	made := map[string]StackResource{}
-	for _, r := range has {
+	for _, r := range d.has {
 		made[r.Key] = r
 	}
 	c, err := s.steps.cloud(ctx, d.Account)
@@ -187,11 +174,7 @@ func (s *Service) readRemoval(ctx context.Context, d *drawn, has []StackResource
 		if r.Kind == blueprint.TagKind && !strings.HasPrefix(r.Name, blueprint.StackTagPrefix) {
 			continue // others carry it too
 		}
-		id := one.URN[strings.LastIndexAny(one.URN, ":/")+1:]
-		if r.Kind == blueprint.TagKind {
-			id = r.Name
-		}
-		d.removal.Made[r.ID] = &Made{ID: id, Ready: true}
+		destroyed[r.ID] = d.building.Made[r.ID]
 		change := Change{Action: "destroy", Key: r.ID, Kind: string(r.Kind), Name: r.Name, URN: one.URN, Detail: detailOf(r)}
 		monthly, known, err := monthlyOf(r, sizes.Items, time.Now())
 		switch {

@@ -18,7 +18,7 @@ func Blueprint(d provisioning.Draft, source bool) client.Blueprint {
 // Stack is a stack; its resources and protections are the caller's to add.
 func Stack(s provisioning.Stack, tenant, sagaState string) client.Stack {
 	return client.Stack{
-		ID: string(s.ID), Name: s.Name, Tenant: tenant, Account: s.Account, State: string(s.State), Blueprint: s.Blueprint, Saga: string(s.Saga),
+		ID: string(s.ID), Name: s.Name, Tenant: tenant, Account: s.Account, State: string(s.State), Level: s.Level, Blueprint: s.Blueprint, Saga: string(s.Saga),
 		SagaState: sagaState, Protected: []client.Protection{}, Resources: []client.StackResource{}, CreatedAt: client.Time{Time: s.CreatedAt}, UpdatedAt: client.Time{Time: s.UpdatedAt},
 	}
 }
@@ -60,6 +60,22 @@ func Plan(p provisioning.Plan, tenant string) client.Plan {
 			one.Monthly = &text
 		}
 		w.Changes[i] = one
+	}
+	return w
+}
+
+// StackVerbs are what can be done with stacks.
+func StackVerbs(all []provisioning.Operation) client.StackVerbPage {
+	w := client.StackVerbPage{Items: make([]client.StackVerb, len(all))}
+	for i, o := range all {
+		one := client.StackVerb{Verb: string(o.Verb), Help: o.Help, From: make([]string, len(o.From)), Options: make([]client.StackOption, len(o.Options))}
+		for j, state := range o.From {
+			one.From[j] = string(state)
+		}
+		for j, option := range o.Options {
+			one.Options[j] = client.StackOption{Name: option.Name, Type: string(option.Type), Choices: option.Choices, Default: option.Default, Help: option.Help}
+		}
+		w.Items[i] = one
 	}
 	return w
 }
