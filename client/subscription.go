@@ -9,18 +9,26 @@ import (
 
 // A Subscription is what a tenant agreed to.
 type Subscription struct {
-	ID        string               `json:"id" example:"sub_0193a4c0d1e2738fa1b2c3d4e5f60718"`
-	Tenant    string               `json:"tenant" doc:"Its slug."`
-	Currency  string               `json:"currency"`
-	Zone      string               `json:"zone"`
-	AnchorDay *int                 `json:"anchor_day" doc:"null: the plan's."`
-	Taxes     []string             `json:"taxes" nullable:"false"`
-	Coupons   []string             `json:"coupons" nullable:"false"`
-	StartedAt Time                 `json:"started_at" format:"date-time"`
-	CreatedAt Time                 `json:"created_at" format:"date-time"`
-	CreatedBy string               `json:"created_by"`
-	Items     []SubscriptionItem   `json:"items" nullable:"false" doc:"In service now."`
-	Changes   []SubscriptionChange `json:"changes" nullable:"false" doc:"In the order in which they were entered."`
+	ID        string             `json:"id" example:"sub_0193a4c0d1e2738fa1b2c3d4e5f60718"`
+	Tenant    string             `json:"tenant" doc:"Its slug."`
+	Currency  string             `json:"currency"`
+	Zone      string             `json:"zone"`
+	AnchorDay *int               `json:"anchor_day" doc:"null: the plan's."`
+	Taxes     []string           `json:"taxes" nullable:"false"`
+	Coupons   []string           `json:"coupons" nullable:"false"`
+	StartedAt Time               `json:"started_at" format:"date-time"`
+	CreatedAt Time               `json:"created_at" format:"date-time"`
+	CreatedBy string             `json:"created_by"`
+	Items     []SubscriptionItem `json:"items" nullable:"false" doc:"In service now."`
+
+	Suspensions []Suspension         `json:"suspensions" nullable:"false" doc:"Times without service, as they are known now."`
+	Changes     []SubscriptionChange `json:"changes" nullable:"false" doc:"In the order in which they were entered."`
+}
+
+// A Suspension is a time without service.
+type Suspension struct {
+	From  Time  `json:"from" format:"date-time"`
+	Until *Time `json:"until" format:"date-time" doc:"null: until it is resumed."`
 }
 
 // A SubscriptionItem is what an item has.
@@ -33,11 +41,12 @@ type SubscriptionItem struct {
 // A SubscriptionChange is a thing that is different from an instant on.
 type SubscriptionChange struct {
 	Seq         int64   `json:"seq"`
-	Type        string  `json:"type" enum:"create,change,add,cancel"`
+	Type        string  `json:"type" enum:"create,change,add,cancel,suspension"`
 	Item        string  `json:"item"`
 	Plan        *string `json:"plan" doc:"null: no service."`
 	Quantity    string  `json:"quantity"`
 	EffectiveAt Time    `json:"effective_at" format:"date-time"`
+	UntilAt     *Time   `json:"until_at" format:"date-time" doc:"Of a suspension: its end, null where it is not known. One that begins when another does is in its place."`
 	RecordedAt  Time    `json:"recorded_at" format:"date-time" doc:"Since when bills know of it."`
 	EnteredAt   Time    `json:"entered_at" format:"date-time"`
 	Actor       string  `json:"actor"`
@@ -59,11 +68,12 @@ type SubscriptionOrder struct {
 
 // A ChangeOrder asks that something in a subscription be different.
 type ChangeOrder struct {
-	Type     string `json:"type" enum:"change,add,cancel"`
+	Type     string `json:"type" enum:"change,add,cancel,suspend,resume"`
 	Item     string `json:"item,omitempty" doc:"Left away: main; of a cancellation: all items."`
 	Plan     string `json:"plan,omitempty" doc:"Left away: it stays."`
 	Quantity string `json:"quantity,omitempty" doc:"Left away: it stays, or 1 of what is added."`
 	When     string `json:"when,omitempty" doc:"now, period_end, or a date or an instant, also a past one; left away: now."`
+	Until    string `json:"until,omitempty" doc:"Of suspend: a date or an instant; left away: until it is resumed."`
 	Reason   string `json:"reason,omitempty"`
 	DryRun   bool   `json:"dry_run,omitempty" doc:"Only work out what would be billed."`
 }

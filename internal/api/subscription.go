@@ -24,7 +24,7 @@ func (a *API) subscriptionRoutes(h huma.API) {
 	create := operation("create-subscription", http.MethodPost, "/v1/subscriptions", "Subscribe a customer to a plan, or preview it")
 	register(a, h, create, a.createSubscription)
 	register(a, h, operation("change-subscription", http.MethodPost, "/v1/subscriptions/{id}/changes",
-		"Change plan or quantity, add an item, or cancel; or preview it"), a.changeSubscription)
+		"Change plan or quantity, add an item, suspend, resume or cancel; or preview it"), a.changeSubscription)
 }
 
 func (a *API) listSubscriptions(ctx context.Context, in *struct {
@@ -77,7 +77,7 @@ func (a *API) changeSubscription(ctx context.Context, in *struct {
 }) (*subscribed, error) {
 	o := in.Body
 	s, due, err := a.o.Bills.ChangeSubscription(ctx, billing.SubscriptionID(in.ID), billing.ChangeOrder{
-		Type: billing.ChangeType(o.Type), Item: o.Item, Plan: o.Plan, Quantity: o.Quantity, When: o.When, Reason: o.Reason, DryRun: o.DryRun, By: actor(ctx),
+		Type: billing.ChangeType(o.Type), Item: o.Item, Plan: o.Plan, Quantity: o.Quantity, When: o.When, Until: o.Until, Reason: o.Reason, DryRun: o.DryRun, By: actor(ctx),
 	}, time.Now())
 	return a.subscribed(s, due, o.DryRun, err)
 }

@@ -40,8 +40,10 @@ type Plan struct {
 	TaxRounding rating.TaxRounding
 	Grace       time.Duration // from the end of service to the invoice in arrears
 	TrialDays   int           // without recurring fees, from the item's first day
-	Commitment  exact.Number  // the least that a whole period costs
-	Charges     []*Charge
+	// ChargesSuspended says that suspended time costs what any other does.
+	ChargesSuspended bool
+	Commitment       exact.Number // the least that a whole period costs
+	Charges          []*Charge
 }
 
 // Ref is the plan's name in a subscription: id@version.

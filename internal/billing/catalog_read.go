@@ -114,7 +114,7 @@ func readNeeded(v manifest.Value) exact.Number {
 
 func (c *Catalog) readPlan(v manifest.Value) *Plan {
 	p := new(Plan)
-	if !v.Object("id", "version", "period", "zone", "proration", "tax", "late", "trial_days", "commitment", "charges") {
+	if !v.Object("id", "version", "period", "zone", "proration", "tax", "late", "suspended", "trial_days", "commitment", "charges") {
 		return p
 	}
 	p.ID = v.Field("id").Text()
@@ -148,6 +148,7 @@ func (c *Catalog) readPlan(v manifest.Value) *Plan {
 			late.Field("grace").Fail("It must be a duration of at most a year, like 48h or 30m.")
 		}
 	}
+	p.ChargesSuspended = v.Field("suspended").OneOf("free", "charged") == "charged"
 	p.TrialDays = v.Field("trial_days").Int(0, 3660, 0)
 	p.Commitment = v.Field("commitment").Decimal()
 	ids := make(map[string]bool)

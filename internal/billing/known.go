@@ -227,10 +227,13 @@ func (s *Subscription) cut(r run, from, until time.Time) []slice {
 
 // suspended is the suspensions that are known, on a plan's axis.
 func (s *Subscription) suspended(k *known, p *Plan) period.Spans {
+	if p.ChargesSuspended {
+		return nil
+	}
 	c := s.convention(p)
 	var spans []period.Span
 	for _, x := range s.Suspended {
-		if !x.To.After(k.at) {
+		if x.isKnown(k.at) {
 			spans = append(spans, c.Axis(x.From, x.To, false))
 		}
 	}
@@ -343,7 +346,7 @@ func (s *Subscription) meters(k *known, r run, trial, until time.Time) {
 		if c.Inclusive && !r.goesOn && r.to.Before(r.schedule.Begin(cut.k+1)) { // the last day is used up to its end
 			times.To = (period.DateOf(r.to, s.Zone) + 1).Begin(s.Zone).UnixMicro()
 		}
-		for _, x := range (period.Spans{times}).Minus(s.suspendedTimes(k, c)) {
+		for _, x := range (period.Spans{times}).Minus(s.suspendedTimes(k, r.plan)) {
 			w.times = append(w.times, period.Period{From: time.UnixMicro(x.From).UTC(), To: time.UnixMicro(x.To).UTC()})
 		}
 		id := key(r.item, r.plan.Ref(), r.schedule.Boundary(cut.k).String())
@@ -358,13 +361,16 @@ func (s *Subscription) meters(k *known, r run, trial, until time.Time) {
 
 // suspendedTimes is the suspensions that are known in elapsed time: to the instant,
 // or where days are inclusive all of each day that they touch.
-func (s *Subscription) suspendedTimes(k *known, c rating.Convention) period.Spans {
+func (s *Subscription) suspendedTimes(k *known, p *Plan) period.Spans {
+	if p.ChargesSuspended {
+		return nil
+	}
 	var spans []period.Span
 	for _, x := range s.Suspended {
-		if x.To.After(k.at) {
+		if !x.isKnown(k.at) {
 			continue
 		}
-		if c.Inclusive {
+		if p.Convention.Inclusive {
 			x.From = period.DateOf(x.From, s.Zone).Begin(s.Zone)
 			x.To = (period.DateOf(x.To, s.Zone) + 1).Begin(s.Zone)
 		}

@@ -160,7 +160,13 @@ func (b *biller) instants(at time.Time) ([]time.Time, error) {
 		times = append(times, period.Later(p.RecordedAt, s.Start()))
 	}
 	for _, x := range s.Suspended {
-		times = append(times, period.Later(x.To, s.Start()))
+		times = append(times, period.Later(x.RecordedAt, s.Start()), period.Later(x.To, s.Start()))
+		if !x.ReplacedAt.IsZero() {
+			times = append(times, period.Later(x.ReplacedAt, s.Start()))
+		}
+		if x.RecordedAt.Before(x.To) { // service goes on when all of its last day is over
+			times = append(times, (period.DateOf(x.To, s.Zone) + 1).Begin(s.Zone))
+		}
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	for _, t := range slices.CompactFunc(slices.Clone(times), time.Time.Equal) {

@@ -44,6 +44,16 @@ const (
 	PlanChange   ChangeType = "change" // another plan, version or quantity
 	AddChange    ChangeType = "add"    // another item beside those there are
 	CancelChange ChangeType = "cancel"
+
+	// SuspensionChange is a time without service of all items. A later one that begins
+	// at the same instant is in its place.
+	SuspensionChange ChangeType = "suspension"
+)
+
+// Orders that a [SuspensionChange] comes of.
+const (
+	SuspendOrder ChangeType = "suspend"
+	ResumeOrder  ChangeType = "resume"
 )
 
 // A Change is a thing that is different in a subscription from an instant on.
@@ -54,6 +64,7 @@ type Change struct {
 	Plan        string // id@version; empty: no service
 	Quantity    exact.Number
 	EffectiveAt time.Time
+	UntilAt     time.Time // of a suspension; zero: its end is not known
 	RecordedAt  time.Time // when bills know of it: not before any that was issued
 	EnteredAt   time.Time
 	Actor       string
@@ -67,7 +78,11 @@ func (a *Agreement) subscription(c *Catalog) (*Subscription, error) {
 		return nil, err
 	}
 	s := &Subscription{Tenant: a.Slug, Currency: a.Currency, Zone: zone, AnchorDay: a.AnchorDay, Taxes: a.Taxes, Coupons: a.Coupons, Credit: money.New(0, a.Currency)}
+	s.Suspended = a.suspensions()
 	for _, change := range a.Changes {
+		if change.Type == SuspensionChange {
+			continue
+		}
 		p := Phase{Item: change.Item, From: change.EffectiveAt, Quantity: change.Quantity, RecordedAt: change.RecordedAt, AnchorDay: a.AnchorDay}
 		if change.Plan != "" {
 			var ok bool
@@ -97,6 +112,9 @@ func (a *Agreement) Items(at time.Time) []ItemState {
 	latest := make(map[string]held)
 	var order []string
 	for _, c := range a.Changes {
+		if c.Type == SuspensionChange {
+			continue
+		}
 		if !slices.Contains(order, c.Item) {
 			order = append(order, c.Item)
 		}
@@ -175,6 +193,7 @@ type ChangeOrder struct {
 	Plan     string // id@version; empty: it stays
 	Quantity string // a decimal; empty: it stays, or 1 of an item that is added
 	When     string // now (also empty), period_end, or a date or instant, also a past one
+	Until    string // of a suspension: a date or an instant; empty: until it is resumed
 	Reason   string
 	DryRun   bool // only work out what would be billed
 	By       string
@@ -206,6 +225,12 @@ func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o 
 
 // changes are what an order changes, item by item.
 func (s *Service) changes(ctx context.Context, q db.Queryer, a *Agreement, o ChangeOrder, at time.Time) ([]Change, error) {
+	if o.Type == SuspendOrder || o.Type == ResumeOrder {
+		return a.suspension(o, at)
+	}
+	if o.Until != "" {
+		return nil, fault.New(fault.Invalid, "Only a suspension has an end.")
+	}
 	if o.Item == "" && o.Type != CancelChange {
 		o.Item = "main"
 	}
@@ -227,7 +252,7 @@ func (s *Service) changes(ctx context.Context, q db.Queryer, a *Agreement, o Cha
 	case o.Type == CancelChange && o.Item != "" && i < 0, o.Type == CancelChange && len(now) == 0:
 		return nil, fault.New(fault.Conflict, "Nothing is in service that could be cancelled.")
 	case o.Type != AddChange && o.Type != PlanChange && o.Type != CancelChange:
-		return nil, fault.New(fault.Invalid, "There is no change %q: it is change, add or cancel.", cut(string(o.Type)))
+		return nil, fault.New(fault.Invalid, "There is no change %q: it is change, add, cancel, suspend or resume.", cut(string(o.Type)))
 	}
 	var err error
 	if change.Quantity, err = quantity(o.Quantity); err != nil {
@@ -439,7 +464,8 @@ func (s *Service) upcoming(ctx context.Context, a *Agreement, at time.Time) ([]I
 	until := at
 	for _, item := range sub.items() {
 		for _, r := range sub.stretches(item, forever) {
-			if effective := a.Changes[len(a.Changes)-1].EffectiveAt; !r.from.After(effective) && effective.Before(r.to) || r.to.Equal(effective) {
+			last := a.Changes[len(a.Changes)-1]
+			if effective := later(last.EffectiveAt, last.UntilAt); !r.from.After(effective) && effective.Before(r.to) || r.to.Equal(effective) {
 				until = later(until, r.schedule.Begin(r.schedule.Index(later(effective, at))+1).Add(r.plan.Grace))
 			}
 		}

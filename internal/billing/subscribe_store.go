@@ -22,9 +22,9 @@ func insertAgreement(ctx context.Context, tx *sql.Tx, a *Agreement) error {
 
 func insertChange(ctx context.Context, tx *sql.Tx, sub SubscriptionID, c Change) error {
 	plan := sql.NullString{String: c.Plan, Valid: c.Plan != ""}
-	_, err := tx.ExecContext(ctx, `INSERT INTO billing_changes (subscription_id, seq, type, item, plan, quantity, effective_at, recorded_at, entered_at, actor, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		string(sub), c.Seq, string(c.Type), c.Item, plan, c.Quantity.String(), db.Micros(c.EffectiveAt), db.Micros(c.RecordedAt), db.Micros(c.EnteredAt), c.Actor, c.Reason)
+	_, err := tx.ExecContext(ctx, `INSERT INTO billing_changes (subscription_id, seq, type, item, plan, quantity, effective_at, until_at, recorded_at, entered_at, actor, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		string(sub), c.Seq, string(c.Type), c.Item, plan, c.Quantity.String(), db.Micros(c.EffectiveAt), db.NullTime{Time: c.UntilAt}, db.Micros(c.RecordedAt), db.Micros(c.EnteredAt), c.Actor, c.Reason)
 	return err
 }
 
@@ -54,7 +54,7 @@ func listAgreements(ctx context.Context, q db.Queryer, t tenant.ID, sub Subscrip
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	rows, err = q.QueryContext(ctx, `SELECT c.subscription_id, c.seq, c.type, c.item, COALESCE(c.plan, ''), c.quantity, c.effective_at, c.recorded_at, c.entered_at, c.actor, c.reason
+	rows, err = q.QueryContext(ctx, `SELECT c.subscription_id, c.seq, c.type, c.item, COALESCE(c.plan, ''), c.quantity, c.effective_at, c.until_at, c.recorded_at, c.entered_at, c.actor, c.reason
 		FROM billing_changes c JOIN billing_subscriptions s ON s.id = c.subscription_id`+where+` ORDER BY c.subscription_id, c.seq`, string(t), string(sub))
 	if err != nil {
 		return nil, err
@@ -66,14 +66,15 @@ func listAgreements(ctx context.Context, q db.Queryer, t tenant.ID, sub Subscrip
 			c                            Change
 			many                         string
 			effective, recorded, entered int64
+			until                        db.NullTime
 		)
-		if err := rows.Scan((*string)(&of), &c.Seq, (*string)(&c.Type), &c.Item, &c.Plan, &many, &effective, &recorded, &entered, &c.Actor, &c.Reason); err != nil {
+		if err := rows.Scan((*string)(&of), &c.Seq, (*string)(&c.Type), &c.Item, &c.Plan, &many, &effective, &until, &recorded, &entered, &c.Actor, &c.Reason); err != nil {
 			return nil, err
 		}
 		if c.Quantity, err = exact.ParseDecimal(many); err != nil {
 			return nil, err
 		}
-		c.EffectiveAt, c.RecordedAt, c.EnteredAt = db.Time(effective), db.Time(recorded), db.Time(entered)
+		c.EffectiveAt, c.UntilAt, c.RecordedAt, c.EnteredAt = db.Time(effective), until.Time, db.Time(recorded), db.Time(entered)
 		if i, ok := at[of]; ok {
 			agreements[i].Changes = append(agreements[i].Changes, c)
 		}

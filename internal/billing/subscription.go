@@ -21,7 +21,7 @@ type Subscription struct {
 	AnchorDay int            // 1 to 31; 0: the first of the month, or the first phase's day
 	Taxes     []string
 	Phases    []Phase // in the order in which they became known
-	Suspended []period.Period
+	Suspended []Suspension
 	Coupons   []string
 	Credit    money.Amount // prepaid
 }
@@ -36,6 +36,18 @@ type Phase struct {
 	Quantity   exact.Number
 	RecordedAt time.Time // when it became known
 	AnchorDay  int
+}
+
+// A Suspension is a time without service, of all items. One whose end becomes known
+// replaces the one that had none.
+type Suspension struct {
+	period.Period           // To is forever while its end is not known
+	RecordedAt    time.Time // when it became known
+	ReplacedAt    time.Time // when another became known in its place; zero: it holds
+}
+
+func (x Suspension) isKnown(at time.Time) bool {
+	return !x.RecordedAt.After(at) && (x.ReplacedAt.IsZero() || x.ReplacedAt.After(at))
 }
 
 // Start is when the first phase begins.
@@ -117,7 +129,7 @@ func (s *Subscription) read(v manifest.Value, c *Catalog) {
 		if p.To = readTime(v.Field("to"), s.Zone); p.To.Before(p.From) {
 			v.Field("to").Fail("The suspension ends before it begins.")
 		}
-		s.Suspended = append(s.Suspended, p)
+		s.Suspended = append(s.Suspended, Suspension{Period: p, RecordedAt: p.To})
 	})
 }
 

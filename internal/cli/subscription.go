@@ -10,12 +10,14 @@ import (
 )
 
 type subscriptionCommand struct {
-	List   subscriptionListCommand   `cmd:"" help:"List subscriptions."`
-	Show   subscriptionShowCommand   `cmd:"" help:"Show a subscription with its changes."`
-	Create subscriptionCreateCommand `cmd:"" help:"Subscribe a customer to a plan."`
-	Change subscriptionChangeCommand `cmd:"" help:"Change plan or quantity: upgrade, downgrade."`
-	Add    subscriptionAddCommand    `cmd:"" help:"Add an item beside those there are."`
-	Cancel subscriptionCancelCommand `cmd:"" help:"Cancel an item, or all."`
+	List    subscriptionListCommand    `cmd:"" help:"List subscriptions."`
+	Show    subscriptionShowCommand    `cmd:"" help:"Show a subscription with its changes."`
+	Create  subscriptionCreateCommand  `cmd:"" help:"Subscribe a customer to a plan."`
+	Change  subscriptionChangeCommand  `cmd:"" help:"Change plan or quantity: upgrade, downgrade."`
+	Add     subscriptionAddCommand     `cmd:"" help:"Add an item beside those there are."`
+	Suspend subscriptionSuspendCommand `cmd:"" help:"Suspend all items: what is suspended costs nothing, unless its plan says so."`
+	Resume  subscriptionResumeCommand  `cmd:"" help:"End a suspension."`
+	Cancel  subscriptionCancelCommand  `cmd:"" help:"Cancel an item, or all."`
 }
 
 type subscriptionListCommand struct {
@@ -80,13 +82,26 @@ func (r *runner) showSubscription(s client.Subscription) error {
 		r.say("Taxes: %s. Coupons: %s.", orDash(strings.Join(s.Taxes, ", ")), orDash(strings.Join(s.Coupons, ", ")))
 	}
 	r.say("")
+	for _, x := range s.Suspensions {
+		until := "it is resumed"
+		if x.Until != nil {
+			until = x.Until.UTC().Format("2006-01-02 15:04 UTC")
+		}
+		r.say("Suspended from %s until %s.", x.From.UTC().Format("2006-01-02 15:04 UTC"), until)
+	}
 	rows := [][]string{}
 	for _, c := range s.Changes {
 		plan := "–"
+		if c.Type == "suspension" {
+			plan, c.Quantity = "until it is resumed", "–"
+			if c.UntilAt != nil {
+				plan = "until " + c.UntilAt.UTC().Format("2006-01-02 15:04")
+			}
+		}
 		if c.Plan != nil {
 			plan = *c.Plan
 		}
-		rows = append(rows, []string{c.EffectiveAt.UTC().Format("2006-01-02 15:04"), c.Type, c.Item, plan, c.Quantity, c.EnteredAt.UTC().Format("2006-01-02 15:04"),
+		rows = append(rows, []string{c.EffectiveAt.UTC().Format("2006-01-02 15:04"), c.Type, orDash(c.Item), plan, c.Quantity, c.EnteredAt.UTC().Format("2006-01-02 15:04"),
 			c.Actor, orDash(c.Reason)})
 	}
 	return table(r.Out, "FROM (UTC)|CHANGE|ITEM|PLAN|QUANTITY|ENTERED|BY|REASON", rows)
@@ -161,6 +176,29 @@ func (c *subscriptionCancelCommand) Run(ctx context.Context, r *runner) error {
 		}
 	}
 	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "cancel", Item: c.Item, When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+}
+
+type subscriptionSuspendCommand struct {
+	subscriptionRef
+	When  string `default:"now" placeholder:"WHEN" help:"now, or a date or an instant, also a past one."`
+	Until string `placeholder:"TIME" help:"A date or an instant; left away: until it is resumed."`
+	changeFlags
+}
+
+// Run suspends.
+func (c *subscriptionSuspendCommand) Run(ctx context.Context, r *runner) error {
+	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "suspend", When: c.When, Until: c.Until, Reason: c.Reason, DryRun: c.DryRun})
+}
+
+type subscriptionResumeCommand struct {
+	subscriptionRef
+	When string `default:"now" placeholder:"WHEN" help:"now, or a date or an instant, also a past one."`
+	changeFlags
+}
+
+// Run resumes.
+func (c *subscriptionResumeCommand) Run(ctx context.Context, r *runner) error {
+	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "resume", When: c.When, Reason: c.Reason, DryRun: c.DryRun})
 }
 
 func (r *runner) change(ctx context.Context, id string, o client.ChangeOrder) error {

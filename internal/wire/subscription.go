@@ -13,7 +13,7 @@ func Subscription(a billing.Agreement, at time.Time) client.Subscription {
 	w := client.Subscription{
 		ID: string(a.ID), Tenant: a.Slug, Currency: string(a.Currency), Zone: a.Zone, Taxes: present(a.Taxes), Coupons: present(a.Coupons),
 		StartedAt: client.Time{Time: a.StartedAt}, CreatedAt: client.Time{Time: a.CreatedAt}, CreatedBy: a.CreatedBy,
-		Items: []client.SubscriptionItem{}, Changes: make([]client.SubscriptionChange, len(a.Changes)),
+		Items: []client.SubscriptionItem{}, Suspensions: []client.Suspension{}, Changes: make([]client.SubscriptionChange, len(a.Changes)),
 	}
 	if a.AnchorDay != 0 {
 		w.AnchorDay = &a.AnchorDay
@@ -21,9 +21,12 @@ func Subscription(a billing.Agreement, at time.Time) client.Subscription {
 	for _, i := range a.Items(at) {
 		w.Items = append(w.Items, client.SubscriptionItem{Item: i.Item, Plan: i.Plan, Quantity: i.Quantity.String()})
 	}
+	for _, x := range a.Suspensions() {
+		w.Suspensions = append(w.Suspensions, client.Suspension{From: client.Time{Time: x.From}, Until: client.At(x.To)})
+	}
 	for i, c := range a.Changes {
 		w.Changes[i] = client.SubscriptionChange{
-			Seq: c.Seq, Type: string(c.Type), Item: c.Item, Plan: Text(c.Plan), Quantity: c.Quantity.String(), EffectiveAt: client.Time{Time: c.EffectiveAt},
+			Seq: c.Seq, Type: string(c.Type), Item: c.Item, Plan: Text(c.Plan), Quantity: c.Quantity.String(), EffectiveAt: client.Time{Time: c.EffectiveAt}, UntilAt: client.At(c.UntilAt),
 			RecordedAt: client.Time{Time: c.RecordedAt}, EnteredAt: client.Time{Time: c.EnteredAt}, Actor: c.Actor, Reason: c.Reason,
 		}
 	}
