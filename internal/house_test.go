@@ -129,6 +129,7 @@ var owners = map[string]string{
 	"stack_resources": "internal/provisioning",
 	"plans":           "internal/provisioning",
 	"freezes":         "internal/provisioning",
+	"destructions":    "internal/provisioning",
 	"protections":     "internal/provisioning",
 
 	"river_job":          "internal/jobs",

@@ -159,12 +159,15 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.access = access.New(a.db, a.vault, a.config.tokens()...)
 	a.clouds = newClouds(a.config, a.access, a.vault, a.log)
 	a.clouds.freeze = func(ctx context.Context, account, of string) error {
-		return provisioning.Frozen(ctx, a.db.Read(), account, tenant.ID(of))
+		return a.provisioning.Frozen(ctx, account, tenant.ID(of))
+	}
+	a.clouds.destroy = func(ctx context.Context, what digitalocean.Destruction) error {
+		return provisioning.Destroys(ctx, a.db, a.config.destroyCap(), a.resources, what, time.Now())
 	}
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
 	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
 		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
-		Reading: a.clouds.reading,
+		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen,
 		Protected: func(ctx context.Context, subjects []string) error {
 			return provisioning.ProtectedBy(ctx, a.db.Read(), subjects)
 		},
@@ -197,6 +200,13 @@ func (a *App) buildServices(context.Context) (err error) {
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil
+}
+
+// resources counts what an account has, as its inventory knows it; 0 where it knows
+// nothing.
+func (a *App) resources(ctx context.Context, account string) (int, error) {
+	list, err := a.inventory.Resources(ctx, inventory.Query{Terms: []inventory.Term{{Key: "account", Op: ":", Values: []string{account}}}}, inventory.Page{Limit: 1})
+	return list.Total, err
 }
 
 // handler answers every request of the one port: the API under its own paths, and

@@ -22,7 +22,8 @@ type clouds struct {
 	vault   *vault.Vault
 	log     *slog.Logger
 	wire    http.RoundTripper
-	freeze  func(ctx context.Context, account, tenant string) error // asked before every change; nil: nothing is frozen
+	freeze  func(ctx context.Context, account, tenant string) error        // asked before every change; nil: nothing is frozen
+	destroy func(ctx context.Context, what digitalocean.Destruction) error // asked before every destruction; nil: no bounds
 
 	mu      sync.Mutex
 	clients map[place]cached
@@ -135,7 +136,7 @@ func (c *clouds) client(ctx context.Context, of string, p digitalocean.Purpose) 
 	}
 	client, err := digitalocean.New(digitalocean.Options{
 		BaseURL: c.apiURL, Account: of, Purpose: p, Token: token,
-		Transport: c.wire, Timeout: c.timeout, Budget: c.budgets[mark], Logger: c.log, Freeze: c.freeze,
+		Transport: c.wire, Timeout: c.timeout, Budget: c.budgets[mark], Logger: c.log, Freeze: c.freeze, Destroys: c.destroy,
 	})
 	if err != nil {
 		return nil, err

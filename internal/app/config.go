@@ -18,6 +18,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/cli"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
@@ -40,6 +41,13 @@ type Config struct {
 	Poll    time.Duration `env:"ARCADIA_DO_POLL" envDefault:"5s"`      // between two looks at an action
 
 	Retention time.Duration `env:"ARCADIA_INVENTORY_RETENTION"` // of versions that are no longer in force; default 400 days
+
+	Frozen string `env:"ARCADIA_FROZEN"` // why nothing may be changed at DigitalOcean while this process runs; empty: it may
+
+	DestroyCapOperation int `env:"ARCADIA_DESTROY_CAP_OPERATION" envDefault:"50"` // things that one saga may destroy
+	DestroyCapHour      int `env:"ARCADIA_DESTROY_CAP_HOUR" envDefault:"200"`     // of an account within an hour
+	DestroyCapDay       int `env:"ARCADIA_DESTROY_CAP_DAY" envDefault:"1000"`     // of an account within a day
+	DestroyCapPercent   int `env:"ARCADIA_DESTROY_CAP_PERCENT" envDefault:"25"`   // of an account's resources within a day
 
 	URL    string       `env:"ARCADIA_URL"` // of a server, for the command line
 	APIKey vault.Secret `env:"ARCADIA_API_KEY,unset"`
@@ -81,7 +89,20 @@ func ReadConfig() (Config, error) {
 			return c, fault.New(fault.Invalid, "%s must be longer than nothing, as 5s or 300ms.", name)
 		}
 	}
+	for name, n := range map[string]int{
+		"ARCADIA_DESTROY_CAP_OPERATION": c.DestroyCapOperation, "ARCADIA_DESTROY_CAP_HOUR": c.DestroyCapHour,
+		"ARCADIA_DESTROY_CAP_DAY": c.DestroyCapDay, "ARCADIA_DESTROY_CAP_PERCENT": c.DestroyCapPercent,
+	} {
+		if n < 1 {
+			return c, fault.New(fault.Invalid, "%s must be a whole number above nothing. To forbid every change: arcadia freeze begin, or ARCADIA_FROZEN.", name)
+		}
+	}
 	return c, nil
+}
+
+// destroyCap bounds what is destroyed.
+func (c Config) destroyCap() provisioning.DestroyCap {
+	return provisioning.DestroyCap{Operation: c.DestroyCapOperation, Hour: c.DestroyCapHour, Day: c.DestroyCapDay, Percent: c.DestroyCapPercent}
 }
 
 // unreadable names the setting that could not be read, and not what it holds.
@@ -90,7 +111,11 @@ func unreadable(err error) error {
 	if errors.As(err, &bad) {
 		if f, ok := reflect.TypeFor[Config]().FieldByName(bad.Name); ok {
 			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
-			return fault.New(fault.Invalid, "%s is not a duration: write it as 5s, 300ms or 2m.", name)
+			want := "a duration: write it as 5s, 300ms or 2m"
+			if f.Type.Kind() == reflect.Int {
+				want = "a whole number"
+			}
+			return fault.New(fault.Invalid, "%s is not %s.", name, want)
 		}
 	}
 	return fmt.Errorf("read the environment: %w", err)

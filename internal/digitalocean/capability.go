@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -84,8 +83,8 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 			return nil, mutation{}, e
 		}
 	}
-	if m.destroys {
-		if err := t.destroys.take(capability.Saga, target, time.Now()); err != nil {
+	if t.destroys != nil && m.destructive(body) {
+		if err := t.destroys(ctx, Destruction{Account: t.account, Saga: capability.Saga, Target: target}); err != nil {
 			return nil, mutation{}, refusal(req.Method, path, err)
 		}
 	}
@@ -114,54 +113,10 @@ func (c *Capability) permits(m mutation, target string, body []byte) bool {
 	return false
 }
 
-// A DestroyCap bounds how many different things may be deleted within an hour:
-// what a fault in a saga can destroy before somebody looks. Deleting the same
-// thing again does not count.
-type DestroyCap struct {
-	PerSaga int // default 50
-	Account int // default 1000
-}
-
-// destroyed remembers what was let go to be deleted in the last hour.
-type destroyed struct {
-	most DestroyCap
-	mu   sync.Mutex
-	last map[destroyedKey]time.Time
-}
-
-type destroyedKey struct{ saga, target string }
-
-func newDestroyed(most DestroyCap) *destroyed {
-	if most.PerSaga <= 0 {
-		most.PerSaga = 50
-	}
-	if most.Account <= 0 {
-		most.Account = 1000
-	}
-	return &destroyed{most: most, last: make(map[destroyedKey]time.Time)}
-}
-
-// take counts one deletion at the time at, or refuses it.
-func (d *destroyed) take(saga, target string, at time.Time) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ofSaga := 0
-	for key, when := range d.last {
-		if at.Sub(when) >= time.Hour {
-			delete(d.last, key)
-		} else if key.saga == saga {
-			ofSaga++
-		}
-	}
-	key := destroyedKey{saga, target}
-	if _, again := d.last[key]; !again {
-		if ofSaga >= d.most.PerSaga {
-			return fault.New(fault.Forbidden, "Saga %s has deleted %d things within an hour, which is its cap.", saga, ofSaga)
-		}
-		if len(d.last) >= d.most.Account {
-			return fault.New(fault.Forbidden, "%d things of this account were deleted within an hour, which is its cap.", len(d.last))
-		}
-	}
-	d.last[key] = at
-	return nil
+// A Destruction is about to happen: a thing is deleted, or what is on its disk is
+// written over.
+type Destruction struct {
+	Account string
+	Saga    string
+	Target  string // "do:droplet:123"
 }

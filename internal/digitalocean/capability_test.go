@@ -181,41 +181,35 @@ func TestPurposes(t *testing.T) {
 	}
 }
 
-func TestDestroyCap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, err := digitalocean.New(digitalocean.Options{
-			Account: "main", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(planted),
-			Destroys:  digitalocean.DestroyCap{PerSaga: 2, Account: 3},
-			Transport: gone{},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		destroy := func(saga, id string) error {
-			l := may()
-			l.Saga = saga
-			l.Permits = []digitalocean.Permit{digitalocean.DeleteSnapshotPermit(id)}
-			return c.DeleteSnapshot(l.in(t.Context()), id)
-		}
-		for _, step := range []struct {
-			saga, id string
-			want     error
-			after    time.Duration
-		}{
-			{"saga_1", "1", nil, 0},
-			{"saga_1", "2", nil, time.Minute},
-			{"saga_1", "2", nil, 0}, // the same thing again destroys no more
-			{"saga_1", "3", digitalocean.NotSent, 0},
-			{"saga_2", "4", nil, 0},
-			{"saga_3", "5", digitalocean.NotSent, 0}, // the account's cap
-			{"saga_1", "3", nil, time.Hour - time.Minute},
-		} {
-			time.Sleep(step.after)
-			if err := destroy(step.saga, step.id); !errors.Is(err, step.want) {
-				t.Errorf("%s deletes %s: %v, want %v", step.saga, step.id, err, step.want)
+// TestWhatIsDestroyed: every request that destroys something asks first, and none
+// leaves that is refused.
+func TestWhatIsDestroyed(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusNoContent) })
+	enough := fault.New(fault.Forbidden, "Enough was destroyed.")
+	var asked []digitalocean.Destruction
+	c := client(t, s.URL, func(o *digitalocean.Options) {
+		o.Destroys = func(_ context.Context, what digitalocean.Destruction) error {
+			if asked = append(asked, what); len(asked) > 1 {
+				return enough
 			}
+			return nil
 		}
 	})
+	l := may()
+	l.Permits = append(l.Permits, digitalocean.DeleteSnapshotPermit("78"))
+	if err := c.DeleteSnapshot(l.in(t.Context()), "77"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DeleteSnapshot(l.in(t.Context()), "78"); !errors.Is(err, digitalocean.NotSent) || !errors.Is(err, enough) {
+		t.Errorf("%v, want it not to be sent", err)
+	}
+	if got := s.requests(); len(got) != 1 {
+		t.Errorf("%d requests arrived, want 1", len(got))
+	}
+	want := []digitalocean.Destruction{{Account: "main", Saga: asked[0].Saga, Target: "do:snapshot:77"}, {Account: "main", Saga: asked[0].Saga, Target: "do:snapshot:78"}}
+	if !slices.Equal(asked, want) || asked[0].Saga == "" {
+		t.Errorf("it was asked for %+v, want %+v", asked, want)
+	}
 }
 
 // gone answers every request with 204.

@@ -70,6 +70,13 @@ var mutations = []mutation{
 	{method: "DELETE", template: "/v2/tags/{tag}/resources", target: "tag"},
 }
 
+// destructive reports whether a change destroys something: a thing, or what is on a
+// droplet's disk.
+func (m mutation) destructive(body []byte) bool {
+	act := gjson.GetBytes(body, "type").String()
+	return m.destroys || m.target == "droplet" && (act == "rebuild" || act == "restore")
+}
+
 // carries reports whether the permitted body has the marker where its kind has it,
 // and the permit names none where there is no place for one.
 func (m mutation) carries(p Permit) bool {

@@ -50,11 +50,13 @@ type Options struct {
 	Timeout   time.Duration     // of each request; default DefaultTimeout
 	Budget    *Budget           // shared by all clients of one token; default one of its own
 	Logger    *slog.Logger      // default: none
-	Destroys  DestroyCap        // how much may be deleted in an hour
 
 	// Freeze answers an error while changes to the account are forbidden. It is
 	// asked before every request that changes something. nil: never frozen.
 	Freeze func(ctx context.Context, account, tenant string) error
+	// Destroys answers an error where no more may be destroyed. It is asked before every
+	// request that deletes a thing, or rebuilds or restores a droplet. nil: no bounds.
+	Destroys func(ctx context.Context, what Destruction) error
 }
 
 // A Client calls DigitalOcean for one account with one token. It is safe for
@@ -118,7 +120,7 @@ func New(o Options) (*Client, error) {
 		pause:    firstPause,
 		budget:   o.Budget,
 		freeze:   o.Freeze,
-		destroys: newDestroyed(o.Destroys),
+		destroys: o.Destroys,
 		log:      log,
 	}
 	api, err := godo.New(&http.Client{Transport: wire}, godo.SetBaseURL(base.String()), godo.SetUserAgent("arcadia"))

@@ -41,7 +41,7 @@ type transport struct {
 	pause        time.Duration // before the second try, about; doubled for each further one
 	budget       *Budget
 	freeze       func(ctx context.Context, account, tenant string) error
-	destroys     *destroyed
+	destroys     func(context.Context, Destruction) error
 	log          *slog.Logger
 }
 

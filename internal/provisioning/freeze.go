@@ -58,7 +58,8 @@ func (s *Service) Thaw(ctx context.Context, scope string) error {
 
 // Freezes are all that stand.
 func (s *Service) Freezes(ctx context.Context) ([]Freeze, error) {
-	return freezes(ctx, s.db.Read(), `1 = 1`)
+	found, err := freezes(ctx, s.db.Read(), `1 = 1`)
+	return append(s.outside(), found...), err
 }
 
 // Frozen answers a fault.Conflict where a freeze covers an account or a tenant, which
@@ -68,14 +69,44 @@ func Frozen(ctx context.Context, q db.Queryer, account string, of tenant.ID) err
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	f := found[0]
-	return fault.New(fault.Conflict, "Changes are frozen (%s) by %s since %s: %s. To end it: arcadia freeze end %s",
-		f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(f.Reason, "."), f.Scope)
+	return found[0].error()
+}
+
+// FrozenFromOutside is the actor of the freeze that a process has from its environment,
+// which ends with the process.
+const FrozenFromOutside = "ARCADIA_FROZEN"
+
+// error is what is answered to whoever wants to change something.
+func (f Freeze) error() error {
+	end := "arcadia freeze end " + f.Scope
+	if f.Actor == FrozenFromOutside {
+		end = "restart Arcadia without " + FrozenFromOutside
+	}
+	return fault.New(fault.Conflict, "Changes are frozen (%s) by %s since %s: %s. To end it: %s",
+		f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(f.Reason, "."), end)
+}
+
+// Frozen answers a fault.Conflict where a freeze covers an account or a tenant, this
+// process's own among them.
+func (s *Service) Frozen(ctx context.Context, account string, of tenant.ID) error {
+	for _, f := range s.outside() {
+		return f.error()
+	}
+	return Frozen(ctx, s.db.Read(), account, of)
 }
 
 // FreezesOf are the freezes that cover an account or a tenant.
 func (s *Service) FreezesOf(ctx context.Context, account string, of tenant.ID) ([]Freeze, error) {
-	return freezesOf(ctx, s.db.Read(), account, of)
+	found, err := freezesOf(ctx, s.db.Read(), account, of)
+	return append(s.outside(), found...), err
+}
+
+// outside is the freeze that this process was started with, if it was.
+func (s *Service) outside() []Freeze {
+	if reason := s.steps.set.Frozen; reason != "" {
+		return []Freeze{{Scope: FreezeAll, Reason: reason, Actor: FrozenFromOutside, At: s.steps.began}}
+	}
+	return nil
 }
 
 func freezesOf(ctx context.Context, q db.Queryer, account string, of tenant.ID) ([]Freeze, error) {

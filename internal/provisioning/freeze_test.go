@@ -1,12 +1,15 @@
 package provisioning_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
@@ -32,5 +35,26 @@ func TestASnapshotWaitsWhileChangesAreFrozen(t *testing.T) {
 			t.Fatal(err)
 		}
 		await(t, e, started.ID, saga.Completed)
+	})
+}
+
+// TestAProcessIsFrozenByItsEnvironment: what it plans it does not apply, and whoever
+// asks is told why.
+func TestAProcessIsFrozenByItsEnvironment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, p := t.Context(), bubblePace
+		p.settings.Frozen = "DigitalOcean has an incident"
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+		s := y.serve(y.engine(y.options))
+		plan := y.plan(s)
+		if len(plan.Warnings) == 0 || !strings.Contains(plan.Warnings[0], "ARCADIA_FROZEN") {
+			t.Errorf("the plan does not say that changes are frozen: %q", plan.Warnings)
+		}
+		if _, _, err := s.ApplyPlan(ctx, plan.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "an incident") {
+			t.Errorf("applied while frozen: %v", err)
+		}
+		if all, err := s.Freezes(ctx); err != nil || len(all) != 1 || all[0].Scope != provisioning.FreezeAll {
+			t.Errorf("%+v: %v", all, err)
+		}
 	})
 }

@@ -47,6 +47,8 @@ type Settings struct {
 	// Protected answers an error where one of the subjects must not be destroyed; nil:
 	// nothing is protected.
 	Protected func(ctx context.Context, subjects []string) error
+	Frozen    string     // why this process changes nothing; empty: it does
+	Destroys  DestroyCap // of plans; the write guard asks [Destroys]
 	// Grace is how long after the begin of a teardown nothing is destroyed yet.
 	Grace time.Duration
 }
@@ -77,6 +79,7 @@ func (s Settings) withDefaults() Settings {
 type Steps struct {
 	cloud Cloud
 	set   Settings
+	began time.Time
 	log   *slog.Logger
 }
 
@@ -85,7 +88,7 @@ func NewSteps(cloud Cloud, s Settings, log *slog.Logger) *Steps {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Steps{cloud: cloud, set: s.withDefaults(), log: log}
+	return &Steps{cloud: cloud, set: s.withDefaults(), began: time.Now(), log: log}
 }
 
 // Kinds lists every kind of saga, for the engine to register.

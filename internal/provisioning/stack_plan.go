@@ -83,7 +83,10 @@ func (s *Service) draw(ctx context.Context, r PlanRequest) (d drawn, err error) 
 	if err := o.draw(s, ctx, r, &d); err != nil {
 		return d, err
 	}
-	if err := Frozen(ctx, s.db.Read(), d.Account, d.Tenant); err != nil {
+	if err := s.withinCaps(d.Plan); err != nil {
+		return d, err
+	}
+	if err := s.Frozen(ctx, d.Account, d.Tenant); err != nil {
 		if fault.KindOf(err) != fault.Conflict {
 			return d, err
 		}
@@ -359,7 +362,7 @@ func (s *Service) ApplyPlan(ctx context.Context, of PlanID, actor string, at tim
 	if err := p.stale(now.Plan); err != nil {
 		return p, started, err
 	}
-	if err := Frozen(ctx, s.db.Read(), p.Account, p.Tenant); err != nil {
+	if err := s.Frozen(ctx, p.Account, p.Tenant); err != nil {
 		return p, started, err
 	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) (err error) {
