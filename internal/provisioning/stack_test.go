@@ -422,3 +422,70 @@ func (y *yard) unwound(p pace) sagatest.World {
 		},
 	}
 }
+
+// TestUnwindTeardown cuts the tearing down of a stack: before its point of no return the
+// stack stays whole, after it nothing stays.
+func TestUnwindTeardown(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 25,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			s := y.standing()
+			return y.begun(s, provisioning.PlanRequest{Verb: provisioning.Teardown, Stack: "web"}, func(t *testing.T, end saga.Saga) {
+				left := untagged(y.kinds())
+				if end.State == saga.Completed && len(left) != 0 || end.State == saga.RolledBack && !slices.Equal(left, whole) {
+					t.Errorf("it is %s, and there is %q", end.State, left)
+				}
+			})
+		},
+	})
+}
+
+// standing makes the stack web with an engine of its own, which is stopped then.
+func (y *yard) standing() *provisioning.Service {
+	y.t.Helper()
+	engine := y.engine(y.options)
+	s := provisioning.New(y.db, engine, y.steps)
+	_, started, err := s.ApplyPlan(y.t.Context(), y.plan(s).ID, "cli:test", time.Now())
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	y.run(engine, started.ID)
+	return s
+}
+
+// run drives a saga to its completion.
+func (y *yard) run(engine *saga.Engine, id saga.ID) saga.Saga {
+	y.t.Helper()
+	ctx, stop := context.WithCancel(y.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- engine.Serve(ctx) }()
+	end := settle(y.t, engine, id, saga.Completed)
+	stop()
+	if err := <-done; err != nil {
+		y.t.Fatal(err)
+	}
+	return end
+}
+
+// begun is the world of one run of sagatest.Unwind in which a plan for a stack that is
+// there is applied.
+func (y *yard) begun(s *provisioning.Service, r provisioning.PlanRequest, check func(*testing.T, saga.Saga)) sagatest.World {
+	y.t.Helper()
+	p, err := s.PlanStack(y.t.Context(), r, "cli:test", time.Now())
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	_, started, err := s.ApplyPlan(y.t.Context(), p.ID, "cli:test", time.Now())
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return sagatest.World{
+		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: started.ID, Check: check,
+		Sweep: func(ctx context.Context, e *saga.Engine) error {
+			time.Sleep(y.options.Sweeps[0] + time.Millisecond) // until they are due
+			return provisioning.New(y.db, e, y.steps).Sweep(ctx)
+		},
+	}
+}

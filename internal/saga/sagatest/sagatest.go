@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +51,10 @@ type Case struct {
 	Build func(t *testing.T, net *Net) World
 	// Ends is how the saga ends when nothing happens to it.
 	Ends saga.State
+	// Pivot is the step from whose intent on the kind only goes forward; empty: it has
+	// none. The steps before it are undone; it and those after it are made to fail once,
+	// which a retry cures, and the saga still ends as Ends says.
+	Pivot string
 	// Bubble runs fn, in a synctest bubble where the database and the cloud can.
 	Bubble func(t *testing.T, fn func(t *testing.T))
 	// Parallel is how many runs go side by side; default 1.
@@ -78,7 +83,11 @@ func Unwind(t *testing.T, c Case) {
 	if !ok {
 		return
 	}
-	last := forward.steps[len(forward.steps)-1]
+	undone, kept := forward.split(c.Pivot)
+	if len(undone) == 0 || c.Pivot != "" && !slices.Contains(forward.ledger, c.Pivot) {
+		t.Fatalf("of the steps %q, %q cannot be the pivot", forward.ledger, c.Pivot)
+	}
+	last := undone[len(undone)-1]
 	undoing := plan{failAfter: last}
 	ok = t.Run("undone after the last step", func(t *testing.T) {
 		c.Bubble(t, func(t *testing.T) { back = c.run(t, &undoing, saga.RolledBack) })
@@ -88,9 +97,13 @@ func Unwind(t *testing.T, c Case) {
 	}
 	var points []point
 	add := func(name string, ends saga.State, p plan) { points = append(points, point{name, ends, p}) }
-	for _, step := range forward.steps {
+	for _, step := range undone {
 		add("fail before "+step, saga.RolledBack, plan{failBefore: step})
 		add("fail after "+step, saga.RolledBack, plan{failAfter: step})
+	}
+	for _, step := range kept {
+		add("fail once before "+step, c.Ends, plan{failBefore: step, once: true})
+		add("fail once after "+step, c.Ends, plan{failAfter: step, once: true})
 	}
 	add("repeat every Do", c.Ends, plan{repeat: true})
 	add("repeat every Do and Undo", saga.RolledBack, plan{repeat: true, failAfter: last})
@@ -160,6 +173,7 @@ const (
 // A plan is what happens to one run.
 type plan struct {
 	failBefore, failAfter string // step
+	once                  bool   // it fails once, and a retry cures it
 	repeat                bool
 	commit, call          int // which, from 1; 0: none
 	cut                   cut
@@ -167,12 +181,46 @@ type plan struct {
 
 // A trace is what a run passed.
 type trace struct {
-	steps          []string
+	steps          []string // that were entered, which local ones are not
+	ledger         []string // all
 	commits, calls int
 }
 
-// injected is what a step fails with that Unwind makes fail.
-var injected = saga.Permanent(fault.New(fault.Unprocessable, "This step was made to fail."))
+// split parts the steps that a run passed at the pivot: those that are undone, and the
+// pivot with all after it.
+func (t trace) split(pivot string) (undone, kept []string) {
+	at := slices.Index(t.ledger, pivot)
+	if at < 0 {
+		return t.steps, nil
+	}
+	for _, step := range t.steps {
+		if slices.Index(t.ledger, step) < at {
+			undone = append(undone, step)
+		} else {
+			kept = append(kept, step)
+		}
+	}
+	return undone, kept
+}
+
+// What a step fails with that Unwind makes fail.
+var (
+	injected  = saga.Permanent(fault.New(fault.Unprocessable, "This step was made to fail."))
+	transient = fault.New(fault.Unavailable, "This step was made to fail once.")
+)
+
+// fails answers what the plan has a step fail with, which happens here; nil: nothing.
+func (n *Net) fails() error {
+	if !n.plan.once {
+		n.strike()
+		return injected
+	}
+	if n.hit {
+		return nil
+	}
+	n.strike()
+	return transient
+}
 
 // run makes one run and its checks.
 func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
@@ -212,7 +260,11 @@ func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
 	w.Check(t, end)
 	net.mu.Lock()
 	defer net.mu.Unlock()
-	return trace{net.steps, net.commits, net.calls}
+	seen := trace{steps: net.steps, commits: net.commits, calls: net.calls}
+	for _, step := range end.Steps {
+		seen.ledger = append(seen.ledger, step.Name)
+	}
+	return seen
 }
 
 func (w World) begin(ctx context.Context, e *saga.Engine) (saga.ID, error) {
@@ -424,8 +476,7 @@ func (n *Net) entering(p saga.Point) error {
 		n.steps = append(n.steps, p.Step)
 	}
 	if n.plan.failBefore == p.Step {
-		n.strike()
-		return injected
+		return n.fails()
 	}
 	return nil
 }
@@ -440,8 +491,7 @@ func (n *Net) left(p saga.Point) error {
 		}
 	}
 	if !p.Undoing && n.plan.failAfter == p.Step && !saga.IsWait(p.Err) {
-		n.strike()
-		return injected
+		return n.fails()
 	}
 	return nil
 }
