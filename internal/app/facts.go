@@ -22,11 +22,6 @@ func (a *App) facts(ctx context.Context, asked billing.Asked) (f billing.Facts, 
 	if !asked.Lives {
 		return f, nil
 	}
-	lives, err := a.metering.Lives(ctx, metering.LifeFilter{Tenant: asked.Tenant, To: asked.Until})
-	for _, l := range lives {
-		if !l.Unpriced {
-			f.Lifetimes = append(f.Lifetimes, l.Lifetime)
-		}
-	}
+	f.Lifetimes, err = a.metering.KnownLives(ctx, asked.Tenant, asked.Until)
 	return f, err
 }

@@ -104,4 +104,5 @@ type Outcome struct {
 	Invoices    []Invoice           `json:"invoices"`
 	CreditNotes []Invoice           `json:"credit_notes"`
 	Rejected    []metering.Rejected `json:"rejected"`
+	Warnings    []string            `json:"-"` // what a bill leaves out: sentences
 }

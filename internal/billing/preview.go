@@ -46,6 +46,7 @@ func Preview(c *Catalog, s *Subscription, f Facts, at time.Time) (*Outcome, erro
 		}
 	}
 	b.out.Rejected = append(b.out.Rejected, b.unserved(at)...)
+	b.out.Warnings = b.warnings(at)
 	slices.SortStableFunc(b.out.Rejected, func(x, y metering.Rejected) int { return cmp.Compare(x.Line, y.Line) })
 	return b.out, nil
 }
@@ -124,10 +125,20 @@ func (b *biller) read(e *metering.Event) {
 	}
 }
 
+// served reports whether an item was in service at an instant.
+func (b *biller) served(at time.Time) bool {
+	return slices.ContainsFunc(b.knowledge[len(b.knowledge)-1].runs, func(x run) bool {
+		to := x.to
+		if c := b.sub.convention(x.plan); c.Inclusive {
+			to = (period.DateOf(to, b.sub.Zone) + 1).Begin(b.sub.Zone)
+		}
+		return !at.Before(x.from) && at.Before(to)
+	})
+}
+
 // unserved is the events that count for nothing since no item was in service when
 // they happened. A level counts also when it was set before.
 func (b *biller) unserved(at time.Time) (rejected []metering.Rejected) {
-	k := b.knowledge[len(b.knowledge)-1]
 	seen := make(map[int]bool)
 	for i := range b.catalog.Meters {
 		m := &b.catalog.Meters[i]
@@ -135,14 +146,7 @@ func (b *biller) unserved(at time.Time) (rejected []metering.Rejected) {
 			if m.Aggregate == rating.TimeWeighted || !r.At.Before(at) || r.Event.RecordedAt.After(at) || seen[r.Event.Line] {
 				continue
 			}
-			served := slices.ContainsFunc(k.runs, func(x run) bool {
-				to := x.to
-				if c := b.sub.convention(x.plan); c.Inclusive {
-					to = (period.DateOf(to, b.sub.Zone) + 1).Begin(b.sub.Zone)
-				}
-				return !r.At.Before(x.from) && r.At.Before(to)
-			})
-			if !served {
+			if !b.served(r.At) {
 				seen[r.Event.Line] = true
 				rejected = append(rejected, metering.Rejected{Line: r.Event.Line, Reason: "time: nothing was in service then"})
 			}

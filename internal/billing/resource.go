@@ -2,6 +2,7 @@ package billing
 
 import (
 	"slices"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
@@ -23,31 +24,49 @@ func resourceKey(l metering.Lifetime, name string) string {
 	return ""
 }
 
-// resources are the lifetimes that a charge is about: all, or those of the kind
-// that its meter names as event type, through its filter.
-func (b *biller) resources(ch *Charge) []metering.Lifetime {
-	if ch.Meter == nil {
-		return b.lifetimes
-	}
-	return slices.DeleteFunc(slices.Clone(b.lifetimes), func(l metering.Lifetime) bool {
-		if l.Kind != ch.Meter.EventType {
-			return true
-		}
-		for name, allowed := range ch.Meter.Filter {
-			if !slices.Contains(allowed, resourceKey(l, name)) {
-				return true
-			}
-		}
+// isOf reports whether a charge is about a resource: any, or one of the kind that its
+// meter names as event type, through its filter.
+func (ch *Charge) isOf(l metering.Lifetime) bool {
+	if ch.Type != Resource || ch.Meter != nil && l.Kind != ch.Meter.EventType {
 		return false
+	}
+	if ch.Meter == nil {
+		return true
+	}
+	for name, allowed := range ch.Meter.Filter {
+		if !slices.Contains(allowed, resourceKey(l, name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// resources are the lifetimes that a charge is about, by what is known at an instant.
+func (b *biller) resources(ch *Charge, t time.Time) []metering.Lifetime {
+	return slices.DeleteFunc(slices.Clone(b.lifetimes), func(l metering.Lifetime) bool { return !ch.isOf(l) || !l.IsKnown(t) })
+}
+
+// relearned reports whether something of the resources that a charge is about became
+// known after one instant and up to another, that counts for windows.
+func (b *biller) relearned(windows []window, ch *Charge, after, upTo time.Time) bool {
+	became := func(at time.Time) bool { return at.After(after) && !at.After(upTo) }
+	return slices.ContainsFunc(b.lifetimes, func(l metering.Lifetime) bool {
+		return (became(l.RecordedAt) || became(l.ReplacedAt)) && ch.isOf(l) && slices.ContainsFunc(windows, func(w window) bool {
+			return slices.ContainsFunc(w.times, func(p period.Period) bool { _, ok := l.Until(p.To).Overlap(p); return ok })
+		})
 	})
 }
 
 // rateResources adds a line for each lifetime: what it costs at the cloud, times
-// the markup.
-func (b *biller) rateResources(ch *Charge, price *rating.Price, windows []period.Period, add func(ratedLine)) {
-	for _, l := range b.resources(ch) {
+// the markup. It returns those that have no price, which no line is for.
+func (b *biller) rateResources(ch *Charge, price *rating.Price, windows []period.Period, t time.Time, add func(ratedLine)) (unpriced []string) {
+	for _, l := range b.resources(ch, t) {
 		cost, seconds, why := rating.CloudCost(l, windows)
 		if seconds.Sign() == 0 {
+			continue
+		}
+		if l.Unpriced {
+			unpriced = append(unpriced, l.URN)
 			continue
 		}
 		value := cost.Mul(ch.Markup)
@@ -58,12 +77,13 @@ func (b *biller) rateResources(ch *Charge, price *rating.Price, windows []period
 			quantity: seconds, exact: value, explain: why,
 		})
 	}
+	return unpriced
 }
 
 // measureResources counts the mean number of resources, one quantity for each group
 // of the charge's meter.
-func (b *biller) measureResources(ch *Charge, windows []period.Period, whole period.Period) []measure {
-	lifetimes := b.resources(ch)
+func (b *biller) measureResources(ch *Charge, windows []period.Period, whole period.Period, t time.Time) []measure {
+	lifetimes := b.resources(ch, t)
 	if ch.Meter == nil || len(ch.Meter.GroupBy) == 0 {
 		q, why := rating.MeanNumber(lifetimes, windows, whole)
 		return []measure{{quantity: q, why: why}}

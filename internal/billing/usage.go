@@ -14,12 +14,13 @@ import (
 
 // A rated is what usage of one charge in one period was billed at.
 type rated struct {
-	metered *metered
-	charge  *Charge
-	by      *known    // what was known then
-	windows int       // that were due
-	at      time.Time // up to when what became known is in it
-	lines   []*ratedLine
+	metered  *metered
+	charge   *Charge
+	by       *known    // what was known then
+	windows  int       // that were due
+	at       time.Time // up to when what became known is in it
+	lines    []*ratedLine
+	unpriced []string // URNs of resources that no line is for: nobody knows what they cost
 }
 
 // A ratedLine is one of its lines: of a group, of a resource, or the only one.
@@ -95,7 +96,10 @@ func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 // instant and up to another,
 // that counts for the windows of what was rated.
 func (b *biller) news(m *metered, ch *Charge, after, upTo time.Time) bool {
-	if ch.Meter == nil || ch.Type != Usage {
+	if ch.Type == Resource {
+		return b.relearned(m.windows, ch, after, upTo)
+	}
+	if ch.Meter == nil {
 		return false
 	}
 	touches := func(r rating.Reading) bool {
@@ -165,7 +169,7 @@ func (b *biller) rate(m *metered, ch *Charge, t time.Time) (*rated, error) {
 	unbound := ch.Price
 	unbound.Minimum, unbound.Maximum = nil, nil
 	if ch.Model == rating.CostPlus {
-		b.rateResources(ch, &unbound, windows, add)
+		r.unpriced = b.rateResources(ch, &unbound, windows, t, add)
 		return r, b.bound(r, minimum)
 	}
 	measured := b.measure(m, ch, windows, whole, t)
@@ -232,7 +236,7 @@ type measure struct {
 // measure takes the quantities of a charge, one for each group of its meter.
 func (b *biller) measure(m *metered, ch *Charge, windows []period.Period, whole period.Period, t time.Time) []measure {
 	if ch.Type == Resource {
-		return b.measureResources(ch, windows, whole)
+		return b.measureResources(ch, windows, whole, t)
 	}
 	var all []measure
 	for _, group := range rating.Groups(ch.Meter, relevant(ch.Meter, b.readings[ch.Meter.ID], windows), windows, t) {

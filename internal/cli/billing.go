@@ -129,6 +129,9 @@ func previewText(p pen, out *billing.Outcome, sub *billing.Subscription, at time
 		}
 		b.WriteByte('\n')
 	}
+	for _, w := range out.Warnings {
+		fmt.Fprintf(&b, "%s\n", p.in(wire.Attention, w))
+	}
 	if len(documents) > 1 {
 		var due int64
 		for _, d := range documents {

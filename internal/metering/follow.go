@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/exact"
@@ -77,7 +78,8 @@ func (s *Service) followSome(ctx context.Context) (int, error) {
 		if err := moveCursor(ctx, tx, last, changes[len(changes)-1].Seq); err != nil {
 			return err
 		}
-		var rows, urns [][]any
+		var rows, urns, past [][]any
+		at := time.Now()
 		for urn, changes := range of {
 			had, err := livesOf(ctx, tx, urn)
 			if err != nil {
@@ -88,11 +90,15 @@ func (s *Service) followSome(ctx context.Context) (int, error) {
 				now = after(now, c, versions[inventory.VersionName{URN: urn, Version: c.Version}])
 			}
 			urns = append(urns, []any{urn})
-			for _, l := range lives(urn, now, tenures[urn]) {
+			known, replaced := learn(had, lives(urn, now, tenures[urn]), at)
+			for _, l := range known {
 				rows = append(rows, lifeRow(l))
 			}
+			for _, l := range replaced {
+				past = append(past, pastRow(l))
+			}
 		}
-		return s.db.Pipeline(ctx, tx, db.Statement{Bulk: deleteLives, Rows: urns}, db.Statement{Bulk: insertLives, Rows: rows})
+		return s.db.Pipeline(ctx, tx, db.Statement{Bulk: deleteLives, Rows: urns}, db.Statement{Bulk: insertLives, Rows: rows}, db.Statement{Bulk: insertPast, Rows: past})
 	})
 }
 
@@ -113,7 +119,7 @@ func moveCursor(ctx context.Context, tx *sql.Tx, from, to int64) error {
 	return nil
 }
 
-const lifeColumns = `urn, began_at, ended_at, began_seq, began_earliest, began_by, ended_earliest, ended_by, account, kind, size, status, monthly, tenant_id`
+const lifeColumns = `urn, began_at, ended_at, began_seq, began_earliest, began_by, ended_earliest, ended_by, account, kind, size, status, monthly, tenant_id, known_at`
 
 func lifeRow(l Life) []any {
 	var monthly, of any
@@ -125,7 +131,7 @@ func lifeRow(l Life) []any {
 	}
 	return []any{
 		l.URN, db.Micros(l.From), nullTime(l.To), l.Seq, nullTime(l.Began.Earliest), l.Began.By, nullTime(l.Ended.Earliest), l.Ended.By,
-		l.Account, l.Kind, l.Size, l.Status, monthly, of,
+		l.Account, l.Kind, l.Size, l.Status, monthly, of, db.Micros(l.RecordedAt),
 	}
 }
 
@@ -136,7 +142,8 @@ var (
 		db.Column{Name: "urn"}, db.Column{Name: "began_at", Type: db.Integer}, db.Column{Name: "ended_at", Type: db.Integer},
 		db.Column{Name: "began_seq", Type: db.Integer}, db.Column{Name: "began_earliest", Type: db.Integer}, db.Column{Name: "began_by"},
 		db.Column{Name: "ended_earliest", Type: db.Integer}, db.Column{Name: "ended_by"}, db.Column{Name: "account"}, db.Column{Name: "kind"},
-		db.Column{Name: "size"}, db.Column{Name: "status"}, db.Column{Name: "monthly", Type: db.Integer}, db.Column{Name: "tenant_id"})
+		db.Column{Name: "size"}, db.Column{Name: "status"}, db.Column{Name: "monthly", Type: db.Integer}, db.Column{Name: "tenant_id"},
+		db.Column{Name: "known_at", Type: db.Integer})
 )
 
 func livesOf(ctx context.Context, q db.Queryer, urn string) ([]Life, error) {
@@ -152,13 +159,14 @@ func readLives(ctx context.Context, q db.Queryer, where string, limit int, args 
 	err = db.Each(ctx, q, func(rows *sql.Rows) error {
 		var (
 			l                        Life
-			from                     int64
+			from, known              int64
 			to, beganFrom, endedFrom db.NullTime
 			monthly                  sql.NullInt64
 			of                       sql.NullString
 		)
-		err := rows.Scan(&l.URN, &from, &to, &l.Seq, &beganFrom, &l.Began.By, &endedFrom, &l.Ended.By, &l.Account, &l.Kind, &l.Size, &l.Status, &monthly, &of)
+		err := rows.Scan(&l.URN, &from, &to, &l.Seq, &beganFrom, &l.Began.By, &endedFrom, &l.Ended.By, &l.Account, &l.Kind, &l.Size, &l.Status, &monthly, &of, &known)
 		l.From, l.To, l.Began.Earliest, l.Ended.Earliest = db.Time(from), to.Time, beganFrom.Time, endedFrom.Time
+		l.RecordedAt = db.Time(known)
 		l.Unpriced, l.Tenant = !monthly.Valid, tenant.ID(of.String)
 		l.PriceMonthly = exact.Whole(monthly.Int64).Shift(-6)
 		all = append(all, l)

@@ -25,13 +25,12 @@ type Evidence struct {
 // lives of a resource follow each other without gaps from its beginning to its end.
 type Life struct {
 	Lifetime
-	Account  string
-	Status   string    // "active", "off" …, as DigitalOcean says it
-	Tenant   tenant.ID // whose it was; empty: nobody's
-	Unpriced bool      // a part of it has no price, so PriceMonthly says nothing
-	Began    Evidence
-	Ended    Evidence // of a life that has ended
-	Seq      int64    // the change of the inventory's feed that it began with
+	Account string
+	Status  string    // "active", "off" …, as DigitalOcean says it
+	Tenant  tenant.ID // whose it was; empty: nobody's
+	Began   Evidence
+	Ended   Evidence // of a life that has ended
+	Seq     int64    // the change of the inventory's feed that it began with
 }
 
 // A stage is a time for which the inventory saw a resource the same. Whose it was does
@@ -143,8 +142,8 @@ func orEnd(t time.Time) time.Time {
 // life is the part [from, to) of a stage.
 func (s stage) life(urn string, from, to time.Time, of tenant.ID) Life {
 	l := Life{
-		Lifetime: Lifetime{URN: urn, Kind: s.kind, Size: s.size, From: from, To: to},
-		Account:  s.account, Status: s.status, Tenant: of, Unpriced: s.monthly == nil, Seq: s.seq,
+		Lifetime: Lifetime{URN: urn, Kind: s.kind, Size: s.size, From: from, To: to, Unpriced: s.monthly == nil},
+		Account:  s.account, Status: s.status, Tenant: of, Seq: s.seq,
 		Began: Evidence{from, "attribution"}, Ended: Evidence{to, "attribution"},
 	}
 	if s.monthly != nil {

@@ -199,7 +199,13 @@ func (y *yard) replay() {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	if got := y.all(); !reflect.DeepEqual(got, want) {
+	got := y.all()
+	for _, lives := range [][]metering.Life{got, want} {
+		for i := range lives {
+			lives[i].RecordedAt = time.Time{}
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
 		y.t.Errorf("followed from the beginning:\n%+v\nand as it came:\n%+v", got, want)
 	}
 }
@@ -211,7 +217,19 @@ func TestALife(t *testing.T) {
 		d := dbtest.New(t)
 		y := newYard(t, d, dosimtest.Pipe(t, dosim.Options{}), 3*time.Minute)
 		ids := tenants(t, d, "acme", "globex")
-		pass := func() { time.Sleep(10 * time.Minute); y.sync() }
+		then := map[time.Time][]string{} // what was known of acme's when
+		pass := func() {
+			time.Sleep(10 * time.Minute)
+			y.sync()
+			lives, err := y.Lives(t.Context(), metering.LifeFilter{Tenant: ids[0]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range lives {
+				then[time.Now()] = append(then[time.Now()], lifeText(l.Lifetime))
+			}
+			time.Sleep(time.Second)
+		}
 		born := time.Now()
 		id, urn := y.droplet("web", "tenant:acme")
 		pass()
@@ -256,8 +274,30 @@ func TestALife(t *testing.T) {
 			}
 		}
 		y.check(time.Now())
+		known, err := y.KnownLives(t.Context(), ids[0], time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(then) < 6 {
+			t.Fatalf("acme had something after %d passes", len(then))
+		}
+		for at, want := range then {
+			var got []string
+			for _, l := range known {
+				if l.IsKnown(at) {
+					got = append(got, lifeText(l))
+				}
+			}
+			if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+				t.Errorf("what was known at %s is now\n%s\nand was\n%s", at, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		}
 		y.replay()
 	})
+}
+
+func lifeText(l metering.Lifetime) string {
+	return fmt.Sprint(l.URN, l.Kind, l.Size, l.PriceMonthly, l.Unpriced, l.From.UnixMicro(), l.To.UnixMicro())
 }
 
 // Whatever happens to resources in whatever order, with a feed that is followed now
@@ -317,9 +357,9 @@ func TestFollowIsCutAnywhere(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		cloud := dosimtest.Start(t, dosim.Options{Params: map[string]string{"lag.replica": "0s"}})
 		y := newYard(t, d, cloud, 300*time.Millisecond)
-		tenants(t, d, "acme")
+		acme := tenants(t, d, "acme")[0]
 		for i := range 12 {
-			cloud.SeedDroplet(dosim.SeedDroplet{Name: fmt.Sprint("web-", i)})
+			cloud.SeedDroplet(dosim.SeedDroplet{Name: fmt.Sprint("web-", i), Tags: []string{"tenant:acme"}})
 		}
 		y.sync()
 		want := func() int64 { return count(t, d, `SELECT last FROM inv_feed`) }
@@ -348,6 +388,19 @@ func TestFollowIsCutAnywhere(t *testing.T) {
 		}
 		if n := y.check(time.Now()); n < 12 {
 			t.Errorf("only %d resources", n)
+		}
+		// What is given to nobody is known to have been acme's until then.
+		first := y.all()[0]
+		if _, err := y.inventory.Assign(t.Context(), []string{first.URN}, "", "r", "test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		known, err := y.KnownLives(t.Context(), acme, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		replaced := slices.DeleteFunc(known, func(l metering.Lifetime) bool { return l.ReplacedAt.IsZero() })
+		if len(replaced) != 1 || replaced[0].URN != first.URN || !replaced[0].RecordedAt.Equal(first.RecordedAt) || !replaced[0].To.IsZero() {
+			t.Errorf("%s is nobody's, and of acme's is known otherwise: %+v", first.URN, replaced)
 		}
 		y.replay()
 	})

@@ -20,8 +20,16 @@ type Lifetime struct {
 	URN, Kind    string
 	Size         string
 	PriceMonthly exact.Number // major units, for a month of 672 hours
+	Unpriced     bool         // nobody knows what a part of it costs, so PriceMonthly says nothing
 	From         time.Time
 	To           time.Time // zero while it lives
+	RecordedAt   time.Time // since when it is known as it is; zero: always
+	ReplacedAt   time.Time // since when it is known to have been otherwise; zero: it holds
+}
+
+// IsKnown reports whether the lifetime was what was known at an instant.
+func (l Lifetime) IsKnown(at time.Time) bool {
+	return !l.RecordedAt.After(at) && (l.ReplacedAt.IsZero() || l.ReplacedAt.After(at))
 }
 
 // Until is the lifetime up to an instant.

@@ -1,0 +1,91 @@
+package billing
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+)
+
+const hosting = `currency: EUR
+taxes:
+  - {id: vat, rate: "20"}
+plans:
+  - id: hosting
+    version: 1
+    period: {unit: month}
+    charges:
+      - {id: servers, type: resource, model: cost_plus, markup: "1.5"}
+`
+
+// What becomes known of resources after their month was billed is on the next invoice,
+// and no document that was issued comes out differently.
+func TestResourcesThatBecomeKnownLate(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		lives := []metering.Lifetime{{
+			URN: "do:droplet:1", Kind: "droplet", Size: "s", PriceMonthly: exact.Whole(20), From: day(t, "2026-03-01"), RecordedAt: day(t, "2026-03-01"),
+		}}
+		s := New(d, func(_ context.Context, a Asked) (f Facts, err error) {
+			f.Lifetimes = slices.DeleteFunc(slices.Clone(lives), func(l metering.Lifetime) bool { return l.RecordedAt.After(a.Until) })
+			return f, nil
+		}, nil)
+		apply(t, s, hosting, noon)
+		customer(t, d, s)
+		subscribe(t, s, Order{Tenant: "acme", Plan: "hosting@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+		totals := func(at string) (all []int64) {
+			for _, i := range runAt(t, s, day(t, at)).Issued {
+				all = append(all, i.Total)
+			}
+			return all
+		}
+		if got := totals("2026-04-05"); !slices.Equal(got, []int64{3600}) {
+			t.Fatalf("March: %v", got)
+		}
+		// It went on the 17th of March, which is seen in April; another is acme's since the
+		// middle of March, as is decided in April; and one has no price.
+		lives[0].ReplacedAt = day(t, "2026-04-10")
+		gone := lives[0]
+		gone.To, gone.RecordedAt, gone.ReplacedAt = day(t, "2026-03-15"), gone.ReplacedAt, time.Time{}
+		late := metering.Lifetime{URN: "do:droplet:2", Kind: "droplet", Size: "s", PriceMonthly: exact.Whole(4), From: day(t, "2026-03-18"), To: day(t, "2026-03-25"), RecordedAt: day(t, "2026-04-11")}
+		odd := metering.Lifetime{URN: "do:droplet:3", Kind: "droplet", Size: "new", Unpriced: true, From: day(t, "2026-04-01"), RecordedAt: day(t, "2026-04-01")}
+		lives = append(lives, gone, late, odd)
+		// 14 of 28 days of 20.00 go back, 7 of 28 days of 4.00 are added, each times 1.5 and with tax.
+		if got := totals("2026-05-05"); !slices.Equal(got, []int64{-1800 + 180}) {
+			t.Errorf("April: %v", got)
+		}
+		sound(t, s, 2)
+	})
+}
+
+func TestWarnings(t *testing.T) {
+	catalog, err := ReadCatalog("c", []byte(strings.Replace(hosting, "taxes:", "meters:\n  - {id: calls, event_type: call, value: n}\ntaxes:", 1)+
+		"      - {id: calls, type: usage, meter: calls, price: \"1\"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := ReadSubscription("s", []byte("{tenant: acme, phases: [{plan: hosting@1, from: 2026-03-01}, {plan: null, from: 2026-04-01, recorded_at: 2026-03-20}]}"), catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lives := []metering.Lifetime{
+		{URN: "do:droplet:3", Kind: "droplet", Unpriced: true, From: day(t, "2026-03-05")},
+		{URN: "do:droplet:4", Kind: "droplet", Unpriced: true, From: day(t, "2026-04-05")}, // after the service
+	}
+	event := func(at string) metering.Event {
+		return metering.Event{Source: "s", ID: at, Line: len(at), Type: "call", At: day(t, at), RecordedAt: day(t, at), Data: metering.Data{"n": "1"}}
+	}
+	out, err := Preview(catalog, sub, Facts{Lifetimes: lives, Events: []metering.Event{event("2026-02-02"), event("2026-03-03"), event("2026-04-02")}}, day(t, "2026-05-01"))
+	want := []string{
+		"Nobody knows what do:droplet:3 costs: the charge servers leaves it out.",
+		"1 usage event from 2026-04-02T00:00:00Z to 2026-04-02T00:00:00Z cost nothing: nothing was in service then.",
+	}
+	if err != nil || !slices.Equal(out.Warnings, want) {
+		t.Errorf("%v, %q", err, out.Warnings)
+	}
+}
