@@ -49,6 +49,21 @@ type Options struct {
 	IdleInTx time.Duration
 	// Logger hears of lost listener connections; nil discards.
 	Logger *slog.Logger
+	// Around, if it is not nil, is called for every statement, pipeline and COMMIT,
+	// named by its text, and runs it, or does not. An error of its own is to the
+	// caller as if the connection had been lost then. It is how tests kill a process
+	// between two statements.
+	Around func(what string, run func() error) error
+}
+
+// around is [Options].Around, or nil.
+type around func(what string, run func() error) error
+
+func (a around) do(what string, run func() error) error {
+	if a == nil {
+		return run()
+	}
+	return a(what, run)
 }
 
 // A Queryer runs queries: the read pool, a transaction, or a connection.
@@ -61,6 +76,7 @@ type Queryer interface {
 // A DB is an open database. It is safe for concurrent use.
 type DB struct {
 	engine      Engine
+	around      around
 	write, read *sql.DB
 	keyed       *sql.DB // for fenced writes
 	log         *slog.Logger
@@ -89,7 +105,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	o.Committers = or(o.Committers, 4)
 	o.IdleInTx = or(o.IdleInTx, 5*time.Second)
 
-	d := &DB{log: o.Logger}
+	d := &DB{log: o.Logger, around: o.Around}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}

@@ -32,7 +32,7 @@ func (d *DB) openPostgres(ctx context.Context, url string, o Options) error {
 
 	writes := config.Copy()
 	writes.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(o.IdleInTx.Milliseconds(), 10)
-	d.write = openPool(writes, o.WriteConns)
+	d.write = d.openPool(writes, o.WriteConns)
 	if err := d.write.PingContext(ctx); err != nil {
 		d.write.Close()
 		return d.explain(err)
@@ -45,15 +45,15 @@ func (d *DB) openPostgres(ctx context.Context, url string, o Options) error {
 		keyed.RuntimeParams[way] = "off"
 	}
 	keyed.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
-	d.keyed = openPool(keyed, o.Committers+1)
+	d.keyed = d.openPool(keyed, o.Committers+1)
 	reads := config.Copy()
 	reads.RuntimeParams["default_transaction_read_only"] = "on"
-	d.read = openPool(reads, o.ReadConns)
+	d.read = d.openPool(reads, o.ReadConns)
 	return nil
 }
 
-func openPool(config *pgx.ConnConfig, conns int) *sql.DB {
-	pool := sql.OpenDB(pgConnector{stdlib.GetConnector(*config)})
+func (d *DB) openPool(config *pgx.ConnConfig, conns int) *sql.DB {
+	pool := sql.OpenDB(pgConnector{stdlib.GetConnector(*config), d.around})
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	return pool

@@ -11,14 +11,17 @@ import (
 )
 
 // A pgConnector opens connections that spare round trips.
-type pgConnector struct{ driver.Connector }
+type pgConnector struct {
+	driver.Connector
+	around around
+}
 
 func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &pgConn{Conn: conn.(*stdlib.Conn)}, nil
+	return &pgConn{Conn: conn.(*stdlib.Conn), around: c.around}, nil
 }
 
 // A pgConn sends BEGIN with a transaction's first statement, and statements of a
@@ -27,6 +30,7 @@ func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 type pgConn struct {
 	*stdlib.Conn
 
+	around around
 	unsent []pgx.QueuedQuery // of the open transaction, in their order
 	begun  bool              // BEGIN has been sent
 }
@@ -62,10 +66,13 @@ func (c *pgConn) hold(sql string, args ...any) {
 // send sends what is unsent and then statements, and awaits all answers.
 func (c *pgConn) send(ctx context.Context, statements ...Statement) error {
 	var batch pgx.Batch
+	text := ""
 	for _, q := range c.unsent {
+		text = q.SQL
 		batch.Queue(q.SQL, q.Arguments...)
 	}
 	for _, s := range statements {
+		text = s.Bulk.text
 		if queued := batch.Queue(s.Bulk.text, s.Bulk.arrays(s.Rows)...); s.Answer != nil {
 			queued.Query(func(rows pgx.Rows) error {
 				for rows.Next() {
@@ -81,8 +88,10 @@ func (c *pgConn) send(ctx context.Context, statements ...Statement) error {
 	if batch.Len() == 0 {
 		return nil
 	}
-	c.begun = true
-	return c.Conn.Conn().SendBatch(ctx, &batch).Close()
+	return c.around.do(text, func() error {
+		c.begun = true
+		return c.Conn.Conn().SendBatch(ctx, &batch).Close()
+	})
 }
 
 // pipeline runs statements, and holds those at their end whose answer nobody awaits.
@@ -109,7 +118,12 @@ func (c *pgConn) ExecContext(ctx context.Context, query string, args []driver.Na
 	if err := c.send(ctx); err != nil {
 		return nil, err
 	}
-	return c.Conn.ExecContext(ctx, query, args)
+	var result driver.Result
+	err := c.around.do(query, func() (err error) {
+		result, err = c.Conn.ExecContext(ctx, query, args)
+		return err
+	})
+	return result, err
 }
 
 // QueryContext runs a statement that answers with rows.
@@ -117,7 +131,15 @@ func (c *pgConn) QueryContext(ctx context.Context, query string, args []driver.N
 	if err := c.send(ctx); err != nil {
 		return nil, err
 	}
-	return c.Conn.QueryContext(ctx, query, args)
+	var rows driver.Rows
+	err := c.around.do(query, func() (err error) {
+		rows, err = c.Conn.QueryContext(ctx, query, args)
+		return err
+	})
+	if err != nil && rows != nil {
+		rows.Close()
+	}
+	return rows, err
 }
 
 // PrepareContext prepares a statement.
@@ -140,7 +162,7 @@ func (t *pgTx) Commit() error {
 		return t.Rollback()
 	}
 	if err := t.commit(); err != nil {
-		if c.Conn.Conn().PgConn().TxStatus() == 'E' {
+		if c.Conn.Conn().PgConn().TxStatus() != 'I' {
 			_ = t.Rollback() // the error says more
 		}
 		return err
@@ -155,11 +177,13 @@ func (t *pgTx) commit() error {
 		c.hold("COMMIT")
 		return c.send(t.ctx)
 	}
-	tag, err := c.Conn.Conn().Exec(t.ctx, "COMMIT")
-	if err == nil && tag.String() == "ROLLBACK" {
-		return pgx.ErrTxCommitRollback
-	}
-	return err
+	return c.around.do("COMMIT", func() error {
+		tag, err := c.Conn.Conn().Exec(t.ctx, "COMMIT")
+		if err == nil && tag.String() == "ROLLBACK" {
+			return pgx.ErrTxCommitRollback
+		}
+		return err
+	})
 }
 
 // Rollback rolls back.

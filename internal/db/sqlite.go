@@ -41,14 +41,14 @@ func (d *DB) openSQLite(ctx context.Context, path string, o Options) error {
 	d.fenced = &committer{lanes: 1}
 	d.grouped = d.fenced
 
-	d.write = sql.OpenDB(&sqliteConnector{drv, sqliteDSN(path, url.Values{"_txlock": {"immediate"}})})
+	d.write = sql.OpenDB(&sqliteConnector{drv, sqliteDSN(path, url.Values{"_txlock": {"immediate"}}), d.around})
 	d.write.SetMaxOpenConns(1)
 	if err := d.write.PingContext(ctx); err != nil { // before the readers: it makes the file a WAL database
 		d.write.Close()
 		return d.explain(err)
 	}
 	d.keyed = d.write
-	d.read = sql.OpenDB(&sqliteConnector{drv, sqliteDSN(path, url.Values{"_query_only": {"1"}})})
+	d.read = sql.OpenDB(&sqliteConnector{drv, sqliteDSN(path, url.Values{"_query_only": {"1"}}), d.around})
 	d.read.SetMaxOpenConns(o.ReadConns)
 	d.read.SetMaxIdleConns(o.ReadConns)
 	return nil
@@ -89,6 +89,7 @@ func sqliteDSN(path string, more url.Values) string {
 type sqliteConnector struct {
 	driver *sqlite.Driver
 	dsn    string
+	around around
 }
 
 func (c *sqliteConnector) Driver() driver.Driver { return c.driver }
@@ -101,5 +102,5 @@ func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSQLiteConn(conn.(modernConn)), nil
+	return newSQLiteConn(conn.(modernConn), c.around), nil
 }

@@ -35,6 +35,7 @@ const maxStatements = 512
 // would otherwise each be committed alone, because no transaction is open.
 type sqliteConn struct {
 	modernConn
+	around around
 	idle   map[string]*list.Element // of *statement, those not in use
 	recent list.List                // the same, most recently used first
 	inTx   bool
@@ -52,8 +53,8 @@ type sqliteStmt interface {
 	driver.StmtQueryContext
 }
 
-func newSQLiteConn(conn modernConn) *sqliteConn {
-	return &sqliteConn{modernConn: conn, idle: make(map[string]*list.Element)}
+func newSQLiteConn(conn modernConn, a around) *sqliteConn {
+	return &sqliteConn{modernConn: conn, around: a, idle: make(map[string]*list.Element)}
 }
 
 // Unwrap returns the driver's connection.
@@ -65,7 +66,11 @@ func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []drive
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.stmt.ExecContext(ctx, args)
+	var result driver.Result
+	err = c.around.do(query, func() (err error) {
+		result, err = s.stmt.ExecContext(ctx, args)
+		return err
+	})
 	c.put(s)
 	return result, c.note(err)
 }
@@ -76,8 +81,15 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.stmt.QueryContext(ctx, args)
+	var rows driver.Rows
+	err = c.around.do(query, func() (err error) {
+		rows, err = s.stmt.QueryContext(ctx, args)
+		return err
+	})
 	if err != nil {
+		if rows != nil {
+			rows.Close()
+		}
 		c.put(s)
 		return nil, c.note(err)
 	}
@@ -165,8 +177,14 @@ func (t *sqliteTx) Commit() error {
 	if c.doomed != nil {
 		return errors.Join(c.refusal(), t.Rollback())
 	}
-	c.inTx = false
-	return t.Tx.Commit()
+	err := c.around.do("COMMIT", func() error {
+		c.inTx = false
+		return t.Tx.Commit()
+	})
+	if c.inTx { // it did not run
+		err = errors.Join(err, t.Rollback())
+	}
+	return err
 }
 
 // Rollback rolls back. What SQLite has rolled back by itself needs no more.

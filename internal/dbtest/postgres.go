@@ -183,6 +183,14 @@ func execute(ctx context.Context, server, statement string) error {
 	return nil
 }
 
+func databaseOf(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		panic(err) // withDatabase made it
+	}
+	return strings.TrimPrefix(u.Path, "/")
+}
+
 func withDatabase(server, name string) string {
 	u, err := url.Parse(server)
 	if err != nil {
