@@ -22,22 +22,28 @@ func putCustomer(ctx context.Context, tx *sql.Tx, c Customer) error {
 	return err
 }
 
+const customerColumns = `tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by`
+
+func scanCustomer(scan func(dest ...any) error) (c Customer, err error) {
+	var (
+		address db.JSON[Address]
+		taxIDs  db.JSON[[]TaxID]
+		taxes   db.JSON[[]string]
+		changed int64
+	)
+	err = scan((*string)(&c.Tenant), &c.Issuer, (*string)(&c.Currency), &c.Zone, &c.LegalName, &c.Email, &address, &taxIDs, &taxes, &c.TermsDays,
+		&c.PONumber, &c.Language, &changed, &c.ChangedBy)
+	c.Address, c.TaxIDs, c.Taxes, c.ChangedAt = address.V, taxIDs.V, taxes.V, db.Time(changed)
+	return c, err
+}
+
 // listCustomers lists one customer, or all where t is empty.
 func listCustomers(ctx context.Context, q db.Queryer, t tenant.ID) ([]Customer, error) {
-	return db.All(ctx, q, func(rows *sql.Rows) (c Customer, err error) {
-		var (
-			address db.JSON[Address]
-			taxIDs  db.JSON[[]TaxID]
-			taxes   db.JSON[[]string]
-			changed int64
-		)
-		err = rows.Scan((*string)(&c.Tenant), &c.Issuer, (*string)(&c.Currency), &c.Zone, &c.LegalName, &c.Email, &address, &taxIDs, &taxes, &c.TermsDays,
-			&c.PONumber, &c.Language, &changed, &c.ChangedBy)
-		c.Address, c.TaxIDs, c.Taxes, c.ChangedAt = address.V, taxIDs.V, taxes.V, db.Time(changed)
-		return c, err
-	}, `SELECT tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by
-		FROM billing_customers WHERE CAST($1 AS TEXT) = '' OR tenant_id = $1 ORDER BY tenant_id`, string(t))
+	return db.All(ctx, q, func(rows *sql.Rows) (Customer, error) { return scanCustomer(rows.Scan) },
+		`SELECT `+customerColumns+` FROM billing_customers WHERE CAST($1 AS TEXT) = '' OR tenant_id = $1 ORDER BY tenant_id`, string(t))
 }
+
+var selectCustomers = db.NewBulk(`SELECT `+customerColumns+` FROM billing_customers WHERE tenant_id IN (SELECT id FROM given)`, db.Column{Name: "id"})
 
 func findCustomer(ctx context.Context, q db.Queryer, t tenant.ID) (Customer, error) {
 	all, err := listCustomers(ctx, q, t)

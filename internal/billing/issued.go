@@ -138,11 +138,11 @@ type IssuedFilter struct {
 	Cursor string // next of an earlier page
 	Limit  int    // of a page, 1 to 1000; 0 is 100
 
-	tenant       tenant.ID
-	subscription SubscriptionID
-	id           string
-	series       string
-	number       int64
+	tenant        tenant.ID
+	subscriptions []SubscriptionID
+	id            string
+	series        string
+	number        int64
 }
 
 // Invoices lists the documents that were issued, the last first, and the cursor of

@@ -3,46 +3,130 @@ package billing
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/journal"
 )
 
-// nextNumber takes the next number of a series, whose row it locks, and the hash that
-// the document is chained to. A rollback gives the number back.
-func nextNumber(ctx context.Context, tx *sql.Tx, series string) (number int64, hash string, err error) {
-	err = tx.QueryRowContext(ctx, `INSERT INTO billing_series (series, last, last_hash) VALUES ($1, 1, '')
-		ON CONFLICT (series) DO UPDATE SET last = billing_series.last + 1 RETURNING last, last_hash`, series).Scan(&number, &hash)
-	return number, hash, err
-}
-
-func sealNumber(ctx context.Context, tx *sql.Tx, series, hash string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE billing_series SET last_hash = $2 WHERE series = $1`, series, hash)
+// takeNumbers takes the numbers of a series that a transaction needs, whose row it
+// locks. A rollback gives them back.
+func takeNumbers(ctx context.Context, tx *sql.Tx, name string, of *series) error {
+	err := tx.QueryRowContext(ctx, `INSERT INTO billing_series (series, last, last_hash) VALUES ($1, $2, '')
+		ON CONFLICT (series) DO UPDATE SET last = billing_series.last + excluded.last RETURNING last, last_hash`, name, of.taken).Scan(&of.number, &of.hash)
+	if err != nil {
+		return err
+	}
+	of.number -= of.taken
+	var at int64
+	err = tx.QueryRowContext(ctx, `SELECT issued_at FROM billing_invoices WHERE series = $1 AND number = $2`, name, of.number).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	of.lastIssued = db.Time(at)
 	return err
 }
 
-func insertIssued(ctx context.Context, tx *sql.Tx, i *Issued) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO billing_invoices (id, tenant_id, subscription_id, purpose, period_from, period_to, revision, series, number, issue_at, issued_at,
-			issued_by, due_at, currency, total, due, document, parties, previous_hash, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+// entered is what issuing documents enters, as rows.
+type entered struct {
+	invoices, states, marks, series [][]any
+	entries                         []journal.Entry
+}
+
+// add adds a document, of which so much is tax.
+func (e *entered) add(i *Issued, tax int64) {
+	e.invoices = append(e.invoices, []any{
 		i.ID, string(i.Tenant), string(i.Subscription), string(i.Purpose), db.Micros(i.From), db.Micros(i.To), i.revision, i.Series, i.Number, db.Micros(i.IssueAt),
-		db.Micros(i.IssuedAt), i.IssuedBy, db.Micros(i.DueAt), string(i.Currency), i.Total, i.Due, string(i.Document), string(i.Parties), i.PreviousHash, i.Hash)
-	return err
+		db.Micros(i.IssuedAt), i.IssuedBy, db.Micros(i.DueAt), string(i.Currency), i.Total, i.Due, string(i.Document), string(i.Parties), i.PreviousHash, i.Hash,
+	})
+	at := db.Micros(i.IssuedAt)
+	e.states = append(e.states, []any{i.ID, int64(1), string(InvoiceIssued), at, i.IssuedBy, ""})
+	if i.Due == 0 && i.Purpose != Credit {
+		i.State = InvoicePaid
+		e.states = append(e.states, []any{i.ID, int64(2), string(InvoicePaid), at, i.IssuedBy, "nothing is due"})
+	}
+	// A bill's documents follow each other, and its last one tells up to when it is billed.
+	mark := []any{string(i.Subscription), db.Micros(i.IssueAt)}
+	if n := len(e.marks) - 1; n >= 0 && e.marks[n][0] == mark[0] {
+		e.marks[n] = mark
+	} else {
+		e.marks = append(e.marks, mark)
+	}
+	if postings := i.postings(tax); len(postings) > 0 {
+		e.entries = append(e.entries, journal.Entry{
+			Key: "invoice/" + i.ID, At: i.IssueAt, EnteredAt: i.IssuedAt, Actor: i.IssuedBy, Description: string(i.Purpose) + " " + i.Ref(), Postings: postings,
+		})
+	}
 }
 
-func insertState(ctx context.Context, tx *sql.Tx, invoice string, seq int64, state InvoiceState, at time.Time, actor, reason string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO billing_states (invoice_id, seq, state, at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)`,
-		invoice, seq, string(state), db.Micros(at), actor, reason)
-	return err
+func (e *entered) insert(ctx context.Context, d *db.DB, tx *sql.Tx) error {
+	err := d.Pipeline(ctx, tx, db.Statement{Bulk: insertInvoices, Rows: e.invoices}, db.Statement{Bulk: insertStates, Rows: e.states},
+		db.Statement{Bulk: upsertMarks, Rows: e.marks}, db.Statement{Bulk: sealSeries, Rows: e.series})
+	if err != nil {
+		return err
+	}
+	return journal.PostAllTx(ctx, d, tx, e.entries)
 }
 
-// markBilled notes up to when a subscription was billed; the mark never goes back.
-func markBilled(ctx context.Context, tx *sql.Tx, sub SubscriptionID, to time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO billing_marks (subscription_id, billed_to) VALUES ($1, $2)
-		ON CONFLICT (subscription_id) DO UPDATE SET billed_to = excluded.billed_to WHERE billing_marks.billed_to < excluded.billed_to`, string(sub), db.Micros(to))
-	return err
+var (
+	insertInvoices = db.NewBulk(`INSERT INTO billing_invoices (id, tenant_id, subscription_id, purpose, period_from, period_to, revision, series, number, issue_at, issued_at,
+			issued_by, due_at, currency, total, due, document, parties, previous_hash, hash)
+		SELECT id, tenant_id, subscription_id, purpose, period_from, period_to, revision, series, number, issue_at, issued_at,
+			issued_by, due_at, currency, total, due, document, parties, previous_hash, hash FROM given`,
+		db.Column{Name: "id"}, db.Column{Name: "tenant_id"}, db.Column{Name: "subscription_id"}, db.Column{Name: "purpose"},
+		db.Column{Name: "period_from", Type: db.Integer}, db.Column{Name: "period_to", Type: db.Integer}, db.Column{Name: "revision", Type: db.Integer},
+		db.Column{Name: "series"}, db.Column{Name: "number", Type: db.Integer}, db.Column{Name: "issue_at", Type: db.Integer},
+		db.Column{Name: "issued_at", Type: db.Integer}, db.Column{Name: "issued_by"}, db.Column{Name: "due_at", Type: db.Integer}, db.Column{Name: "currency"},
+		db.Column{Name: "total", Type: db.Integer}, db.Column{Name: "due", Type: db.Integer}, db.Column{Name: "document", Type: db.Object},
+		db.Column{Name: "parties", Type: db.Object}, db.Column{Name: "previous_hash"}, db.Column{Name: "hash"})
+
+	insertStates = db.NewBulk(`INSERT INTO billing_states (invoice_id, seq, state, at, actor, reason) SELECT invoice_id, seq, state, at, actor, reason FROM given`,
+		db.Column{Name: "invoice_id"}, db.Column{Name: "seq", Type: db.Integer}, db.Column{Name: "state"}, db.Column{Name: "at", Type: db.Integer},
+		db.Column{Name: "actor"}, db.Column{Name: "reason"})
+
+	// The mark of up to when a subscription was billed never goes back.
+	upsertMarks = db.NewBulk(`INSERT INTO billing_marks (subscription_id, billed_to) SELECT subscription_id, billed_to FROM given WHERE 1 = 1
+		ON CONFLICT (subscription_id) DO UPDATE SET billed_to = excluded.billed_to WHERE billing_marks.billed_to < excluded.billed_to`,
+		db.Column{Name: "subscription_id"}, db.Column{Name: "billed_to", Type: db.Integer})
+
+	sealSeries = db.NewBulk(`UPDATE billing_series SET last_hash = (SELECT g.hash FROM given g WHERE g.series = billing_series.series)
+		WHERE series IN (SELECT series FROM given)`, db.Column{Name: "series"}, db.Column{Name: "hash"})
+
+	selectStandings = db.NewBulk(`SELECT id, (SELECT m.billed_to FROM billing_marks m WHERE m.subscription_id = given.id),
+		(SELECT COUNT(*) FROM billing_changes c WHERE c.subscription_id = given.id) FROM given`, db.Column{Name: "id"})
+)
+
+// A standing is how it stands with a subscription in the issuing transaction.
+type standing struct {
+	billed  time.Time // up to then; zero: not yet
+	changes int64
+}
+
+func (s *Service) standings(ctx context.Context, tx *sql.Tx, bills []*bill) (map[SubscriptionID]standing, error) {
+	var ids [][]any
+	for _, b := range bills {
+		ids = append(ids, []any{string(b.agreement.ID)})
+	}
+	all := make(map[SubscriptionID]standing, len(bills))
+	err := s.db.Pipeline(ctx, tx, db.Statement{Bulk: selectStandings, Rows: ids, Answer: func(scan func(...any) error) error {
+		var (
+			sub    string
+			billed *int64
+			p      standing
+		)
+		if err := scan(&sub, &billed, &p.changes); err != nil {
+			return err
+		}
+		if billed != nil {
+			p.billed = db.Time(*billed)
+		}
+		all[SubscriptionID(sub)] = p
+		return nil
+	}})
+	return all, err
 }
 
 // listIssued lists documents, the last first: one more than a page, or all where Limit
@@ -56,8 +140,10 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 	if f.tenant != "" {
 		and("i.tenant_id = $%d", string(f.tenant))
 	}
-	if f.subscription != "" {
-		and("i.subscription_id = $%d", string(f.subscription))
+	if len(f.subscriptions) > 0 {
+		list, ids := inList(len(args), f.subscriptions)
+		args = append(args, ids...)
+		where = append(where, "i.subscription_id IN "+list)
 	}
 	if f.id != "" {
 		and("i.id = $%d", f.id)
@@ -95,4 +181,13 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 		list = append(list, i)
 	}
 	return list, rows.Err()
+}
+
+// inList is a list of parameters that follow others, and what they are.
+func inList[T ~string](others int, values []T) (list string, args []any) {
+	var names []string
+	for i, v := range values {
+		names, args = append(names, fmt.Sprint("$", others+i+1)), append(args, string(v))
+	}
+	return "(" + strings.Join(names, ", ") + ")", args
 }

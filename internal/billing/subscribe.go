@@ -388,7 +388,7 @@ func (s *Service) record(ctx context.Context, q db.Queryer, a *Agreement, change
 			return err
 		}
 		last := a.Changes[len(a.Changes)-1].RecordedAt
-		for _, t := range []time.Time{last, billed} {
+		for _, t := range []time.Time{last, billed[a.ID]} {
 			if !change.RecordedAt.After(t) {
 				change.RecordedAt = t.Add(time.Microsecond)
 			}
@@ -485,7 +485,7 @@ func (s *Service) upcoming(ctx context.Context, a *Agreement, at time.Time) ([]I
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(out.documents(), func(i Invoice) bool { return !i.IssueAt.After(billed) }), nil
+	return slices.DeleteFunc(out.documents(), func(i Invoice) bool { return !i.IssueAt.After(billed[a.ID]) }), nil
 }
 
 func later(a, b time.Time) time.Time {

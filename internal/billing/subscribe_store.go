@@ -3,7 +3,6 @@ package billing
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -96,13 +95,17 @@ func findAgreement(ctx context.Context, q db.Queryer, sub SubscriptionID) (Agree
 	return all[0], nil
 }
 
-// billedTo is up to which instant a subscription was billed, the zero time where it
-// was not yet.
-func billedTo(ctx context.Context, q db.Queryer, sub SubscriptionID) (time.Time, error) {
-	var to int64
-	err := q.QueryRowContext(ctx, `SELECT billed_to FROM billing_marks WHERE subscription_id = $1`, string(sub)).Scan(&to)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
-	}
-	return db.Time(to), err
+// billedTo is up to which instant subscriptions were billed; one that was not yet is
+// not in it.
+func billedTo(ctx context.Context, q db.Queryer, subs ...SubscriptionID) (map[SubscriptionID]time.Time, error) {
+	list, args := inList(0, subs)
+	billed := make(map[SubscriptionID]time.Time, len(subs))
+	err := db.Each(ctx, q, func(rows *sql.Rows) error {
+		var sub SubscriptionID
+		var to int64
+		err := rows.Scan((*string)(&sub), &to)
+		billed[sub] = db.Time(to)
+		return err
+	}, `SELECT subscription_id, billed_to FROM billing_marks WHERE subscription_id IN `+list, args...)
+	return billed, err
 }

@@ -58,19 +58,17 @@ type Entry struct {
 	Postings    []Posting
 }
 
-// PostTx enters an entry in the caller's transaction and returns its id. Postings of
-// nothing are left out. It answers fault.Conflict where an entry of this key is there,
-// and fault.Invalid for postings that do not add up to nothing.
-func PostTx(ctx context.Context, tx *sql.Tx, e Entry) (string, error) {
+// check returns an entry's postings that are not nothing, or what is wrong with it.
+func (e *Entry) check() ([]Posting, error) {
 	sums := make(map[money.Currency]money.Amount)
 	var postings []Posting
 	for _, p := range e.Postings {
 		if !accounts[p.Account] {
-			return "", fault.New(fault.Invalid, "There is no account %q.", string(p.Account))
+			return nil, fault.New(fault.Invalid, "There is no account %q.", string(p.Account))
 		}
 		sum, err := money.Sum(p.Amount.Currency, p.Amount, money.New(sums[p.Amount.Currency].Minor, p.Amount.Currency))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if sums[p.Amount.Currency] = sum; p.Amount.Minor != 0 {
 			postings = append(postings, p)
@@ -78,14 +76,25 @@ func PostTx(ctx context.Context, tx *sql.Tx, e Entry) (string, error) {
 	}
 	for _, sum := range sums {
 		if sum.Minor != 0 {
-			return "", fault.New(fault.Invalid, "The postings of %q are off by %s: they add up to nothing.", e.Key, sum)
+			return nil, fault.New(fault.Invalid, "The postings of %q are off by %s: they add up to nothing.", e.Key, sum)
 		}
 	}
 	if e.Key == "" || len(postings) == 0 {
-		return "", fault.New(fault.Invalid, "An entry has a key, and postings that are not nothing.")
+		return nil, fault.New(fault.Invalid, "An entry has a key, and postings that are not nothing.")
+	}
+	return postings, nil
+}
+
+// PostTx enters an entry in the caller's transaction and returns its id. Postings of
+// nothing are left out. It answers fault.Conflict where an entry of this key is there,
+// and fault.Invalid for postings that do not add up to nothing.
+func PostTx(ctx context.Context, tx *sql.Tx, e Entry) (string, error) {
+	postings, err := e.check()
+	if err != nil {
+		return "", err
 	}
 	e.ID = id.New("entry")
-	_, err := tx.ExecContext(ctx, `INSERT INTO journal_entries (id, key, at, entered_at, actor, description) VALUES ($1, $2, $3, $4, $5, $6)`,
+	_, err = tx.ExecContext(ctx, `INSERT INTO journal_entries (id, key, at, entered_at, actor, description) VALUES ($1, $2, $3, $4, $5, $6)`,
 		e.ID, e.Key, db.Micros(e.At), db.Micros(e.EnteredAt), e.Actor, e.Description)
 	if db.IsUnique(err) {
 		return "", fault.Wrap(fault.Conflict, err, "There is an entry of %q already.", e.Key)
@@ -103,6 +112,39 @@ func PostTx(ctx context.Context, tx *sql.Tx, e Entry) (string, error) {
 	_, err = tx.ExecContext(ctx, `INSERT INTO journal_seals (entry_id) VALUES ($1)`, e.ID)
 	return e.ID, err
 }
+
+// PostAllTx enters entries in the caller's transaction of d, like PostTx and many times
+// as fast for many. A key that is there is a violated constraint ([db.IsUnique]), which
+// may come as late as with the COMMIT.
+func PostAllTx(ctx context.Context, d *db.DB, tx *sql.Tx, all []Entry) error {
+	var entries, posted, seals [][]any
+	for _, e := range all {
+		postings, err := e.check()
+		if err != nil {
+			return err
+		}
+		of := id.New("entry")
+		entries = append(entries, []any{of, e.Key, db.Micros(e.At), db.Micros(e.EnteredAt), e.Actor, e.Description})
+		for i, p := range postings {
+			posted = append(posted, []any{of, int64(i + 1), string(p.Account), p.Tenant, string(p.Amount.Currency), p.Amount.Minor})
+		}
+		seals = append(seals, []any{of})
+	}
+	return d.Pipeline(ctx, tx, db.Statement{Bulk: insertEntries, Rows: entries}, db.Statement{Bulk: insertPostings, Rows: posted},
+		db.Statement{Bulk: insertSeals, Rows: seals})
+}
+
+var (
+	insertEntries = db.NewBulk(`INSERT INTO journal_entries (id, key, at, entered_at, actor, description)
+		SELECT id, key, at, entered_at, actor, description FROM given`,
+		db.Column{Name: "id"}, db.Column{Name: "key"}, db.Column{Name: "at", Type: db.Integer}, db.Column{Name: "entered_at", Type: db.Integer},
+		db.Column{Name: "actor"}, db.Column{Name: "description"})
+	insertPostings = db.NewBulk(`INSERT INTO journal_postings (entry_id, line, account, tenant_id, currency, amount)
+		SELECT entry_id, line, account, tenant_id, currency, amount FROM given`,
+		db.Column{Name: "entry_id"}, db.Column{Name: "line", Type: db.Integer}, db.Column{Name: "account"}, db.Column{Name: "tenant_id"},
+		db.Column{Name: "currency"}, db.Column{Name: "amount", Type: db.Integer})
+	insertSeals = db.NewBulk(`INSERT INTO journal_seals (entry_id) SELECT entry_id FROM given`, db.Column{Name: "entry_id"})
+)
 
 // A Balance is what the postings of an account add up to.
 type Balance struct {

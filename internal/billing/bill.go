@@ -1,0 +1,203 @@
+package billing
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+)
+
+// A bill is what has to be issued of a subscription, worked out from what was read.
+type bill struct {
+	agreement Agreement
+	billed    time.Time // up to then, when it was read
+	new       []keyed
+	err       error // why it cannot be issued
+
+	issued []Issued // in the end
+}
+
+// A keyed document has the key under which it is issued once.
+type keyed struct {
+	Invoice
+	revision int64
+	text     []byte
+}
+
+// documents are what was issued, or in a dry run what would be.
+func (b *bill) documents() []Issued {
+	if b.issued != nil {
+		return b.issued
+	}
+	all := make([]Issued, len(b.new))
+	for n := range b.new {
+		all[n] = b.document(&b.new[n])
+	}
+	return all
+}
+
+// document is one of the bill's, without what its issue gives it.
+func (b *bill) document(k *keyed) Issued {
+	return Issued{
+		Tenant: b.agreement.Tenant, Slug: b.agreement.Slug, Subscription: b.agreement.ID, Purpose: k.Purpose, From: k.Period.From.Time, To: k.Period.To.Time,
+		revision: k.revision, IssueAt: k.IssueAt.Time, Currency: k.Currency, Total: k.Total, Due: k.Due, Document: k.text,
+	}
+}
+
+// billsTogether is how many subscriptions are worked out and issued together.
+const billsTogether = 200
+
+// bills works out what is to be issued of subscriptions, in their order and so many at
+// a time, on all cores. An error of its own is the last it yields.
+func (s *Service) bills(ctx context.Context, agreements []Agreement, upTo time.Time) iter.Seq2[[]*bill, error] {
+	return func(yield func([]*bill, error) bool) {
+		catalogs := s.catalogs(ctx)
+		for some := range slices.Chunk(agreements, billsTogether) {
+			bills, err := s.billAll(ctx, some, upTo, catalogs)
+			if !yield(bills, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time.Time, catalogs *catalogs) ([]*bill, error) {
+	ids := make([]SubscriptionID, len(agreements))
+	for i, a := range agreements {
+		ids[i] = a.ID
+	}
+	// First up to when, then what was issued: a document that comes in between is
+	// issued, and after that.
+	billed, err := billedTo(ctx, s.db.Read(), ids...)
+	if err != nil {
+		return nil, err
+	}
+	list, err := listIssued(ctx, s.db.Read(), IssuedFilter{subscriptions: ids, Limit: -1})
+	if err != nil {
+		return nil, err
+	}
+	issued := make(map[SubscriptionID][]Issued)
+	for _, i := range list {
+		issued[i.Subscription] = append(issued[i.Subscription], i)
+	}
+	bills := make([]*bill, len(agreements))
+	var next atomic.Int64
+	var working sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		working.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(agreements); n = int(next.Add(1)) - 1 {
+				b := &bill{agreement: agreements[n], billed: billed[ids[n]]}
+				b.err = s.bill(ctx, b, issued[ids[n]], upTo, catalogs)
+				bills[n] = b
+			}
+		})
+	}
+	working.Wait()
+	return bills, nil
+}
+
+// bill works out what is to be issued of a subscription, of which issued was. That must
+// come out as it was.
+func (s *Service) bill(ctx context.Context, b *bill, issued []Issued, upTo time.Time, catalogs *catalogs) error {
+	all, err := s.rate(ctx, b.agreement, later(upTo, later(b.billed, b.agreement.StartedAt)), catalogs)
+	if err != nil {
+		return err
+	}
+	left := make(map[string]Issued, len(issued))
+	for _, i := range issued {
+		left[i.key()] = i
+	}
+	for _, k := range all {
+		before, there := left[k.key()]
+		delete(left, k.key())
+		switch {
+		case !there && !k.IssueAt.After(b.billed):
+			return fault.New(fault.Conflict, "A document of %s comes out that was not issued when it was due: what bills are made of has changed.", k.IssueAt.Format(time.DateOnly))
+		case !there && !k.IssueAt.After(upTo):
+			b.new = append(b.new, k)
+		case there && !bytes.Equal(before.Document, k.text):
+			return fault.New(fault.Conflict, "%s comes out differently from what was issued: what bills are made of has changed.", before.Ref())
+		}
+	}
+	for _, i := range left {
+		return fault.New(fault.Conflict, "%s does not come out any more: what bills are made of has changed.", i.Ref())
+	}
+	return nil
+}
+
+// rate works out all documents of a subscription up to an instant, with their keys.
+func (s *Service) rate(ctx context.Context, a Agreement, upTo time.Time, catalogs *catalogs) ([]keyed, error) {
+	catalog, err := catalogs.of(a.Currency)
+	if err != nil {
+		return nil, err
+	}
+	sub, err := a.subscription(catalog)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := s.factsOf(ctx, &a, catalog, upTo)
+	if err != nil {
+		return nil, err
+	}
+	out, err := Preview(catalog, sub, facts, upTo)
+	if err != nil {
+		return nil, err
+	}
+	revisions := make(map[string]int64)
+	var all []keyed
+	for _, inv := range out.documents() {
+		of := fmt.Sprint(inv.Purpose, inv.Period.From.UnixMicro(), inv.Period.To.UnixMicro())
+		revisions[of]++
+		text, err := json.Marshal(inv)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, keyed{inv, revisions[of], text})
+	}
+	return all, nil
+}
+
+func billKey(p Purpose, from, to time.Time, revision int64) string {
+	return fmt.Sprintf("%s %d %d %d", p, from.UnixMicro(), to.UnixMicro(), revision)
+}
+
+func (k keyed) key() string {
+	return billKey(k.Purpose, k.Period.From.Time, k.Period.To.Time, k.revision)
+}
+func (i Issued) key() string { return billKey(i.Purpose, i.From, i.To, i.revision) }
+
+// catalogs are those that are asked for, each read once.
+type catalogs struct {
+	read func(money.Currency) (*Catalog, error)
+	mu   sync.Mutex
+	all  map[money.Currency]*Catalog
+}
+
+func (s *Service) catalogs(ctx context.Context) *catalogs {
+	return &catalogs{
+		read: func(c money.Currency) (*Catalog, error) { return s.StoredCatalog(ctx, c) },
+		all:  make(map[money.Currency]*Catalog),
+	}
+}
+
+func (c *catalogs) of(currency money.Currency) (*Catalog, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if catalog := c.all[currency]; catalog != nil {
+		return catalog, nil
+	}
+	catalog, err := c.read(currency)
+	if err == nil {
+		c.all[currency] = catalog
+	}
+	return catalog, err
+}
