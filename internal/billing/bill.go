@@ -53,15 +53,12 @@ func (b *bill) document(k *keyed) Issued {
 	}
 }
 
-// billsTogether is how many subscriptions are worked out and issued together.
-const billsTogether = 200
-
 // bills works out what is to be issued of subscriptions, in their order and so many at
 // a time, on all cores. An error of its own is the last it yields.
 func (s *Service) bills(ctx context.Context, agreements []Agreement, upTo time.Time) iter.Seq2[[]*bill, error] {
 	return func(yield func([]*bill, error) bool) {
 		catalogs := s.catalogs(ctx)
-		for some := range slices.Chunk(agreements, billsTogether) {
+		for some := range slices.Chunk(agreements, s.together) {
 			bills, err := s.billAll(ctx, some, upTo, catalogs)
 			if !yield(bills, err) || err != nil {
 				return

@@ -135,6 +135,7 @@ func TestABillingRun(t *testing.T) {
 func TestBillingRunsBesideEachOther(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := house(t, d, nil)
+		s.together = 1
 		for i := range 4 {
 			slug := fmt.Sprintf("t-%d", i)
 			if _, err := tenant.New(d).Add(t.Context(), tenant.Entry{Slug: slug}, noon); err != nil {
@@ -161,15 +162,31 @@ func TestBillingRunsBesideEachOther(t *testing.T) {
 		}
 		stop()
 		var wait sync.WaitGroup
-		for range 4 {
+		for n := range 8 {
 			wait.Go(func() {
-				if done, err := s.RunBilling(t.Context(), RunOrder{By: "test"}, at); err != nil || len(done.Failed) > 0 {
-					t.Errorf("%+v, %v", done.Failed, err)
+				other := New(d, nil, nil) // of another process, with a clock of its own
+				other.together = 1 + n%3
+				done, err := other.RunBilling(t.Context(), RunOrder{UpTo: at.Add(-Settle), By: "test"}, at.Add(time.Duration(n*7%8)*time.Second))
+				if err != nil || len(done.Failed) > 0 || len(done.Issued) != 0 && len(done.Issued)%3 != 0 {
+					t.Errorf("%d documents, %+v, %v", len(done.Issued), done.Failed, err)
 				}
 			})
 		}
 		wait.Wait()
 		sound(t, s, 12)
+		list, _, err := s.Invoices(t.Context(), IssuedFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := make(map[string]int)
+		for _, i := range list {
+			of[fmt.Sprint(i.Slug, i.From, i.Purpose)]++
+		}
+		for period, n := range of {
+			if n != 1 {
+				t.Errorf("%s: %d invoices", period, n)
+			}
+		}
 	})
 }
 

@@ -14,6 +14,8 @@ type Service struct {
 	tenants *tenant.Service
 	facts   FactSource
 	log     *slog.Logger
+
+	together int // subscriptions that are worked out and issued together
 }
 
 // New returns the service over d, which asks facts what tenants used; nil is nothing.
@@ -22,7 +24,7 @@ func New(d *db.DB, facts FactSource, log *slog.Logger) *Service {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{db: d, tenants: tenant.New(d), facts: facts, log: log}
+	return &Service{db: d, tenants: tenant.New(d), facts: facts, log: log, together: 200}
 }
 
 // micros is an instant as it is kept.

@@ -81,5 +81,5 @@ func TestIngestIsKilledAtEveryStatement(t *testing.T) {
 		},
 	}
 	t.Logf("killed at %d points on SQLite", killing.Every(t, db.SQLite, 1))
-	t.Run("postgres", func(t *testing.T) { t.Logf("killed at %d points on PostgreSQL", killing.Every(t, db.Postgres, 3)) })
+	t.Run("postgres", func(t *testing.T) { t.Logf("killed at %d points on PostgreSQL", killing.Every(t, db.Postgres, 7)) })
 }
