@@ -63,7 +63,7 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 		return run, err
 	}
 	agreements = slices.DeleteFunc(agreements, func(a Agreement) bool { return a.StartedAt.After(run.UpTo) })
-	expected, found := newPrint(), newPrint()
+	expected, found := newOutlook(), newOutlook()
 	if o.Expect != "" {
 		for bills, err := range s.bills(ctx, agreements, run.UpTo) {
 			if err != nil {
@@ -102,17 +102,17 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 	return run, nil
 }
 
-// A print tells whether the same would be issued.
-type print struct {
+// An outlook is what would be issued, of all subscriptions and of each.
+type outlook struct {
 	all hash.Hash
 	of  map[SubscriptionID][sha256.Size]byte
 }
 
-func newPrint() print { return print{sha256.New(), make(map[SubscriptionID][sha256.Size]byte)} }
+func newOutlook() outlook { return outlook{sha256.New(), make(map[SubscriptionID][sha256.Size]byte)} }
 
-func (p print) String() string { return hex.EncodeToString(p.all.Sum(nil)) }
+func (o outlook) String() string { return hex.EncodeToString(o.all.Sum(nil)) }
 
-func (p print) add(bills []*bill) {
+func (o outlook) add(bills []*bill) {
 	for _, b := range bills {
 		if len(b.new) == 0 {
 			continue
@@ -122,8 +122,8 @@ func (p print) add(bills []*bill) {
 			fmt.Fprintf(of, "%s %d %s\n", b.agreement.ID, k.revision, k.text)
 		}
 		sum := [sha256.Size]byte(of.Sum(nil))
-		p.of[b.agreement.ID] = sum
-		p.all.Write(sum[:])
+		o.of[b.agreement.ID] = sum
+		o.all.Write(sum[:])
 	}
 }
 
