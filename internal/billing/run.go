@@ -114,7 +114,7 @@ func (o outlook) String() string { return hex.EncodeToString(o.all.Sum(nil)) }
 
 func (o outlook) add(bills []*bill) {
 	for _, b := range bills {
-		if len(b.new) == 0 {
+		if b.err != nil || len(b.new) == 0 {
 			continue
 		}
 		of := sha256.New()
