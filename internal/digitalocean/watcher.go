@@ -30,7 +30,7 @@ type WatcherOptions struct {
 	Open func(ctx context.Context) ([]Watch, error)
 	// Wake is told of each open wait whose action has ended, in every round
 	// until Open no longer lists it.
-	Wake   func(ctx context.Context, w Watch, status ActionStatus) error
+	Wake   func(ctx context.Context, w Watch, a Action) error
 	Logger *slog.Logger // default: none
 }
 
@@ -107,6 +107,7 @@ func (w *Watcher) Tick(ctx context.Context) error {
 		return fmt.Errorf("actions: %w", err)
 	}
 	for _, a := range list.Items {
+		a.At = list.At
 		found[a.ID] = a
 	}
 	var failed []error
@@ -123,7 +124,7 @@ func (w *Watcher) Tick(ctx context.Context) error {
 			found[wait.Action] = a
 		}
 		if a.Status.Terminal() {
-			if err := w.Wake(ctx, wait, a.Status); err != nil {
+			if err := w.Wake(ctx, wait, a); err != nil {
 				failed = append(failed, fmt.Errorf("wake %s: %w", wait.Key, err))
 			}
 		}

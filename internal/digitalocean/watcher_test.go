@@ -41,14 +41,14 @@ func (w *waits) watcher(c *digitalocean.Client) *digitalocean.Watcher {
 			defer w.mu.Unlock()
 			return slices.Collect(maps.Values(w.open)), nil
 		},
-		Wake: func(_ context.Context, one digitalocean.Watch, status digitalocean.ActionStatus) error {
+		Wake: func(_ context.Context, one digitalocean.Watch, a digitalocean.Action) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.wakes++
 			if err := w.broken[one.Key]; err != nil {
 				return err
 			}
-			w.woken[one.Key] = status
+			w.woken[one.Key] = a.Status
 			if !w.keep {
 				delete(w.open, one.Key)
 			}

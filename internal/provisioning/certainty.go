@@ -93,8 +93,12 @@ func (p *Steps) actionsOf(ctx context.Context, c *digitalocean.Client, droplet i
 	return all, nil
 }
 
-// action reads one action by its id, wherever it still is.
+// action reads one action by its id, wherever it still is. What the watcher has just
+// heard of it is not asked for again.
 func (p *Steps) action(ctx context.Context, c *digitalocean.Client, droplet, id int64, since time.Time) (digitalocean.Action, error) {
+	if action, ok := p.heard.of(id); ok {
+		return action, nil
+	}
 	action, err := c.DropletAction(ctx, droplet, id)
 	if !errors.Is(err, digitalocean.NotFound) {
 		return action, err

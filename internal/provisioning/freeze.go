@@ -193,12 +193,18 @@ func protections(ctx context.Context, q db.Queryer, subjects ...string) ([]Prote
 	}, `SELECT subject, reason, actor, at FROM protections WHERE `+where+` ORDER BY subject`, args...)
 }
 
-// unfrozen has a step wait while changes are frozen. It ends the step at once when the
+// unfrozen has a step wait while changes are frozen, and while the rate limit leaves no
+// room: neither is a failure, however long it lasts. It ends the step at once when the
 // write guard, or the token's purpose, forbids what it asks for: that is a fault of the
 // program or of its settings, and trying again asks for the same.
 func unfrozen[S any](p *Steps, step func(context.Context, *S) error) func(context.Context, *S) error {
 	return func(ctx context.Context, s *S) error {
 		err := step(ctx, s)
+		var limited *digitalocean.Error
+		if errors.As(err, &limited) && limited.Kind == digitalocean.RateLimited && !saga.IsWait(err) {
+			a := saga.Current(ctx)
+			return saga.Wait(a.Now().Add(max(limited.RetryAfter, p.set.Poll)), "DigitalOcean's rate limit leaves no room for a request now")
+		}
 		if errors.Is(err, digitalocean.NotSent) {
 			switch fault.KindOf(err) {
 			case fault.Forbidden:

@@ -19,6 +19,8 @@ type Made struct {
 	Looked   bool      `json:"looked,omitempty"`   // for what was there before
 	Before   []string  `json:"before,omitempty"`   // ids of what looked like it then, where it carries no marker
 	Requests int       `json:"requests,omitempty"` // sent for it
+	Told     bool      `json:"told,omitempty"`     // its action has been awaited
+	Since    time.Time `json:"since,omitzero"`     // a list that tells whether it works began no earlier
 	Ready    bool      `json:"ready,omitempty"`    // it works
 	Undoing  bool      `json:"undoing,omitempty"`
 	Deleted  bool      `json:"deleted,omitempty"` // by the undoing, and seen to be gone
@@ -34,17 +36,29 @@ type thing struct {
 	// exact is set, and find lists what is exactly as it would be made.
 	find  func(ctx context.Context) ([]string, error)
 	exact bool
+	sure  bool // the answer to its create is proof enough that it works
 
 	create func(ctx context.Context) (id string, action int64, err error)
 
 	// read asks for it by its id: whether it works, and what it still lacks.
 	read func(ctx context.Context, id string) (ready bool, lacks string, err error)
 
+	// listed is read by a list that many sagas share; ok is false where each does better on
+	// its own. nil: there is no such list.
+	listed func(ctx context.Context, id string, since time.Time) (s sight, ok bool, err error)
+
 	// watch names the action that makes it ready; nil: there is none.
 	watch func(id string, action int64) saga.Watch
 
 	delete func(ctx context.Context, id string) error
 	tidy   func(ctx context.Context) error // removes what proved it, once it is gone; nil: nothing did
+}
+
+// A sight is what a shared list shows of a thing.
+type sight struct {
+	found, ready bool
+	lacks        string    // where it is not ready
+	began, next  time.Time // when the list did, and when a newer one may be
 }
 
 // ensure makes a thing, or adopts the one that an earlier attempt made. It answers
@@ -64,12 +78,14 @@ func (p *Steps) ensure(ctx context.Context, t thing, m *Made) error {
 	if t.exact && !m.Looked {
 		return p.lookBefore(ctx, t, m)
 	}
-	began := a.Now()
-	if found, err := p.adopt(ctx, t, m); err != nil || found {
-		return err
-	}
-	if err := p.certain(a, m, began); err != nil {
-		return err
+	if m.Requests > 0 || !a.UnknownSince.IsZero() { // else there is nothing to be found
+		began := a.Now()
+		if found, err := p.adopt(ctx, t, m); err != nil || found {
+			return err
+		}
+		if err := p.certain(a, m, began); err != nil {
+			return err
+		}
 	}
 	if m.Requests >= mostRequests {
 		return saga.Permanent(fault.New(fault.Unavailable, "%d requests for %s were sent and none was answered in a way that tells its outcome.", m.Requests, t.what))
@@ -168,22 +184,31 @@ func (p *Steps) patiently(a *saga.Attempt, m *Made, err error, reason string, ar
 	return saga.Wait(a.Now().Add(p.set.Poll), reason, args...)
 }
 
-// ready answers nil once a thing that has its id works.
+// ready answers nil once a thing that has its id works. The end of the action that makes
+// it so is awaited first, where there is one: to ask earlier tells nothing.
 func (p *Steps) ready(ctx context.Context, t thing, m *Made) error {
 	if m.Ready {
 		return nil
 	}
+	if t.sure {
+		m.Ready = true
+		return nil
+	}
 	a := saga.Current(ctx)
-	ok, lacks, err := t.read(ctx, m.ID)
+	if t.watch != nil && m.Action != 0 && !m.Told {
+		m.Told = true
+		return a.Await(t.watch(m.ID, m.Action), p.set.Poll*12, "waiting for action %d, which makes %s", m.Action, t.what)
+	}
+	seen, err := p.see(ctx, t, m)
 	switch {
-	case err == nil && ok:
+	case err == nil && seen.ready:
 		m.Ready, m.Until = true, time.Time{}
 		return nil
 	case errors.Is(err, digitalocean.NotFound):
 		if a.Now().Sub(m.FoundAt) > p.set.Horizon {
 			return saga.Permanent(fault.Wrap(fault.Unavailable, err, "DigitalOcean accepted %s as %s, and then gave it up.", t.what, m.ID))
 		}
-		return saga.Wait(a.Now().Add(p.set.Poll), "%s does not answer yet", t.what)
+		return saga.Wait(seen.next, "%s does not answer yet", t.what)
 	case err != nil:
 		return err
 	}
@@ -191,12 +216,34 @@ func (p *Steps) ready(ctx context.Context, t thing, m *Made) error {
 		m.Until = a.Now().Add(p.set.Longest)
 	}
 	if a.Now().After(m.Until) {
-		return saga.Permanent(fault.New(fault.Unavailable, "%s was made as %s and does not work after %s: it is still %s.", t.what, m.ID, p.set.Longest, lacks))
+		return saga.Permanent(fault.New(fault.Unavailable, "%s was made as %s and does not work after %s: it is still %s.", t.what, m.ID, p.set.Longest, seen.lacks))
 	}
-	if t.watch != nil && m.Action != 0 && a.Entry != saga.Resumed {
-		return a.Await(t.watch(m.ID, m.Action), p.set.Poll*12, "waiting for %s: %s", t.what, lacks)
+	return saga.Wait(seen.next, "waiting for %s: %s", t.what, seen.lacks)
+}
+
+// see reads a thing: in a shared list where many ask for one, else by its id. Not to be
+// in a list is believed only of the thing itself.
+func (p *Steps) see(ctx context.Context, t thing, m *Made) (s sight, err error) {
+	a := saga.Current(ctx)
+	if t.listed != nil && a.Now().Sub(m.FoundAt) <= p.set.Longest {
+		if m.Since.IsZero() {
+			m.Since = a.Now()
+		}
+		s, ok, err := t.listed(ctx, m.ID, m.Since)
+		switch {
+		case ok && err != nil:
+			return s, err
+		case ok && s.found:
+			m.Since = s.began.Add(time.Microsecond) // the next must be newer
+			return s, nil
+		case ok && a.Now().Sub(m.FoundAt) <= p.set.Horizon:
+			m.Since, s.lacks = s.began.Add(time.Microsecond), "it is not listed yet"
+			return s, nil
+		}
 	}
-	return saga.Wait(a.Now().Add(p.set.Poll), "waiting for %s: %s", t.what, lacks)
+	s.next = a.Now().Add(p.set.Poll)
+	s.ready, s.lacks, err = t.read(ctx, m.ID)
+	return s, err
 }
 
 // unmake takes back what ensure did, however far that got. It answers nil once the

@@ -79,6 +79,8 @@ func (s Settings) withDefaults() Settings {
 type Steps struct {
 	cloud Cloud
 	set   Settings
+	looks *looks
+	heard heard
 	began time.Time
 	log   *slog.Logger
 }
@@ -88,7 +90,8 @@ func NewSteps(cloud Cloud, s Settings, log *slog.Logger) *Steps {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Steps{cloud: cloud, set: s.withDefaults(), began: time.Now(), log: log}
+	s = s.withDefaults()
+	return &Steps{cloud: cloud, set: s, looks: newLooks(s.Poll), began: time.Now(), log: log}
 }
 
 // Kinds lists every kind of saga, for the engine to register.

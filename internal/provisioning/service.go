@@ -228,12 +228,13 @@ func (s *Service) watch(ctx context.Context, account string) error {
 			}
 			return watches, err
 		},
-		Wake: func(ctx context.Context, w digitalocean.Watch, _ digitalocean.ActionStatus) error {
+		Wake: func(ctx context.Context, w digitalocean.Watch, ended digitalocean.Action) error {
 			id, rev, _ := strings.Cut(w.Key, " ")
 			n, err := strconv.ParseInt(rev, 10, 64)
 			if err != nil {
 				return err
 			}
+			s.steps.heard.tell(ended)
 			return s.engine.WakeWait(ctx, saga.ID(id), n)
 		},
 	}).Run(ctx)

@@ -33,6 +33,7 @@ type Snapshot struct {
 	ActionID     int64     `json:"action_id,omitempty"`  // of the request whose answer we have
 	ActionEnd    *End      `json:"action_end,omitempty"` // of that action
 	Requests     int       `json:"requests,omitempty"`   // sent, so that a lost answer cannot go on for ever
+	Since        time.Time `json:"since,omitzero"`       // a shared list that shows it began no earlier
 	LookUps      int       `json:"look_ups,omitempty"`   // for the snapshot, since its action ended
 	Ended        ended     `json:"ended,omitempty"`      // other actions that were seen to have ended
 	Deleted      bool      `json:"deleted,omitempty"`    // by the undoing
@@ -136,6 +137,9 @@ func (p *Steps) takeSnapshot(ctx context.Context, s *Snapshot) error {
 			return nil
 		}
 	}
+	if s.Requests == 0 && a.UnknownSince.IsZero() {
+		return p.requestSnapshot(ctx, c, s) // there is nothing to be found
+	}
 	late := p.late(a, s) // before the look, for a look may be slow
 	if found, err := p.adoptSnapshot(ctx, c, s); err != nil || found {
 		return err
@@ -160,6 +164,9 @@ func (p *Steps) takeSnapshot(ctx context.Context, s *Snapshot) error {
 // adoptSnapshot looks for the marker among the droplet's snapshots and, where it
 // is and the snapshot itself answers too, makes it ours.
 func (p *Steps) adoptSnapshot(ctx context.Context, c *digitalocean.Client, s *Snapshot) (found bool, err error) {
+	if found, ok, err := p.adoptListed(ctx, c, s); ok {
+		return found, err
+	}
 	list, err := c.DropletSnapshots(ctx, s.DropletID)
 	if errors.Is(err, digitalocean.NotFound) { // the droplet is gone; its snapshots are not
 		list, err = c.Snapshots(ctx)
@@ -190,6 +197,35 @@ func (p *Steps) adoptSnapshot(ctx context.Context, c *digitalocean.Client, s *Sn
 		return true, nil
 	}
 	return false, nil
+}
+
+// adoptListed is adoptSnapshot by the list of all snapshots, where many wait for theirs:
+// one that is listed after its action has ended is there, for nobody else knows of it. ok is false
+// where each does better on its own.
+func (p *Steps) adoptListed(ctx context.Context, c *digitalocean.Client, s *Snapshot) (found, ok bool, err error) {
+	if s.ActionEnd == nil {
+		return false, false, nil
+	}
+	if s.Since.IsZero() {
+		s.Since = s.ActionEnd.Seen
+	}
+	v, ok, err := shared(ctx, p.looks, s.Account+" snapshots", s.Since, c.Snapshots)
+	if !ok || err != nil {
+		return false, ok, err
+	}
+	a := saga.Current(ctx)
+	for _, snap := range v.items {
+		if snap.Name == s.SnapshotName {
+			s.SnapshotID, s.FoundAt = snap.ID, a.Now()
+			a.Known()
+			a.Note(map[string]any{"snapshot_id": snap.ID, "found_by": "name", "action_id": s.ActionID, "entry": a.Entry})
+			return true, true, nil
+		}
+	}
+	if s.Since = v.began.Add(time.Microsecond); p.late(a, s) {
+		return false, false, nil // ask the droplet itself before it is given up
+	}
+	return false, true, saga.Wait(v.next, "the action has completed; the snapshot is not listed yet")
 }
 
 // requestSnapshot sends the one request. Its commit is the save of the action.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -72,10 +73,13 @@ func resourceMarker(of saga.ID, r blueprint.Resource) string {
 
 // A builder makes the resources of one saga's stack.
 type builder struct {
-	c      *digitalocean.Client
-	state  *Building
-	marker func(blueprint.Resource) string
-	leave  func(context.Context, ...digitalocean.Permit) context.Context // to change things
+	c       *digitalocean.Client
+	looks   *looks
+	attempt *saga.Attempt // nil: none, in a sweep
+	horizon time.Duration
+	state   *Building
+	marker  func(blueprint.Resource) string
+	leave   func(context.Context, ...digitalocean.Permit) context.Context // to change things
 }
 
 func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
@@ -83,9 +87,10 @@ func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := saga.Current(ctx).Saga
+	a := saga.Current(ctx)
+	of := a.Saga
 	return &builder{
-		c: c, state: s, marker: func(r blueprint.Resource) string { return resourceMarker(of, r) },
+		c: c, looks: p.looks, attempt: a, horizon: p.set.Horizon, state: s, marker: func(r blueprint.Resource) string { return resourceMarker(of, r) },
 		leave: func(ctx context.Context, permits ...digitalocean.Permit) context.Context {
 			return capabilityOf(ctx, s.Tenant, permits...)
 		},
@@ -136,7 +141,18 @@ func (b *builder) thing(r blueprint.Resource) thing {
 
 func (b *builder) droplet(r blueprint.Resource) thing {
 	d, marker := r.Droplet, b.marker(r)
+	judge := func(is digitalocean.Droplet) (bool, string) {
+		if is.Status != "active" || is.PublicIPv4 == "" {
+			return false, "its status is " + is.Status
+		}
+		b.state.know("droplet."+r.Key+".id", strconv.FormatInt(is.ID, 10))
+		b.state.know("droplet."+r.Key+".public_ip", is.PublicIPv4)
+		b.state.know("droplet."+r.Key+".private_ip", is.PrivateIPv4)
+		b.state.know("droplet."+r.Key+".public_ipv6", is.PublicIPv6)
+		return true, ""
+	}
 	return thing{
+		listed: among(b, "droplets", b.c.Droplets, func(d digitalocean.Droplet) string { return strconv.FormatInt(d.ID, 10) }, judge),
 		find: func(ctx context.Context) ([]string, error) {
 			list, err := b.c.DropletsTagged(ctx, marker)
 			return idsOf(list.Items, func(d digitalocean.Droplet) string { return strconv.FormatInt(d.ID, 10) }), err
@@ -171,14 +187,11 @@ func (b *builder) droplet(r blueprint.Resource) thing {
 				return false, "", err
 			}
 			is, err := b.c.Droplet(ctx, n)
-			if err != nil || is.Status != "active" || is.PublicIPv4 == "" {
-				return false, "its status is " + is.Status, err
+			if err != nil {
+				return false, "", err
 			}
-			b.state.know("droplet."+r.Key+".id", id)
-			b.state.know("droplet."+r.Key+".public_ip", is.PublicIPv4)
-			b.state.know("droplet."+r.Key+".private_ip", is.PrivateIPv4)
-			b.state.know("droplet."+r.Key+".public_ipv6", is.PublicIPv6)
-			return true, "", nil
+			ready, lacks := judge(is)
+			return ready, lacks, nil
 		},
 		watch: func(id string, action int64) saga.Watch {
 			return resourceWatch(b.state.Account, "droplet", id, action)
@@ -196,7 +209,12 @@ func (b *builder) droplet(r blueprint.Resource) thing {
 
 func (b *builder) volume(r blueprint.Resource) thing {
 	v, marker := r.Volume, b.marker(r)
+	judge := func(is digitalocean.Volume) (bool, string) {
+		b.state.know("volume."+r.Key+".id", is.ID)
+		return true, ""
+	}
 	return thing{
+		listed: among(b, "volumes", b.c.Volumes, func(v digitalocean.Volume) string { return v.ID }, judge),
 		find: func(ctx context.Context) ([]string, error) {
 			list, err := b.c.VolumesNamed(ctx, r.Name, v.Region)
 			ours := slices.DeleteFunc(list.Items, func(v digitalocean.Volume) bool { return !slices.Contains(v.Tags, marker) })
@@ -211,11 +229,12 @@ func (b *builder) volume(r blueprint.Resource) thing {
 			return made.ID, 0, err
 		},
 		read: func(ctx context.Context, id string) (bool, string, error) {
-			_, err := b.c.Volume(ctx, id)
-			if err == nil {
-				b.state.know("volume."+r.Key+".id", id)
+			is, err := b.c.Volume(ctx, id)
+			if err != nil {
+				return false, "", err
 			}
-			return err == nil, "", err
+			ready, lacks := judge(is)
+			return ready, lacks, nil
 		},
 		delete: func(ctx context.Context, id string) error {
 			return b.c.DeleteVolume(b.permitted(ctx, digitalocean.DeleteVolumePermit(id)), id)
@@ -233,7 +252,12 @@ func (b *builder) untag(marker string) func(context.Context) error {
 
 func (b *builder) vpc(r blueprint.Resource) thing {
 	marker := b.marker(r)
+	judge := func(is digitalocean.VPC) (bool, string) {
+		b.state.know("vpc.ip_range", is.IPRange)
+		return true, ""
+	}
 	return thing{
+		listed: among(b, "networks", b.c.VPCs, func(v digitalocean.VPC) string { return v.ID }, judge),
 		find: func(ctx context.Context) ([]string, error) {
 			list, err := b.c.VPCs(ctx)
 			ours := slices.DeleteFunc(list.Items, func(v digitalocean.VPC) bool { return !strings.Contains(v.Description, marker) })
@@ -248,8 +272,11 @@ func (b *builder) vpc(r blueprint.Resource) thing {
 		},
 		read: func(ctx context.Context, id string) (bool, string, error) {
 			is, err := b.c.VPC(ctx, id)
-			b.state.know("vpc.ip_range", is.IPRange)
-			return err == nil, "", err
+			if err != nil {
+				return false, "", err
+			}
+			ready, lacks := judge(is)
+			return ready, lacks, nil
 		},
 		delete: func(ctx context.Context, id string) error {
 			return b.c.DeleteVPC(b.permitted(ctx, digitalocean.DeleteVPCPermit(id)), id)
@@ -260,7 +287,15 @@ func (b *builder) vpc(r blueprint.Resource) thing {
 // reservedIP is recognized by the droplet that it leads to, which is this saga's: the
 // address itself carries no name.
 func (b *builder) reservedIP(r blueprint.Resource) thing {
+	judge := func(is digitalocean.ReservedIP) (bool, string) {
+		if droplet := b.id(r.ReservedIP.Droplet); strconv.FormatInt(is.Droplet, 10) != droplet || is.Locked {
+			return false, "it does not lead to its droplet yet"
+		}
+		b.state.know("reserved_ip."+r.Key+".address", is.IP)
+		return true, ""
+	}
 	return thing{
+		listed: among(b, "reserved addresses", b.c.ReservedIPs, func(ip digitalocean.ReservedIP) string { return ip.IP }, judge),
 		find: func(ctx context.Context) ([]string, error) {
 			droplet, err := b.number(r.ReservedIP.Droplet)
 			if err != nil {
@@ -284,11 +319,8 @@ func (b *builder) reservedIP(r blueprint.Resource) thing {
 			if err != nil {
 				return false, "", err
 			}
-			if droplet := b.id(r.ReservedIP.Droplet); strconv.FormatInt(is.Droplet, 10) != droplet || is.Locked {
-				return false, "it does not lead to its droplet yet", nil
-			}
-			b.state.know("reserved_ip."+r.Key+".address", is.IP)
-			return true, "", nil
+			ready, lacks := judge(is)
+			return ready, lacks, nil
 		},
 		watch: func(id string, action int64) saga.Watch {
 			return resourceWatch(b.state.Account, "reserved_ip", id, action)
@@ -320,7 +352,11 @@ func (b *builder) firewallName(r blueprint.Resource) string {
 
 func (b *builder) firewall(r blueprint.Resource) thing {
 	name := b.firewallName(r)
+	judge := func(is digitalocean.Firewall) (bool, string) {
+		return is.Status == "succeeded" && !is.Pending, "its status is " + is.Status
+	}
 	return thing{
+		listed: among(b, "firewalls", b.c.Firewalls, func(f digitalocean.Firewall) string { return f.ID }, judge),
 		find: func(ctx context.Context) ([]string, error) {
 			list, err := b.c.Firewalls(ctx)
 			ours := slices.DeleteFunc(list.Items, func(f digitalocean.Firewall) bool { return f.Name != name })
@@ -336,7 +372,11 @@ func (b *builder) firewall(r blueprint.Resource) thing {
 		},
 		read: func(ctx context.Context, id string) (bool, string, error) {
 			is, err := b.c.Firewall(ctx, id)
-			return err == nil && is.Status == "succeeded" && !is.Pending, "its status is " + is.Status, err
+			if err != nil {
+				return false, "", err
+			}
+			ready, lacks := judge(is)
+			return ready, lacks, nil
 		},
 		delete: func(ctx context.Context, id string) error {
 			return b.c.DeleteFirewall(b.permitted(ctx, digitalocean.DeleteFirewallPermit(id)), id)
@@ -395,15 +435,20 @@ func (b *builder) record(r blueprint.Resource) thing {
 			Domain: spec.Domain, Type: spec.Type, Name: spec.Name, Data: data, TTL: spec.TTL, Priority: spec.Priority, Port: spec.Port, Weight: spec.Weight,
 		}, err
 	}
+	records := func(ctx context.Context) (digitalocean.List[digitalocean.Record], error) {
+		return b.c.Records(ctx, spec.Domain)
+	}
 	return thing{
 		exact: true,
+		listed: among(b, "records of "+spec.Domain, records, func(r digitalocean.Record) string { return strconv.FormatInt(r.ID, 10) },
+			func(digitalocean.Record) (bool, string) { return true, "" }),
 		find: func(ctx context.Context) ([]string, error) {
 			asked, err := request()
 			if err != nil {
 				return nil, nil // what it would say was never known: it was never asked for
 			}
-			list, err := b.c.Records(ctx, spec.Domain)
-			same := slices.DeleteFunc(list.Items, func(r digitalocean.Record) bool {
+			list, err := b.recordsSince(ctx, spec.Domain, records)
+			same := slices.DeleteFunc(list, func(r digitalocean.Record) bool {
 				return r.Type != asked.Type || r.Name != asked.Name || !sameData(r.Data, asked.Data)
 			})
 			return idsOf(same, func(r digitalocean.Record) string { return strconv.FormatInt(r.ID, 10) }), err
@@ -433,6 +478,39 @@ func (b *builder) record(r blueprint.Resource) thing {
 	}
 }
 
+// recordsSince are the records of a domain, as they were since the step began: what it
+// looks for is there before, or it is this step's.
+func (b *builder) recordsSince(ctx context.Context, domain string, read func(context.Context) (digitalocean.List[digitalocean.Record], error)) ([]digitalocean.Record, error) {
+	if a := b.attempt; a != nil && a.UnknownSince.IsZero() && !a.Undoing {
+		v, ok, err := shared(ctx, b.looks, b.state.Account+" records of "+domain, a.IntentAt, read)
+		if ok {
+			return slices.Clone(v.items), err
+		}
+	}
+	list, err := read(ctx)
+	return list.Items, err
+}
+
+// among is how a thing is seen in a list that many sagas share.
+func among[T any](b *builder, list string, read func(context.Context) (digitalocean.List[T], error), id func(T) string, judge func(T) (ready bool, lacks string),
+) func(context.Context, string, time.Time) (sight, bool, error) {
+	if b.attempt == nil {
+		return nil // a sweep is alone
+	}
+	return func(ctx context.Context, want string, since time.Time) (s sight, ok bool, err error) {
+		v, ok, err := shared(ctx, b.looks, b.state.Account+" "+list, since, read)
+		if !ok || err != nil {
+			return s, ok, err
+		}
+		s.began, s.next = v.began, v.next
+		if i := slices.IndexFunc(v.items, func(one T) bool { return id(one) == want }); i >= 0 {
+			s.found = true
+			s.ready, s.lacks = judge(v.items[i])
+		}
+		return s, true, nil
+	}
+}
+
 // sameData compares what two records say: addresses by value, names without the dot
 // at their end.
 func sameData(a, b string) bool {
@@ -443,10 +521,10 @@ func sameData(a, b string) bool {
 }
 
 // tag is made by name: to ask for one that there is answers the one. Only what was not
-// there before, and is on nothing else, goes again.
+// there before, and is on nothing else, goes again. A stack's own tag has its id.
 func (b *builder) tag(r blueprint.Resource) thing {
 	return thing{
-		exact: true,
+		exact: !strings.HasPrefix(r.Name, blueprint.StackTagPrefix), sure: true,
 		find: func(ctx context.Context) ([]string, error) {
 			_, err := b.c.Tag(ctx, r.Name)
 			if errors.Is(err, digitalocean.NotFound) {
@@ -464,6 +542,9 @@ func (b *builder) tag(r blueprint.Resource) thing {
 		},
 		delete: func(ctx context.Context, id string) error {
 			is, err := b.c.Tag(ctx, id)
+			if errors.Is(err, digitalocean.NotFound) && b.attempt != nil && b.attempt.Now().Sub(b.state.made(r.ID).FoundAt) <= b.horizon {
+				return errNotYet // a replica may not have heard of it
+			}
 			if err != nil {
 				return err
 			}
