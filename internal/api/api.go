@@ -82,6 +82,7 @@ func New(o Options) *API {
 	a.customerRoutes(h)
 	a.subscriptionRoutes(h)
 	a.invoiceRoutes(h)
+	a.whatIfRoutes(h)
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
 	a.findingRoutes(h)
