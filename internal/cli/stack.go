@@ -115,6 +115,8 @@ func (c *blueprintSchemaCommand) Run(_ context.Context, r *runner) error {
 
 type stackCommand struct {
 	Plan      stackPlanCommand      `cmd:"" help:"Work out what a new stack would take, and do nothing."`
+	Suspend   stackSuspendCommand   `cmd:"" help:"Work out what taking a stack out of service would take, and do nothing."`
+	Resume    stackResumeCommand    `cmd:"" help:"Work out what putting a suspended stack back into service would take, and do nothing."`
 	Teardown  stackTeardownCommand  `cmd:"" help:"Work out what destroying a stack would take, and do nothing."`
 	Apply     stackApplyCommand     `cmd:"" help:"Do what a plan says."`
 	List      stackListCommand      `cmd:"" help:"List stacks."`

@@ -13,6 +13,7 @@ import (
 
 // A Made is what a saga's state knows of one thing that it makes.
 type Made struct {
+	By       saga.ID   `json:"by,omitempty"`       // that made it, where that was an earlier one: its marker is on it
 	ID       string    `json:"id,omitempty"`       // empty until it is known
 	FoundAt  time.Time `json:"found_at,omitzero"`  // when it was, by our clock
 	Action   int64     `json:"action,omitempty"`   // that makes it ready; 0: none
@@ -83,7 +84,7 @@ func (p *Steps) ensure(ctx context.Context, t thing, m *Made) error {
 		if found, err := p.adopt(ctx, t, m); err != nil || found {
 			return err
 		}
-		if err := p.certain(a, m, began); err != nil {
+		if err := p.certain(a, m.Requests, began); err != nil {
 			return err
 		}
 	}
@@ -156,8 +157,9 @@ func (p *Steps) adopt(ctx context.Context, t thing, m *Made) (found bool, err er
 	return true, saga.Save("found %s as %s", t.what, id)
 }
 
-// certain answers nil when what a look that began at began did not show is not there.
-func (p *Steps) certain(a *saga.Attempt, m *Made, began time.Time) error {
+// certain answers nil when what a look that began at began did not show is not there,
+// after so many requests.
+func (p *Steps) certain(a *saga.Attempt, requests int, began time.Time) error {
 	if a.UnknownSince.IsZero() {
 		return nil
 	}
@@ -165,7 +167,7 @@ func (p *Steps) certain(a *saga.Attempt, m *Made, began time.Time) error {
 	if !began.Before(sure) {
 		return nil
 	}
-	next := began.Add(p.set.Poll << min(m.Requests, 3))
+	next := began.Add(p.set.Poll << min(requests, 3))
 	if next.After(sure) {
 		next = sure
 	}
@@ -304,7 +306,7 @@ func (p *Steps) unmakeUnknown(ctx context.Context, t thing, m *Made) error {
 		a.Known()
 		return saga.Save("found %s as %s, to delete it", t.what, m.ID)
 	}
-	return p.certain(a, m, began)
+	return p.certain(a, m.Requests, began)
 }
 
 // patientlyUndone is patiently where nothing is left but a person.

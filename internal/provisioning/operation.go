@@ -54,7 +54,7 @@ const (
 
 // operations are all that can be done with stacks, in the order in which people are
 // offered them. What each does is in the file of its saga.
-var operations = []Operation{provisionOperation, teardownOperation}
+var operations = []Operation{provisionOperation, suspendOperation, resumeOperation, teardownOperation}
 
 // Operations are all that can be done with stacks.
 func Operations() []Operation { return operations }
@@ -149,7 +149,7 @@ func standing(stack Stack, has []StackResource) Building {
 	b := Building{Account: stack.Account, Tenant: string(stack.Tenant), Stack: stack.ID, Name: stack.Name, Spec: stack.Spec, Made: map[string]*Made{}}
 	for _, one := range has {
 		if r, ok := stack.Spec.Resource(one.Key); ok {
-			b.Made[one.Key] = &Made{ID: resourceID(r, one.URN), Ready: true}
+			b.Made[one.Key] = &Made{ID: resourceID(r, one.URN), Ready: true, By: one.MadeBy}
 		}
 	}
 	return b

@@ -25,6 +25,7 @@ const createDropletSnapshot = "create_droplet_snapshot"
 // A Snapshot is the state of a saga that takes a snapshot of a droplet.
 type Snapshot struct {
 	Account      string    `json:"account"`
+	Tenant       string    `json:"tenant,omitempty"` // whose stack the droplet is of, for a freeze
 	DropletID    int64     `json:"droplet_id"`
 	DropletName  string    `json:"droplet_name"`
 	SnapshotName string    `json:"snapshot_name"`        // the marker
@@ -235,7 +236,7 @@ func (p *Steps) requestSnapshot(ctx context.Context, c *digitalocean.Client, s *
 		return saga.Permanent(fault.New(fault.Unavailable,
 			"%d requests for snapshot %s were sent and none was answered in a way that tells its outcome.", s.Requests, s.SnapshotName))
 	}
-	permitted := capability(ctx, digitalocean.DropletSnapshotPermit(s.DropletID, s.SnapshotName))
+	permitted := capabilityOf(ctx, s.Tenant, digitalocean.DropletSnapshotPermit(s.DropletID, s.SnapshotName))
 	s.Requests++
 	action, err := c.CreateDropletSnapshot(permitted, s.DropletID, s.SnapshotName)
 	switch {
@@ -317,7 +318,7 @@ func (p *Steps) deleteSnapshot(ctx context.Context, s *Snapshot) error {
 		return err
 	}
 	if s.SnapshotID != "" {
-		err := c.DeleteSnapshot(capability(ctx, digitalocean.DeleteSnapshotPermit(s.SnapshotID)), s.SnapshotID)
+		err := c.DeleteSnapshot(capabilityOf(ctx, s.Tenant, digitalocean.DeleteSnapshotPermit(s.SnapshotID)), s.SnapshotID)
 		if err != nil && !errors.Is(err, digitalocean.NotFound) {
 			return err
 		}

@@ -288,6 +288,8 @@ func detailOf(r blueprint.Resource) string {
 		return "for " + r.ReservedIP.Droplet
 	case r.Firewall != nil:
 		return fmt.Sprintf("%d rules in, %d out, for %s", len(r.Firewall.Inbound), len(r.Firewall.Outbound), strings.Join(r.Firewall.Droplets, ", "))
+	case r.Snapshot != nil:
+		return "of " + r.Snapshot.Of
 	case r.Record != nil:
 		return fmt.Sprintf("%s %s.%s → %s", r.Record.Type, r.Record.Name, r.Record.Domain, r.Record.Data)
 	}
@@ -318,6 +320,8 @@ func monthlyOf(r blueprint.Resource, sizes []digitalocean.Size, at time.Time) (m
 		}
 	case r.Volume != nil:
 		kind, document = "volume", map[string]any{"size_gigabytes": r.Volume.SizeGiB}
+	case r.Snapshot != nil:
+		kind, document = "snapshot", map[string]any{"size_gigabytes": json.Number(r.Snapshot.SizeGB)}
 	case r.ReservedIP != nil:
 		kind, document = "reserved_ip", map[string]any{"ip": "192.0.2.1", "droplet": map[string]any{"id": 1}}
 	default:

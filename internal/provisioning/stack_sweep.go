@@ -17,30 +17,78 @@ func (s *Service) sweepStack(ctx context.Context, w saga.Sweep) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.steps.cloud(ctx, state.Account)
+	b, err := s.sweeper(ctx, w, &state)
 	if err != nil {
 		return err
 	}
-	b := &builder{
-		c: c, state: &state, marker: func(r blueprint.Resource) string { return resourceMarker(w.Saga.ID, r) },
+	removed, err := s.sweepResources(ctx, w, b)
+	if err != nil {
+		return err
+	}
+	return s.engine.SweepDone(ctx, w, removed)
+}
+
+// sweeper is a builder in the name of a saga that has ended.
+func (s *Service) sweeper(ctx context.Context, w saga.Sweep, state *Building) (*builder, error) {
+	c, err := s.steps.cloud(ctx, state.Account)
+	if err != nil {
+		return nil, err
+	}
+	return &builder{
+		c: c, state: state, marker: func(r blueprint.Resource) string { return resourceMarker(w.Saga.ID, r) },
 		leave: func(ctx context.Context, permits ...digitalocean.Permit) context.Context {
 			return digitalocean.WithCapability(ctx, &digitalocean.Capability{
 				Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind, Tenant: state.Tenant, Permits: permits, Valid: ctx.Err,
 			})
 		},
-	}
-	removed := []string{}
+	}, nil
+}
+
+// sweepResources deletes what carries markers and is in no ledger.
+func (s *Service) sweepResources(ctx context.Context, w saga.Sweep, b *builder) ([]string, error) {
+	removed, state := []string{}, b.state
 	for _, r := range slices.Backward(state.Spec.Resources) {
 		if r.Kind == blueprint.ProjectKind || r.Kind == blueprint.TagKind {
 			continue // to ask twice for them makes one
 		}
 		gone, err := b.sweep(ctx, r, w.Saga.Direction == saga.Forward)
 		if err != nil {
-			return err
+			return removed, err
 		}
 		for _, id := range gone {
 			s.steps.log.Warn("deleted what a saga left over", "saga", w.Saga.ID, "resource", r.ID, "id", id)
 			removed = append(removed, resourceURN(state.Account, r, id))
+		}
+	}
+	return removed, nil
+}
+
+// sweepSuspension also deletes snapshots of droplets, whose markers are names.
+func (s *Service) sweepSuspension(ctx context.Context, w saga.Sweep) error {
+	state, err := saga.StateOf[Suspension](w.Saga)
+	if err != nil {
+		return err
+	}
+	b, err := s.sweeper(ctx, w, &state.Building)
+	if err != nil {
+		return err
+	}
+	removed, err := s.sweepResources(ctx, w, b)
+	if err != nil {
+		return err
+	}
+	list, err := b.c.Snapshots(ctx)
+	if err != nil {
+		return err
+	}
+	for _, snap := range state.Snapshots {
+		for _, one := range unowned(w.Saga, *snap, list.Items) {
+			switch err := b.c.DeleteSnapshot(b.permitted(ctx, digitalocean.DeleteSnapshotPermit(one.ID)), one.ID); {
+			case err == nil:
+				removed = append(removed, snapshotURN(one.ID))
+			case !errors.Is(err, digitalocean.NotFound):
+				return err
+			}
 		}
 	}
 	return s.engine.SweepDone(ctx, w, removed)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -80,6 +81,10 @@ type builder struct {
 	state   *Building
 	marker  func(blueprint.Resource) string
 	leave   func(context.Context, ...digitalocean.Permit) context.Context // to change things
+
+	// from names the snapshots that droplets and volumes are made of in place of what
+	// their specs say; nil: none are.
+	from map[string]string
 }
 
 func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
@@ -90,7 +95,13 @@ func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
 	a := saga.Current(ctx)
 	of := a.Saga
 	return &builder{
-		c: c, looks: p.looks, attempt: a, horizon: p.set.Horizon, state: s, marker: func(r blueprint.Resource) string { return resourceMarker(of, r) },
+		c: c, looks: p.looks, attempt: a, horizon: p.set.Horizon, state: s,
+		marker: func(r blueprint.Resource) string {
+			if m := s.Made[r.ID]; m != nil && m.By != "" {
+				return resourceMarker(m.By, r)
+			}
+			return resourceMarker(of, r)
+		},
 		leave: func(ctx context.Context, permits ...digitalocean.Permit) context.Context {
 			return capabilityOf(ctx, s.Tenant, permits...)
 		},
@@ -132,6 +143,8 @@ func (b *builder) thing(r blueprint.Resource) thing {
 		t = b.firewall(r)
 	case blueprint.RecordKind:
 		t = b.record(r)
+	case blueprint.SnapshotKind:
+		t = b.snapshot(r)
 	default:
 		panic("provisioning: no way to make a " + string(r.Kind))
 	}
@@ -171,7 +184,9 @@ func (b *builder) droplet(r blueprint.Resource) thing {
 			if d.Backups != nil {
 				request.BackupPlan = &digitalocean.BackupPlan{Plan: d.Backups.Plan, Weekday: d.Backups.Weekday, Hour: d.Backups.Hour}
 			}
-			if d.UserData != nil {
+			if of := b.from[r.ID]; of != "" { // its disk has been set up already: user data would do that again
+				request.Image = of
+			} else if d.UserData != nil {
 				text, err := blueprint.RenderUserData(b.state.Spec, r.ID, b.state.Known)
 				if err != nil {
 					return "", 0, err
@@ -225,6 +240,9 @@ func (b *builder) volume(r blueprint.Resource) thing {
 				Name: r.Name, Region: v.Region, SizeGiB: int64(v.SizeGiB), Filesystem: v.Filesystem,
 				Tags: append(slices.Clone(r.Tags), marker), Marker: marker,
 			}
+			if of := b.from[r.ID]; of != "" { // whose region and file system it has
+				request.Snapshot, request.Region, request.Filesystem = of, "", ""
+			}
 			made, err := b.c.CreateVolume(b.permitted(ctx, request.Permit(b.state.Account)), request)
 			return made.ID, 0, err
 		},
@@ -240,6 +258,43 @@ func (b *builder) volume(r blueprint.Resource) thing {
 			return b.c.DeleteVolume(b.permitted(ctx, digitalocean.DeleteVolumePermit(id)), id)
 		},
 		tidy: b.untag(marker),
+	}
+}
+
+// snapshot is one of a volume; one of a droplet is made otherwise (snapshot_droplet.go),
+// and read and deleted alike.
+func (b *builder) snapshot(r blueprint.Resource) thing {
+	marker := strings.TrimPrefix(b.marker(r), "arcadia:")
+	name := r.Name + "-" + marker
+	return thing{
+		find: func(ctx context.Context) ([]string, error) {
+			list, err := b.c.Snapshots(ctx)
+			ours := slices.DeleteFunc(list.Items, func(s digitalocean.Snapshot) bool { return s.Name != name })
+			return idsOf(ours, func(s digitalocean.Snapshot) string { return s.ID }), err
+		},
+		create: func(ctx context.Context) (string, int64, error) {
+			request := digitalocean.VolumeSnapshot{Volume: b.id(r.Snapshot.Of), Name: name, Tags: r.Tags, Marker: marker}
+			made, err := b.c.SnapshotVolume(b.permitted(ctx, request.Permit()), request)
+			return made.ID, 0, err
+		},
+		read: func(ctx context.Context, id string) (bool, string, error) {
+			is, err := b.c.Snapshot(ctx, id)
+			if err != nil {
+				return false, "", err
+			}
+			size, err := exact.ParseDecimal(is.SizeGigabytes)
+			switch {
+			case err != nil || size.Sign() <= 0:
+				return false, "it has no size", nil
+			case !slices.Contains(is.Regions, r.Snapshot.Region):
+				return false, "it is not in " + r.Snapshot.Region, nil
+			}
+			r.Snapshot.SizeGB = is.SizeGigabytes
+			return true, "", nil
+		},
+		delete: func(ctx context.Context, id string) error {
+			return b.c.DeleteSnapshot(b.permitted(ctx, digitalocean.DeleteSnapshotPermit(id)), id)
+		},
 	}
 }
 

@@ -49,14 +49,18 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 			{Name: "point_of_no_return", Pivot: true, Local: func(context.Context, *sql.Tx, *Removal) error { return nil }},
 		},
 	}
-	for _, one := range slices.Backward(builds) {
+	remove := func(step string, kind blueprint.Kind) {
 		k.Steps = append(k.Steps, saga.Step[Removal]{
-			Name: one.remove, Forward: true, Retry: p.patient(),
+			Name: step, Forward: true, Retry: p.patient(),
 			Do: func(ctx context.Context, s *Removal) error {
-				return unfrozen(p, func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, one.kind) })(ctx, &s.Building)
+				return unfrozen(p, func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, kind) })(ctx, &s.Building)
 			},
 		})
 	}
+	for _, one := range slices.Backward(builds) {
+		remove(one.remove, one.kind)
+	}
+	remove(deleteSnapshotsStep, blueprint.SnapshotKind) // of a stack that is archived
 	k.Steps = append(k.Steps, saga.Step[Removal]{Name: "forget_stack", Local: forgetStack, Forward: true})
 	return k
 }
@@ -200,6 +204,9 @@ func (d *drawn) deletes() map[string][]string {
 				calls[one.remove] = append(calls[one.remove], strings.Replace(one.call, "POST", "DELETE", 1)+"/{id}")
 			}
 		}
+	}
+	for range d.building.standingOf(blueprint.SnapshotKind) {
+		calls[deleteSnapshotsStep] = append(calls[deleteSnapshotsStep], "DELETE /v2/snapshots/{id}")
 	}
 	return calls
 }

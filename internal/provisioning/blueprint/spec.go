@@ -66,6 +66,7 @@ type Resource struct {
 	ReservedIP *ReservedIPSpec `json:"reserved_ip,omitempty"`
 	Record     *RecordSpec     `json:"domain_record,omitempty"`
 	Project    *ProjectSpec    `json:"project,omitempty"`
+	Snapshot   *SnapshotSpec   `json:"snapshot,omitempty"`
 }
 
 // A VPCSpec is a private network.
@@ -140,6 +141,15 @@ type RecordSpec struct {
 // A ProjectSpec puts resources into a project that the account has.
 type ProjectSpec struct {
 	Members []string `json:"members"`
+}
+
+// A SnapshotSpec is a copy of a disk that stands for a droplet or a volume while its
+// stack is suspended without them.
+type SnapshotSpec struct {
+	Of        string `json:"of"` // id of the resource
+	Region    string `json:"region"`
+	SizeGB    string `json:"size_gb,omitempty"`    // decimal; until it is taken, the most that it can be
+	PrivateIP string `json:"private_ip,omitempty"` // of the droplet, which gets another one
 }
 
 // Known are values that are there only once something was made, by the words that

@@ -102,6 +102,7 @@ const (
 	ReservedIPKind Kind = "reserved_ip"
 	RecordKind     Kind = "domain_record"
 	ProjectKind    Kind = "project"
+	SnapshotKind   Kind = "snapshot" // no blueprint has one: a suspended stack does
 )
 
 // A stack has one network of its own and is in one project.
