@@ -71,6 +71,10 @@ bench: build ## measure beside other engines and print ratios
 	echo "Usage events over HTTP, a tenth of them twice, beside a multi-row INSERT of as many rows that looks for nothing"
 	$(GO) test -run='^$$' -bench='^BenchmarkIngest$$' -benchtime=1x ./internal/api | sed -n 's/^Benchmark/  /p; /FAIL/p'
 	echo
+	echo "100,000 invoices of five lines rated, numbered and posted, beside a multi-row INSERT of the same rows that checks nothing"
+	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
+		$(GO) test -run='^$$' -bench='^BenchmarkBillingRun$$' -benchtime=1x -timeout=30m ./internal/billing | sed -n 's/^Benchmark/  /p; /FAIL/p'
+	echo
 	echo "The demonstration, from the command to its first page, the best of three"
 	$(GO) test -count=1 -run='^TestDemoColdStart$$' -v ./cmd/arcadia | sed -n 's/^ *demo_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
 	echo

@@ -3,7 +3,6 @@ package billing
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"runtime"
@@ -54,15 +53,38 @@ func (b *bill) document(k *keyed) Issued {
 }
 
 // bills works out what is to be issued of subscriptions, in their order and so many at
-// a time, on all cores. An error of its own is the last it yields.
+// a time, on all cores and the next while those before are issued. An error of its own
+// is the last it yields.
 func (s *Service) bills(ctx context.Context, agreements []Agreement, upTo time.Time) iter.Seq2[[]*bill, error] {
+	type batch struct {
+		bills []*bill
+		err   error
+	}
 	return func(yield func([]*bill, error) bool) {
-		catalogs := s.catalogs(ctx)
-		for some := range slices.Chunk(agreements, s.together) {
-			bills, err := s.billAll(ctx, some, upTo, catalogs)
-			if !yield(bills, err) || err != nil {
+		ctx, stop := context.WithCancel(ctx)
+		ready := make(chan batch)
+		var working sync.WaitGroup
+		working.Go(func() {
+			defer close(ready)
+			catalogs := s.catalogs(ctx)
+			for some := range slices.Chunk(agreements, s.together) {
+				bills, err := s.billAll(ctx, some, upTo, catalogs)
+				select {
+				case ready <- batch{bills, err}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+		defer working.Wait()
+		defer stop()
+		for b := range ready {
+			if !yield(b.bills, b.err) || b.err != nil {
 				return
 			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
 		}
 	}
 }
@@ -154,11 +176,7 @@ func (s *Service) rate(ctx context.Context, a Agreement, upTo time.Time, catalog
 	for _, inv := range out.documents() {
 		of := fmt.Sprint(inv.Purpose, inv.Period.From.UnixMicro(), inv.Period.To.UnixMicro())
 		revisions[of]++
-		text, err := json.Marshal(inv)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, keyed{inv, revisions[of], text})
+		all = append(all, keyed{inv, revisions[of], inv.appendJSON(nil)})
 	}
 	return all, nil
 }

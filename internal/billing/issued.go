@@ -181,12 +181,12 @@ func (s *Service) nameTenants(ctx context.Context, list []Issued) error {
 	if err != nil {
 		return err
 	}
+	slugs := make(map[tenant.ID]string, len(all))
+	for _, t := range all {
+		slugs[t.ID] = t.Slug
+	}
 	for i := range list {
-		for _, t := range all {
-			if t.ID == list[i].Tenant {
-				list[i].Slug = t.Slug
-			}
-		}
+		list[i].Slug = slugs[list[i].Tenant]
 	}
 	return nil
 }

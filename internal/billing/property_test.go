@@ -114,6 +114,11 @@ func TestInvoicesAreSoundWhateverHappens(t *testing.T) {
 		w := anyWorld(t)
 		out := w.mustPreview(t)
 		checkTotals(t, out)
+		for _, i := range slices.Concat(out.Invoices, out.CreditNotes) {
+			if got, want := string(i.AppendJSON(nil)), encode(t, i); got != want {
+				t.Fatalf("the bytes of an invoice are\n%s\nand encoding/json makes\n%s", got, want)
+			}
+		}
 
 		again := w
 		again.usage = slices.Clone(w.usage)

@@ -68,6 +68,11 @@ func (d Date) DaysInMonth() int { return d.daysInMonth() }
 // hours.
 func (d Date) Begin(zone *time.Location) time.Time {
 	noon := d.midnight()
+	around := noon.Add(-36 * time.Hour).In(zone)
+	if _, end := around.ZoneBounds(); end.IsZero() || end.After(noon.Add(36*time.Hour)) { // as nearly always
+		_, offset := around.Zone()
+		return noon.Add(-time.Duration(offset) * time.Second)
+	}
 	var begin time.Time
 	// The offsets in force around the day; midnight is at one of them, twice where
 	// the clocks go back over it.

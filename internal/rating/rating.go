@@ -20,7 +20,6 @@
 package rating
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
@@ -50,50 +49,59 @@ func Num(name string, x exact.Number) Fact { return Fact{Name: name, Number: x} 
 func Text(name, text string) Fact { return Fact{Name: name, Text: text} }
 
 // MarshalJSON writes {"rule", "value", the facts by their names, "of"}.
-func (e Explanation) MarshalJSON() ([]byte, error) {
+func (e Explanation) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
+
+// AppendJSON appends what MarshalJSON writes: an invoice holds many explanations of
+// many levels, and encoding/json would copy each level once more.
+func (e Explanation) AppendJSON(b []byte) []byte {
 	if e.Rule == "" {
-		return []byte("{}"), nil
+		return append(b, "{}"...)
 	}
-	var b bytes.Buffer
-	member := func(name string, v any) error {
-		text, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		if b.Len() == 0 {
-			b.WriteByte('{')
-		} else {
-			b.WriteByte(',')
-		}
-		key, err := json.Marshal(name)
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(text)
-		return err
-	}
-	if err := member("rule", e.Rule); err != nil {
-		return nil, err
-	}
-	if err := member("value", e.Value); err != nil {
-		return nil, err
-	}
+	b = AppendString(append(b, `{"rule":`...), e.Rule)
+	b = AppendNumber(append(b, `,"value":`...), e.Value)
 	for _, f := range e.Facts {
-		var v any = f.Number
+		b = append(AppendString(append(b, ','), f.Name), ':')
 		switch {
 		case f.Texts != nil:
-			v = f.Texts
+			b = append(b, '[')
+			for i, text := range f.Texts {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				b = AppendString(b, text)
+			}
+			b = append(b, ']')
 		case f.Text != "":
-			v = f.Text
-		}
-		if err := member(f.Name, v); err != nil {
-			return nil, err
+			b = AppendString(b, f.Text)
+		default:
+			b = AppendNumber(b, f.Number)
 		}
 	}
 	if len(e.Of) > 0 {
-		if err := member("of", e.Of); err != nil {
-			return nil, err
+		b = append(b, `,"of":[`...)
+		for i, of := range e.Of {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = of.AppendJSON(b)
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+// AppendNumber appends a number as JSON has it, a decimal in quotes.
+func AppendNumber(b []byte, x exact.Number) []byte {
+	return append(append(append(b, '"'), x.String()...), '"')
+}
+
+// AppendString appends a text as encoding/json writes it.
+func AppendString(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(text) // strings always work
+			return append(b, quoted...)
 		}
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(append(append(b, '"'), text...), '"')
 }

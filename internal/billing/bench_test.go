@@ -1,0 +1,204 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+const fiveLines = `currency: EUR
+taxes:
+  - {id: vat, rate: "20"}
+meters:
+  - {id: calls, event_type: calls, aggregate: sum, value: n}
+  - {id: bytes, event_type: bytes, aggregate: sum, value: n}
+  - {id: peak, event_type: peak, aggregate: max, value: n}
+plans:
+  - id: basic
+    version: 1
+    period: {unit: month}
+    charges:
+      - {id: fee, type: recurring, when: arrears, price: "30.00"}
+      - {id: seats, type: recurring, when: arrears, model: unit, price: "4.50"}
+      - {id: calls, type: usage, meter: calls, model: graduated, included: "100", tiers: [{up_to: "1000", unit: "0.012"}, {up_to: "10000", unit: "0.010"}, {unit: "0.008"}]}
+      - {id: bytes, type: usage, meter: bytes, model: package, package_size: "1000", price: "0.10"}
+      - {id: peak, type: usage, meter: peak, model: volume, tiers: [{up_to: "5", unit: "4"}, {unit: "3.50"}]}
+`
+
+// BenchmarkBillingRun issues an invoice of five lines to each of 100,000 customers, from
+// facts in memory: rated, numbered, chained, and posted. Beside it the same rows are
+// inserted, as many in a transaction, into tables of the same shape without a trigger or
+// a reference, by whoever has them ready.
+func BenchmarkBillingRun(b *testing.B) {
+	invoices := 100_000
+	if n, err := strconv.Atoi(os.Getenv("ARCADIA_BENCH_INVOICES")); err == nil {
+		invoices = n
+	}
+	dbtest.Bench(b, func(b *testing.B, d *db.DB) {
+		s := manyCustomers(b, d, invoices)
+		at := time.Date(2026, 4, 10, 0, 0, 0, 0, time.UTC)
+		for b.Loop() {
+			runtime.GC()
+			began := time.Now()
+			run, err := s.RunBilling(b.Context(), RunOrder{By: "bench"}, at)
+			took := time.Since(began)
+			if err != nil || len(run.Issued) != invoices || len(run.Failed) > 0 {
+				b.Fatalf("%d invoices, %+v, %v", len(run.Issued), run.Failed, err)
+			}
+			if lines := strings.Count(string(run.Issued[0].Document), `"kind":"charge"`); lines != 5 {
+				b.Fatalf("%d lines: %s", lines, run.Issued[0].Document)
+			}
+			like := run.Issued[0]
+			run.Issued = nil
+			runtime.GC()
+			plain := insertPlainly(b, d, like, invoices, s.together)
+			b.ReportMetric(float64(invoices)/took.Seconds(), "invoices/s")
+			b.ReportMetric(float64(invoices)/plain.Seconds(), "inserts/s")
+			b.ReportMetric(plain.Seconds()/took.Seconds(), "ratio")
+			b.ReportMetric(0, "ns/op")
+		}
+	})
+}
+
+// manyCustomers is a house with so many customers, each with a subscription.
+func manyCustomers(b *testing.B, d *db.DB, n int) *Service {
+	b.Helper()
+	ctx := b.Context()
+	march := time.Date(2026, 3, 12, 0, 0, 0, 0, time.UTC)
+	var events []metering.Event
+	for i, of := range []string{"calls", "bytes", "peak"} {
+		events = append(events, metering.Event{Line: i + 1, Source: "app", ID: of, Type: of, At: march, RecordedAt: march, Data: metering.Data{"n": "5432"}})
+	}
+	s := New(d, func(context.Context, Asked) (Facts, error) { return Facts{Events: events}, nil }, nil)
+	must := func(_ any, err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	must(s.ApplyCatalog(ctx, Application{Name: "c.yaml", Document: []byte(fiveLines), By: "bench"}, noon))
+	must(s.PutIssuer(ctx, Issuer{ID: "main", LegalName: "Host GmbH", Address: seat, Series: "R-"}, "bench", noon))
+	must(tenant.New(d).Add(ctx, tenant.Entry{Slug: "acme", Name: "Acme"}, noon))
+	must(s.PutCustomer(ctx, "acme", Profile{Issuer: "main", Currency: "EUR", Zone: "Europe/Berlin", Address: seat, TermsDays: 14}, "bench", noon))
+	a, _, err := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "basic@1", Quantity: "3", From: "2026-03-01", Taxes: []string{"vat"}, By: "bench"}, noon.AddDate(0, 0, -10))
+	must(a, err)
+	const many = `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < $1) `
+	for _, query := range []string{
+		`INSERT INTO tenants (id, slug, name, contact, state, created_at, changed_at) ` + many +
+			`SELECT id || '_' || i, slug || '-' || i, name, contact, state, created_at, changed_at FROM tenants, n`,
+		`INSERT INTO billing_customers (` + customerColumns + `) ` + many +
+			`SELECT tenant_id || '_' || i, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by FROM billing_customers, n`,
+		`INSERT INTO billing_subscriptions (id, tenant_id, currency, zone, anchor_day, taxes, coupons, started_at, created_at, created_by) ` + many +
+			`SELECT id || '_' || i, tenant_id || '_' || i, currency, zone, anchor_day, taxes, coupons, started_at, created_at, created_by FROM billing_subscriptions, n`,
+		`INSERT INTO billing_changes (subscription_id, seq, type, item, plan, quantity, effective_at, until_at, recorded_at, entered_at, actor, reason) ` + many +
+			`SELECT subscription_id || '_' || i, seq, type, item, plan, quantity, effective_at, until_at, recorded_at, entered_at, actor, reason FROM billing_changes, n`,
+	} {
+		err := d.Write(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, query, n)
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s
+}
+
+// plainTables are the billing run's, without triggers and references.
+var plainTables = []string{
+	`CREATE TABLE plain_invoices (id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, subscription_id TEXT NOT NULL, purpose TEXT NOT NULL, period_from BIGINT NOT NULL,
+		period_to BIGINT NOT NULL, revision BIGINT NOT NULL, series TEXT NOT NULL, number BIGINT NOT NULL, issue_at BIGINT NOT NULL, issued_at BIGINT NOT NULL,
+		issued_by TEXT NOT NULL, due_at BIGINT NOT NULL, currency TEXT NOT NULL, total BIGINT NOT NULL, due BIGINT NOT NULL, document JSON NOT NULL, parties JSON NOT NULL,
+		previous_hash TEXT NOT NULL, hash TEXT NOT NULL, UNIQUE (series, number), UNIQUE (subscription_id, purpose, period_from, period_to, revision))`,
+	`CREATE INDEX plain_invoices_tenant ON plain_invoices (tenant_id, issued_at)`,
+	`CREATE TABLE plain_states (invoice_id TEXT NOT NULL, seq BIGINT NOT NULL, state TEXT NOT NULL, at BIGINT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
+		PRIMARY KEY (invoice_id, seq))`,
+	`CREATE TABLE plain_marks (subscription_id TEXT PRIMARY KEY, billed_to BIGINT NOT NULL)`,
+	`CREATE TABLE plain_entries (id TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, at BIGINT NOT NULL, entered_at BIGINT NOT NULL, actor TEXT NOT NULL, description TEXT NOT NULL)`,
+	`CREATE TABLE plain_postings (entry_id TEXT NOT NULL, line BIGINT NOT NULL, account TEXT NOT NULL, tenant_id TEXT NOT NULL, currency TEXT NOT NULL,
+		amount BIGINT NOT NULL, PRIMARY KEY (entry_id, line))`,
+	`CREATE INDEX plain_postings_account ON plain_postings (tenant_id, account, currency)`,
+	`CREATE TABLE plain_seals (entry_id TEXT PRIMARY KEY)`,
+}
+
+// plainly inserts rows of a table whose columns are names with their types.
+func plainly(table string, columns ...string) *db.Bulk {
+	types := map[string]db.Type{"text": db.Text, "bigint": db.Integer, "json": db.Object}
+	var names []string
+	var typed []db.Column
+	for _, c := range columns {
+		name, kind, _ := strings.Cut(c, " ")
+		names, typed = append(names, name), append(typed, db.Column{Name: name, Type: types[kind]})
+	}
+	list := strings.Join(names, ", ")
+	return db.NewBulk(`INSERT INTO `+table+` (`+list+`) SELECT `+list+` FROM given`, typed...)
+}
+
+var plainBulks = []*db.Bulk{
+	plainly("plain_invoices", "id text", "tenant_id text", "subscription_id text", "purpose text", "period_from bigint", "period_to bigint", "revision bigint", "series text",
+		"number bigint", "issue_at bigint", "issued_at bigint", "issued_by text", "due_at bigint", "currency text", "total bigint", "due bigint", "document json", "parties json",
+		"previous_hash text", "hash text"),
+	plainly("plain_states", "invoice_id text", "seq bigint", "state text", "at bigint", "actor text", "reason text"),
+	plainly("plain_marks", "subscription_id text", "billed_to bigint"),
+	plainly("plain_entries", "id text", "key text", "at bigint", "entered_at bigint", "actor text", "description text"),
+	plainly("plain_postings", "entry_id text", "line bigint", "account text", "tenant_id text", "currency text", "amount bigint"),
+	plainly("plain_seals", "entry_id text"),
+}
+
+// insertPlainly inserts the rows of n invoices, all like one that was issued.
+func insertPlainly(b *testing.B, d *db.DB, like Issued, n, together int) (took time.Duration) {
+	b.Helper()
+	err := d.Write(b.Context(), func(tx *sql.Tx) error {
+		for _, table := range plainTables {
+			if _, err := tx.ExecContext(b.Context(), table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	tax, err := like.check()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for first := 0; first < n; first += together {
+		var e entered
+		for i := first; i < min(first+together, n); i++ {
+			one := like
+			one.ID, one.Number = fmt.Sprintf("%s%08d", like.ID[:28], i), int64(i)
+			one.Tenant, one.Subscription = tenant.ID(fmt.Sprintf("%s_%d", like.Tenant, i)), SubscriptionID(fmt.Sprintf("%s_%d", like.Subscription, i))
+			e.add(&one, tax)
+		}
+		rows := [][][]any{e.invoices, e.states, e.marks, nil, nil, nil}
+		for i, entry := range e.entries {
+			of := fmt.Sprintf("entry_%s%08d", like.ID[4:28], first+i)
+			rows[3] = append(rows[3], []any{of, entry.Key, db.Micros(entry.At), db.Micros(entry.EnteredAt), entry.Actor, entry.Description})
+			for line, p := range entry.Postings {
+				rows[4] = append(rows[4], []any{of, int64(line), string(p.Account), p.Tenant, string(p.Amount.Currency), p.Amount.Minor})
+			}
+			rows[5] = append(rows[5], []any{of})
+		}
+		var statements []db.Statement
+		for i, bulk := range plainBulks {
+			statements = append(statements, db.Statement{Bulk: bulk, Rows: rows[i]})
+		}
+		began := time.Now()
+		if err := d.Write(b.Context(), func(tx *sql.Tx) error { return d.Pipeline(b.Context(), tx, statements...) }); err != nil {
+			b.Fatal(err)
+		}
+		took += time.Since(began)
+	}
+	return took
+}
