@@ -63,13 +63,17 @@ func (s *Sim) adminRoutes() []adminRoute {
 		plain("GET /billing/prices", func() any { return items(s.Prices()) }),
 		{"POST /billing/prices", maxBody, s.adminSetPrice},
 		{"GET /billing/unpriced", maxBody, s.adminUnpriced},
+		plain("GET /guests", func() any { return items(s.Guests()) }),
+		{"GET /guests/{droplet}", maxBody, s.adminGuest},
+		{"GET /disks/{urn}", maxBody, s.adminDisk},
+		{"PUT /disks/{urn}", maxBody, s.adminWriteDisk},
 		{"DELETE /tokens/{token}", maxBody, func(r *http.Request, _ []byte) (any, error) { return nil, s.RevokeToken(r.PathValue("token")) }},
 	}
 }
 
 // Admin returns the handler that steers the simulator. It asks for no password:
 // it belongs on a loopback address, apart from the API's. GET /openapi.json
-// describes it.
+// describes it. It is an HTTP proxy too, which leads to what runs in droplets.
 func (s *Sim) Admin() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range append(s.adminRoutes(), adminRoute{"/", maxBody, noSuchAdminRoute}) {
@@ -86,7 +90,13 @@ func (s *Sim) Admin() http.Handler {
 			answerAdmin(w, v, err)
 		})
 	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isProxied(r) {
+			s.proxy(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func noSuchAdminRoute(r *http.Request, _ []byte) (any, error) {
@@ -108,10 +118,8 @@ func (s *Sim) adminReplay(_ *http.Request, body []byte) (any, error) {
 
 // answerAdmin writes v as JSON, 204 for a nil one, or err as a problem.
 func answerAdmin(w http.ResponseWriter, v any, err error) {
-	status, contentType := http.StatusOK, "application/json"
 	if err != nil {
-		contentType = "application/problem+json"
-		status = map[fault.Kind]int{
+		status := map[fault.Kind]int{
 			fault.Invalid: http.StatusBadRequest, fault.NotFound: http.StatusNotFound,
 			fault.Conflict: http.StatusConflict, fault.Unavailable: http.StatusServiceUnavailable,
 			fault.TooLarge: http.StatusRequestEntityTooLarge, fault.Unprocessable: http.StatusUnprocessableEntity,
@@ -119,15 +127,23 @@ func answerAdmin(w http.ResponseWriter, v any, err error) {
 		if status == 0 {
 			status = http.StatusInternalServerError
 		}
-		v = map[string]any{
-			"type": "about:blank", "title": http.StatusText(status), "status": status,
-			"code": fault.Code(err), "detail": fault.Message(err),
-		}
+		answerProblem(w, status, fault.Code(err), fault.Message(err))
+		return
 	}
 	if v == nil {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	writeJSON(w, http.StatusOK, "application/json", v)
+}
+
+func answerProblem(w http.ResponseWriter, status int, code, detail string) {
+	writeJSON(w, status, "application/problem+json", map[string]any{
+		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
+	})
+}
+
+func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)

@@ -123,7 +123,10 @@ func TestAdminAnswersAsDescribed(t *testing.T) {
 	id := ok(t, s, "POST", "/faults", `{"kind":"409","times":1,"match":{"method":"PUT","purpose":"*"}}`)["id"].(string)
 	do(t, s, "GET", d, nil)
 	snapshotAction(t, s, d)
+	guest := strings.TrimPrefix(d, "/v2/droplets/")
+	ok(t, s, "PUT", "/disks/do:droplet:"+guest, `{"orders":"42 rows"}`)
 	for _, path := range []string{
+		"/guests", "/guests/" + guest, "/disks/do:droplet:" + guest,
 		"/healthz", "/openapi.json", "/clock", "/params", "/presets", "/preset", "/faults", "/requests", "/leaks?mark=0", "/truth", "/state", "/tokens",
 		"/billing/prices", "/billing/unpriced",
 	} {

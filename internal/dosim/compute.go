@@ -11,6 +11,7 @@ type computeTables struct {
 	destroys        *table[*destroy]
 	handovers       *table[*handover]
 	sshKeys         *table[*sshKey]
+	disks           *table[*disk]
 }
 
 func computeResources() []resource {
@@ -28,5 +29,6 @@ func computeResources() []resource {
 		volumeSnapshotResource(),
 		reservedIPResource(),
 		destroyResource(),
+		diskResource(),
 	}
 }

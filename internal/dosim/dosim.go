@@ -49,6 +49,7 @@ type Sim struct {
 	router          router
 	closed          context.Context
 	close           context.CancelFunc
+	guests          sync.WaitGroup // what goes on in droplets
 
 	mu      sync.Mutex
 	preset  string // the newest one, though parameters may have been set since
@@ -103,10 +104,11 @@ func newSim(o Options) *Sim {
 // API returns the handler that is DigitalOcean's API.
 func (s *Sim) API() http.Handler { return http.HandlerFunc(s.serveAPI) }
 
-// Close ends the requests that hang and lets go of the data file: what happens
+// Close ends the requests that hang and the guests' connections, and lets go of the data file: what happens
 // after it is not kept. What serves the handlers is their owner's to stop.
 func (s *Sim) Close() {
 	s.close()
+	s.guests.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.data != nil {

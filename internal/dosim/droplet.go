@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const kindDroplet = "droplet"
@@ -24,7 +26,8 @@ type droplet struct {
 
 	Disk        int        `json:"disk,omitempty"` // gigabytes, where a resize left it; 0: what its size has
 	PrivateOnly bool       `json:"private_only,omitempty"`
-	Host        uint32     `json:"host"` // which of its VPC's addresses it has, see [vpc.privateAddress]
+	Host        uint32     `json:"host"`             // which of its VPC's addresses it has, see [vpc.privateAddress]
+	Public      string     `json:"public,omitempty"` // its public IPv4 address, see [call.address]
 	Backups     *backupsOn `json:"backups,omitempty"`
 }
 
@@ -34,16 +37,27 @@ func (d *droplet) urn() string { return dropletURN(d.ID) }
 
 // status is what the actions that have ended made of the droplet.
 func (d *droplet) status(c *call) string {
-	status := "new"
+	return d.statusSince(c, func(a *action) time.Time { return a.ShowsAt })
+}
+
+const (
+	statusNew    = "new"
+	statusActive = "active"
+	statusOff    = "off"
+)
+
+// statusSince is the status that an action brings about at that instant.
+func (d *droplet) statusSince(c *call, at func(*action) time.Time) string {
+	status := statusNew
 	for _, a := range c.actionsOf(d.urn()) {
-		if !a.succeeds() || c.at.Before(a.ShowsAt) {
+		if !a.succeeds() || c.at.Before(at(a)) {
 			continue
 		}
 		switch a.Type {
 		case "create", "power_on", "reboot", "power_cycle", "rebuild", "restore":
-			status = "active"
+			status = statusActive
 		case "power_off", "shutdown":
-			status = "off"
+			status = statusOff
 		}
 	}
 	return status
@@ -64,8 +78,13 @@ func dropletResource() resource {
 				name: kindDroplet, numbers: 400_000_000, wire: func(c *call, d *droplet) any { return d.wire(c) },
 				title: func(d *droplet) string { return d.Name },
 				check: checkDroplet, path: "/v2/droplets/", urn: "droplet",
-				tag:  &tagKind{resourceType: "droplet", group: "droplets"},
-				keys: func(d *droplet) []string { return []string{hostKey(d.VPC, d.Host)} },
+				tag: &tagKind{resourceType: "droplet", group: "droplets"},
+				keys: func(d *droplet) []string {
+					if d.PrivateOnly {
+						return []string{hostKey(d.VPC, d.Host)}
+					}
+					return []string{hostKey(d.VPC, d.Host), addressKey(d.publicAddress(w))}
+				},
 			})
 			return w.droplets
 		},
@@ -88,11 +107,15 @@ func hostKey(vpc string, n uint32) string {
 	return "host:" + vpc + ":" + strconv.FormatUint(uint64(n), 10)
 }
 
-// place gives the droplet the first address of its VPC, after that of the one made
-// last, that no other droplet has. Where there is none left they share: a VPC is
+// place settles the droplet's id and addresses. In its VPC it has the first, after
+// that of the one made last, that no other droplet has. Where there is none left they share: a VPC is
 // never too small for a droplet here.
 func (c *call) place(d *droplet) {
 	droplets := c.sim.world.droplets
+	d.ID = droplets.newID(c)
+	if !d.PrivateOnly {
+		c.address(d)
+	}
 	v, _ := c.sim.world.vpcs.get(c.account(), d.VPC)
 	room := v.hosts()
 	if last, ok := droplets.newestUnder(c, vpcKey(d.VPC)); ok {
@@ -111,6 +134,9 @@ func checkDroplet(w *world, d *droplet) error {
 	_, hasSize := w.catalog.size(d.Size)
 	if _, hasImage := w.image(d.Account, d.Image); !hasRegion || !hasSize || !hasImage {
 		return fmt.Errorf("droplet %s has an unknown region, size or image", d.ID)
+	}
+	if public, err := netip.ParseAddr(d.Public); d.Public != "" && (err != nil || !public.Is4()) {
+		return fmt.Errorf("droplet %s has the public address %q", d.ID, d.Public)
 	}
 	if _, ok := w.vpcs.get(d.Account, d.VPC); !ok {
 		return fmt.Errorf("droplet %s is in the unknown VPC %q", d.ID, d.VPC)

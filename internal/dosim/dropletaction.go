@@ -204,6 +204,9 @@ func changeDroplet(c *call, arg json.RawMessage) {
 		return
 	}
 	c.sim.world.droplets.update(c, d, func(next *droplet) { to.make(next, c.at) })
+	if to.Image != "" {
+		c.imprint(d.urn(), c.filesOfImage(to.Image))
+	}
 	if to.Backups != nil {
 		c.scheduleBackup(d)
 	}
@@ -254,7 +257,7 @@ func endResize(c *call, d *droplet, b dropletActionBody) (dropletChange, error) 
 		return dropletChange{}, errors.New("This size is not available because it has a smaller disk.")
 	case size.Slug == d.Size && (!b.Disk || size.Disk == disk):
 		return dropletChange{}, errors.New("The Droplet already has this size.")
-	case d.status(c) != "off":
+	case d.status(c) != statusOff:
 		return dropletChange{}, errors.New("Droplet must be powered off before resizing.")
 	}
 	to := dropletChange{Size: size.Slug}

@@ -86,6 +86,7 @@ func createDroplet(c *call) answer {
 	for _, d := range all {
 		c.place(d)
 		d = c.sim.world.droplets.create(c, d)
+		c.imprint(d.urn(), c.filesOfImage(d.Image))
 		begin, then := d.action("create"), ""
 		for _, v := range volumes {
 			begin.Holds, then = append(begin.Holds, volumeURN(v.ID)), dutyVolumeAttached

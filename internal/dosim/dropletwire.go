@@ -75,7 +75,7 @@ func (d *droplet) wire(c *call) dropletWire {
 	if len(w.DiskInfo) > 0 {
 		w.DiskInfo[0].Size.Amount = disk
 	}
-	if w.Status != "new" {
+	if w.Status != statusNew {
 		w.Networks = d.networks(cloud)
 	}
 	return w
@@ -102,19 +102,19 @@ func idsOf[E entity](all []E) []string {
 	return ids
 }
 
-// networks are the droplet's addresses: from the range for benchmarks (RFC 2544)
-// and the one for documentation (RFC 3849), which lead to nobody, and its VPC's.
+// networks are the droplet's addresses: its public one, one of the range for
+// documentation (RFC 3849), which leads to nobody, and its VPC's.
 func (d *droplet) networks(cloud *world) networksWire {
 	n := hash(cloud.seed, "address", d.ID)
-	public := netip.AddrFrom4([4]byte{198, 18 + byte(n>>16&1), byte(n >> 8), 2 + byte(n%252)})
 	v, _ := cloud.vpcs.get(d.Account, d.VPC)
 	private, netmask := v.privateAddress(d.Host)
-	gateway := public.As4()
-	gateway[3] = 1
 	w := networksWire{V4: []networkV4Wire{{private, netmask, "nil", "private"}}, V6: []networkV6Wire{}}
 	if d.PrivateOnly {
 		return w
 	}
+	public := netip.MustParseAddr(d.publicAddress(cloud))
+	gateway := public.As4()
+	gateway[3] = 1
 	w.V4 = append(w.V4, networkV4Wire{public.String(), "255.255.255.0", netip.AddrFrom4(gateway).String(), "public"})
 	if slices.Contains(d.Features, "ipv6") {
 		subnet := fmt.Sprintf("2001:db8:%x:%x", n>>16&0xffff, n>>32&0xffff)

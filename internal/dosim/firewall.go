@@ -17,7 +17,8 @@ type firewall struct {
 	Name     string         `json:"name"`
 	Inbound  []firewallRule `json:"inbound_rules"`
 	Outbound []firewallRule `json:"outbound_rules"`
-	RulesAt  time.Time      `json:"rules_at"` // since when the rules are these
+	RulesAt  time.Time      `json:"rules_at"`         // since when the rules are these
+	Before   []firewallRule `json:"before,omitempty"` // the inbound rules in force until these are
 
 	Droplets  map[int64]time.Time  `json:"droplets"` // since when each is named
 	Tags      map[string]time.Time `json:"tags"`
@@ -145,6 +146,24 @@ func (f *firewall) pending(c *call) []pendingChangeWire {
 	}
 	slices.SortFunc(all, func(a, b pendingChangeWire) int { return cmp.Compare(a.DropletID, b.DropletID) })
 	return all
+}
+
+// inForce are the inbound rules that droplets follow which follow the firewall.
+func (f *firewall) inForce(c *call) []firewallRule {
+	if c.at.Before(f.RulesAt.Add(c.sim.params.duration(paramFirewallApply))) {
+		return f.Before
+	}
+	return f.Inbound
+}
+
+// guards reports whether the droplet follows the firewall by now, or does still.
+func (f *firewall) guards(c *call, d *droplet) bool {
+	takes := c.sim.params.duration(paramFirewallApply)
+	if at, covers := f.covered(c)[number(d.ID)]; covers {
+		return !c.at.Before(at.Add(takes))
+	}
+	at, ceased := f.RemovedAt[number(d.ID)]
+	return ceased && c.at.Before(at.Add(takes))
 }
 
 func (f *firewall) wire(c *call) firewallWire {
@@ -339,6 +358,9 @@ func editFirewall(c *call, change func(c *call, f *firewall, b firewallBody) (*a
 		}
 	}
 	c.sim.world.firewalls.update(c, f, func(f *firewall) {
+		if next.RulesAt.Equal(c.at) {
+			f.Before = f.inForce(c)
+		}
 		do(f)
 		f.RemovedAt = removed
 	})

@@ -179,6 +179,7 @@ func (c *call) handOver(s *snapshot, account string) {
 	moved := copyOf(s)
 	moved.thing = thing{ID: s.ID, CreatedAt: s.CreatedAt}
 	moved.tagged, moved.Origin = tagged{}, s.origin()
+	files, to := c.files(s.urn()), c.sim.callAs(account, c.at)
 	all.remove(c, s)
-	all.create(c.sim.callAs(account, c.at), moved)
+	to.imprint(all.create(to, moved).urn(), files)
 }

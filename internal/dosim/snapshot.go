@@ -46,7 +46,9 @@ func (c *call) snapshot(d *droplet, a *action, s *snapshot) *snapshot {
 	s.CreatedAt = a.CreatedAt
 	s.Droplet, s.Regions, s.MinDiskSize, s.Image = d.ID, []string{d.Region}, disk, d.Image
 	s.SizeGigabytes = float64(int(full*float64(disk)*100)) / 100
-	return c.sim.world.snapshots.create(c, s)
+	s = c.sim.world.snapshots.create(c, s)
+	c.imprint(s.urn(), c.files(d.urn()))
+	return s
 }
 
 type snapshotWire struct {

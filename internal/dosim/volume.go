@@ -159,7 +159,11 @@ func createVolume(c *call) answer {
 	if volumes.reaches(c, c.sim.params.number(paramVolumeLimit)) {
 		return forbiddenFor("failed to create volume: volume capacity limit exceeded")
 	}
-	return created("volume", volumes.render(c, volumes.create(c, v)))
+	v = volumes.create(c, v)
+	if body.SnapshotID != "" {
+		c.imprint(v.urn(), c.files(urn(kindVolumeSnapshot, body.SnapshotID)))
+	}
+	return created("volume", volumes.render(c, v))
 }
 
 // volume is the volume that the body describes, or DigitalOcean's objection.

@@ -6,6 +6,8 @@ import (
 	"math"
 )
 
+const kindVolumeSnapshot = "volume_snapshot"
+
 // A volumeSnapshot outlives its volume.
 type volumeSnapshot struct {
 	thing
@@ -30,7 +32,7 @@ func volumeSnapshotResource() resource {
 	return resource{
 		table: func(w *world) anyTable {
 			w.volumeSnapshots = newTable(w.seed, kind[*volumeSnapshot]{
-				name: "volume_snapshot", wire: func(_ *call, s *volumeSnapshot) any { return s.wire() },
+				name: kindVolumeSnapshot, wire: func(_ *call, s *volumeSnapshot) any { return s.wire() },
 				title: func(s *volumeSnapshot) string { return s.Name },
 				check: checkVolumeSnapshot, path: "/v2/snapshots/",
 				tag:  &tagKind{resourceType: "volume_snapshot", group: "volume_snapshots"},
@@ -94,11 +96,13 @@ func createVolumeSnapshot(c *call) answer {
 		return conflict("failed to create snapshot: already exists")
 	}
 	full := 0.05 + float64(hash(c.sim.seed, "used", v.ID)%400)/1000 // of the volume
-	return created("snapshot", snapshots.render(c, snapshots.create(c, &volumeSnapshot{
+	made := snapshots.create(c, &volumeSnapshot{
 		Volume: v.ID, Name: body.Name, Region: v.Region, MinDiskSize: v.SizeGigabytes,
 		SizeGigabytes:  math.Round(full*float64(v.SizeGigabytes)*10000) / 10000,
 		FilesystemType: v.FilesystemType, FilesystemLabel: v.FilesystemLabel, tagged: tagged{Tags: body.Tags},
-	})))
+	})
+	c.imprint(urn(kindVolumeSnapshot, made.ID), c.files(v.urn()))
+	return created("snapshot", snapshots.render(c, made))
 }
 
 func getVolumeSnapshot(c *call) answer {

@@ -19,6 +19,10 @@ type Server struct {
 	AdminURL string       // of the simulator's own
 	Token    string       // has every scope on dosim.FirstAccount
 	Client   *http.Client // reaches both, keeps no connection after the test, adds no token
+
+	// Guests reaches what runs in droplets, by their addresses, and nobody else.
+	// For whoever takes a dialer there is [dosim.Sim.DialGuest].
+	Guests *http.Client
 }
 
 // patience is how long the server leaves a silent connection open: longer than
@@ -72,6 +76,7 @@ func serve(t testing.TB, o []dosim.Options, api, admin net.Listener, s *Server) 
 		options = o[0]
 	}
 	s.Sim, s.Token = dosim.New(options), everyScope
+	s.Guests = &http.Client{Transport: &http.Transport{DialContext: s.DialGuest}}
 	var running sync.WaitGroup
 	var servers []*http.Server
 	for l, h := range map[net.Listener]http.Handler{api: s.API(), admin: s.Admin()} {
@@ -82,6 +87,7 @@ func serve(t testing.TB, o []dosim.Options, api, admin net.Listener, s *Server) 
 	t.Cleanup(func() {
 		s.Sim.Close()
 		s.Client.CloseIdleConnections()
+		s.Guests.CloseIdleConnections()
 		for _, srv := range servers {
 			_ = srv.Close()
 		}
