@@ -133,6 +133,9 @@ var owners = map[string]string{
 	"destructions":    "internal/provisioning",
 	"protections":     "internal/provisioning",
 
+	"stack_backups":      "internal/provisioning",
+	"stack_backup_items": "internal/provisioning",
+
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",
 	"river_leader":       "internal/jobs",

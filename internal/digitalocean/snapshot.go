@@ -21,6 +21,7 @@ type Snapshot struct {
 	ResourceType  string // "droplet" or "volume"
 	CreatedAt     time.Time
 	SizeGigabytes string // decimal, "2.36"
+	MinDiskGiB    int    // of what is made of it
 	Regions       []string
 }
 
@@ -40,7 +41,7 @@ func (c *Client) DropletSnapshots(ctx context.Context, droplet int64) (List[Snap
 		item: func(w godo.Image) Snapshot {
 			return Snapshot{
 				ID: strconv.Itoa(w.ID), Name: w.Name, Resource: strconv.FormatInt(droplet, 10), ResourceType: "droplet",
-				CreatedAt: timeOf(w.Created), SizeGigabytes: decimal(w.SizeGigaBytes), Regions: w.Regions,
+				CreatedAt: timeOf(w.Created), SizeGigabytes: decimal(w.SizeGigaBytes), MinDiskGiB: w.MinDiskSize, Regions: w.Regions,
 			}
 		},
 	})
@@ -102,7 +103,7 @@ func DeleteSnapshotPermit(id string) Permit {
 func snapshotOf(w godo.Snapshot) Snapshot {
 	return Snapshot{
 		ID: w.ID, Name: w.Name, Resource: w.ResourceID, ResourceType: w.ResourceType,
-		CreatedAt: timeOf(w.Created), SizeGigabytes: decimal(w.SizeGigaBytes), Regions: w.Regions,
+		CreatedAt: timeOf(w.Created), SizeGigabytes: decimal(w.SizeGigaBytes), MinDiskGiB: w.MinDiskSize, Regions: w.Regions,
 	}
 }
 

@@ -26,6 +26,7 @@ type Verb string
 const (
 	Provision Verb = "provision"
 	Teardown  Verb = "teardown"
+	BackUp    Verb = "backup"
 )
 
 // A PlanID names a plan, "plan_…".

@@ -1,0 +1,167 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// A BackupID names a backup, "backup_…".
+type BackupID string
+
+// A BackupReason is why a backup was made, which says how long it is kept.
+type BackupReason string
+
+// The reasons.
+const (
+	ManualBackup    BackupReason = "manual"   // somebody asked: kept until somebody deletes it, or for the days that were asked for
+	ScheduledBackup BackupReason = "schedule" // kept as the schedule's retention says
+	SafetyBackup    BackupReason = "safety"   // before a restore in place
+	FinalBackup     BackupReason = "final"    // before a teardown
+)
+
+// A StackBackup is a snapshot of each droplet and each volume of a stack, which were
+// verified before the backup was recorded.
+type StackBackup struct {
+	ID        BackupID
+	Stack     StackID
+	Tenant    tenant.ID
+	Account   string
+	Saga      saga.ID
+	Reason    BackupReason
+	Spec      blueprint.Spec // of the stack when it was taken
+	TakenAt   time.Time
+	ExpiresAt time.Time // zero: no time is set
+	DeletedAt time.Time // zero: it is there
+	Items     []BackupItem
+}
+
+// A BackupItem is the snapshot of one droplet or volume.
+type BackupItem struct {
+	Key        string `json:"key"`  // of the resource
+	Kind       string `json:"kind"` // droplet or volume
+	Snapshot   string `json:"snapshot"`
+	Marker     string `json:"marker"` // its name
+	Source     string `json:"source"` // id of what it is of
+	Name       string `json:"name"`   // of what it is of, at the time
+	Region     string `json:"region"`
+	SizeGB     string `json:"size_gb"`      // decimal, of what it holds
+	MinDiskGiB int    `json:"min_disk_gib"` // of what is made of it
+}
+
+// subject is what a saga that needs a backup locks, so that no other deletes it.
+func (id BackupID) subject() string { return "backup:" + string(id) }
+
+// recordBackup writes down, in the transaction of a saga's step, that a backup is good.
+func recordBackup(ctx context.Context, tx *sql.Tx, s *Building, c *Copying) error {
+	if c.Backup == "" {
+		return nil
+	}
+	at := time.Now()
+	expires := db.NullTime{}
+	if c.KeepFor > 0 {
+		expires.Time = at.Add(time.Duration(c.KeepFor) * 24 * time.Hour)
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO stack_backups (id, stack_id, tenant_id, account, saga_id, reason, spec, taken_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		string(c.Backup), string(s.Stack), s.Tenant, s.Account, string(s.Saga), string(c.Reason), db.JSON[blueprint.Spec]{V: s.Spec}, db.Micros(at), expires); err != nil {
+		return err
+	}
+	for _, want := range c.items(s) {
+		i, ok := c.Items[want.Key]
+		if !ok {
+			return fmt.Errorf("backup %s: %s was not verified", c.Backup, want.Key)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO stack_backup_items (backup_id, key, kind, snapshot, marker, source, name, region, size_gb, min_disk_gib)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			string(c.Backup), i.Key, i.Kind, i.Snapshot, i.Marker, i.Source, i.Name, i.Region, i.SizeGB, i.MinDiskGiB); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const backupColumns = `id, stack_id, tenant_id, account, saga_id, reason, spec, taken_at, expires_at, deleted_at`
+
+func scanBackup(row row) (b StackBackup, err error) {
+	var (
+		spec             db.JSON[blueprint.Spec]
+		taken            int64
+		expires, deleted db.NullTime
+	)
+	err = row.Scan(&b.ID, &b.Stack, &b.Tenant, &b.Account, &b.Saga, &b.Reason, &spec, &taken, &expires, &deleted)
+	b.Spec, b.TakenAt, b.ExpiresAt, b.DeletedAt = spec.V, db.Time(taken), expires.Time, deleted.Time
+	return b, err
+}
+
+// Backups are the backups of a stack that are there, the newest first; deleted ones too
+// where gone is set.
+func (s *Service) Backups(ctx context.Context, of StackID, gone bool) ([]StackBackup, error) {
+	return backups(ctx, s.db.Read(), `stack_id = $1 AND ($2 OR deleted_at IS NULL)`, string(of), gone)
+}
+
+func backups(ctx context.Context, q db.Queryer, where string, args ...any) ([]StackBackup, error) {
+	all, err := db.All(ctx, q, func(rows *sql.Rows) (StackBackup, error) { return scanBackup(rows) },
+		`SELECT `+backupColumns+` FROM stack_backups WHERE `+where+` ORDER BY taken_at DESC, id DESC`, args...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].Items, err = backupItems(ctx, q, all[i].ID); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func backupItems(ctx context.Context, q db.Queryer, of BackupID) ([]BackupItem, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (i BackupItem, err error) {
+		err = rows.Scan(&i.Key, &i.Kind, &i.Snapshot, &i.Marker, &i.Source, &i.Name, &i.Region, &i.SizeGB, &i.MinDiskGiB)
+		return i, err
+	}, `SELECT key, kind, snapshot, marker, source, name, region, size_gb, min_disk_gib FROM stack_backup_items WHERE backup_id = $1 ORDER BY kind, key`, string(of))
+}
+
+// Backup is a backup by its id. It answers fault.NotFound.
+func (s *Service) Backup(ctx context.Context, id BackupID) (StackBackup, error) {
+	b, err := scanBackup(s.db.Read().QueryRowContext(ctx, `SELECT `+backupColumns+` FROM stack_backups WHERE id = $1`, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, fault.New(fault.NotFound, "There is no backup %s. See: arcadia stack backups STACK", clip(string(id)))
+	}
+	if err != nil {
+		return b, err
+	}
+	b.Items, err = backupItems(ctx, s.db.Read(), id)
+	return b, err
+}
+
+// usable is a backup of a stack that is there: the one that is named, or the newest.
+func (s *Service) usable(ctx context.Context, of Stack, ref string) (StackBackup, error) {
+	if ref == "" {
+		all, err := s.Backups(ctx, of.ID, false)
+		if err == nil && len(all) == 0 {
+			err = fault.New(fault.NotFound, "Stack %s has no backup. Make one with: arcadia stack backup %s", of.Name, of.Name)
+		}
+		if err != nil {
+			return StackBackup{}, err
+		}
+		return all[0], nil
+	}
+	b, err := s.Backup(ctx, BackupID(ref))
+	switch {
+	case err != nil:
+		return b, err
+	case b.Stack != of.ID:
+		return b, fault.New(fault.Invalid, "Backup %s is of another stack than %s.", b.ID, of.Name)
+	case !b.DeletedAt.IsZero():
+		return b, fault.New(fault.Conflict, "Backup %s was deleted at %s.", b.ID, b.DeletedAt.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return b, nil
+}

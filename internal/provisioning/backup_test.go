@@ -1,0 +1,185 @@
+package provisioning_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
+)
+
+// apply plans what a request asks for and applies it.
+func (y *yard) apply(s *provisioning.Service, r provisioning.PlanRequest) (provisioning.Plan, saga.Saga) {
+	y.t.Helper()
+	p, err := s.PlanStack(y.t.Context(), r, "cli:test", time.Now())
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	p, started, err := s.ApplyPlan(y.t.Context(), p.ID, "cli:test", time.Now())
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return p, started
+}
+
+// onBoth runs a test in a yard on each database.
+func onBoth(t *testing.T, run func(t *testing.T, y *yard)) {
+	t.Run("sqlite", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { run(t, newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		run(t, newYard(t, dbtest.NewPostgres(t), dosimtest.Start(t), realPace, nil))
+	})
+}
+
+// snapshots are the kinds of the snapshots that were made since the yard began.
+func (y *yard) snapshots() []string {
+	return slices.DeleteFunc(y.kinds(), func(k string) bool { return !strings.Contains(k, "snapshot") })
+}
+
+// TestABackupIsVerifiedAndListed makes a backup: a snapshot of the droplet and one of the
+// volume, which the list names with what a restore needs.
+func TestABackupIsVerifiedAndListed(t *testing.T) {
+	onBoth(t, func(t *testing.T, y *yard) {
+		ctx := t.Context()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		_, started, err := s.ApplyPlan(ctx, y.plan(s).ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		p, started := y.apply(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web", Options: map[string]string{"keep_days": "3"}})
+		if len(p.Changes) != 2 || p.After < p.Before || p.Calls() != 2 {
+			t.Errorf("the plan changes %+v in %d calls", p.Changes, p.Calls())
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		all, err := s.Backups(ctx, p.Stack, false)
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		b := all[0]
+		if b.Reason != provisioning.ManualBackup || b.Saga != started.ID || b.ExpiresAt.Sub(b.TakenAt) != 72*time.Hour {
+			t.Errorf("the backup is %+v", b)
+		}
+		for i, kind := range []string{"droplet", "volume"} {
+			if i >= len(b.Items) || b.Items[i].Kind != kind || b.Items[i].Snapshot == "" || b.Items[i].MinDiskGiB < 1 || b.Items[i].SizeGB == "" || b.Items[i].Region != "nyc3" {
+				t.Errorf("item %d is not the verified snapshot of a %s: %+v", i, kind, b.Items)
+			}
+		}
+		if got := y.snapshots(); len(got) != 2 {
+			t.Errorf("there are the snapshots %q, want two", got)
+		}
+	})
+}
+
+// TestABadCopyIsNoBackup has the volume's snapshot vanish before it is verified: the
+// backup fails, is not listed, and leaves nothing.
+func TestABadCopyIsNoBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		p, started := y.apply(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web"})
+		for len(y.snapshots()) == 0 {
+			time.Sleep(time.Second)
+		}
+		gone := ""
+		for _, l := range y.cloud.Leaks(y.mark) {
+			if strings.HasPrefix(l.Name, "arcadia-snap-data-") {
+				gone = l.URN[strings.LastIndex(l.URN, ":")+1:]
+			}
+		}
+		y.remove("/v2/snapshots/" + gone)
+		settle(t, engine, started.ID, saga.RolledBack)
+		if all, err := s.Backups(ctx, p.Stack, true); err != nil || len(all) != 0 {
+			t.Errorf("a backup without its volume counts: %+v %v", all, err)
+		}
+		if got := y.snapshots(); len(got) != 0 {
+			t.Errorf("%q is left", got)
+		}
+	})
+}
+
+// TestLostAnswersMakeOneBackup loses the answer to each request of a backup three times.
+func TestLostAnswersMakeOneBackup(t *testing.T) {
+	for _, path := range []string{"/v2/volumes/*/snapshots", "/v2/droplets/*/actions"} {
+		for _, kind := range []dosim.FaultKind{dosim.ResetAfter, dosim.ResetBefore} {
+			t.Run(path+" "+string(kind), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+					y.standing()
+					engine := y.engine(y.options)
+					s := y.serve(engine)
+					y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: path}, Kind: kind, Times: 3})
+					_, started := y.apply(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web"})
+					settle(t, engine, started.ID, saga.Completed)
+					if got := y.snapshots(); len(got) != 2 {
+						t.Errorf("there are the snapshots %q, want two", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestUnwindBackup cuts the making of a backup: rolled back it leaves no snapshot, and
+// completed exactly one of each disk.
+func TestUnwindBackup(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 25,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			s := y.standing()
+			return y.begun(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web"}, func(t *testing.T, end saga.Saga) {
+				stack, err := s.Stack(t.Context(), "web")
+				if err != nil {
+					t.Fatal(err)
+				}
+				all, err := s.Backups(t.Context(), stack.ID, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := 0
+				if end.State == saga.Completed {
+					want = 1
+				}
+				if left := y.snapshots(); len(left) != 2*want || len(all) != want {
+					t.Errorf("it is %s, there is %q, and %d backups are recorded", end.State, left, len(all))
+				}
+				if left := untagged(y.kinds()); len(left) != len(whole)+2*want {
+					t.Errorf("it is %s, and there is %q", end.State, left)
+				}
+			})
+		},
+	})
+}
+
+// remove deletes something as somebody else does.
+func (y *yard) remove(path string) {
+	y.t.Helper()
+	req, err := http.NewRequestWithContext(y.t.Context(), http.MethodDelete, y.cloud.URL+path, http.NoBody)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer dop_v1_somebody_else")
+	resp, err := y.cloud.Client.Do(req)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		y.t.Fatalf("%s: %d", path, resp.StatusCode)
+	}
+}
