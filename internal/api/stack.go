@@ -25,6 +25,7 @@ type PlanQuery struct {
 }
 
 func (a *API) stackRoutes(h huma.API) {
+	a.backupRoutes(h)
 	register(a, h, operation("list-blueprints", http.MethodGet, "/v1/blueprints", "List blueprints"), a.listBlueprints)
 	register(a, h, operation("get-blueprint", http.MethodGet, "/v1/blueprints/{blueprint}", "Read a blueprint"), a.getBlueprint)
 	register(a, h, operation("add-blueprint", http.MethodPost, "/v1/blueprints", "Keep a blueprint"), a.addBlueprint)

@@ -118,6 +118,8 @@ type stackCommand struct {
 	Suspend   stackSuspendCommand   `cmd:"" help:"Work out what taking a stack out of service would take, and do nothing."`
 	Resume    stackResumeCommand    `cmd:"" help:"Work out what putting a suspended stack back into service would take, and do nothing."`
 	Teardown  stackTeardownCommand  `cmd:"" help:"Work out what destroying a stack would take, and do nothing."`
+	Backup    stackBackupCommand    `cmd:"" help:"Work out what a backup would take, and do nothing."`
+	Backups   stackBackupsCommand   `cmd:"" help:"List a stack's backups, the newest first."`
 	Apply     stackApplyCommand     `cmd:"" help:"Do what a plan says."`
 	List      stackListCommand      `cmd:"" help:"List stacks."`
 	Show      stackShowCommand      `cmd:"" help:"Show a stack, and what it has."`

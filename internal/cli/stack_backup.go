@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/arcadia-cloud/arcadia/client"
+)
+
+type stackBackupCommand struct {
+	stackRef
+	KeepDays int `placeholder:"DAYS" help:"After how many days it may be deleted; without it somebody has to."`
+}
+
+// Run plans a backup.
+func (c *stackBackupCommand) Run(ctx context.Context, r *runner) error {
+	options := map[string]string{}
+	if c.KeepDays != 0 {
+		options["keep_days"] = strconv.Itoa(c.KeepDays)
+	}
+	return r.plan(ctx, client.PlanOrder{Verb: "backup", Stack: c.Stack, Options: options})
+}
+
+type stackBackupsCommand struct {
+	stackRef
+	All bool `help:"Also those that were deleted."`
+}
+
+// Run lists a stack's backups.
+func (c *stackBackupsCommand) Run(ctx context.Context, r *runner) error {
+	page, err := fetch(ctx, r, func(cl *client.Client) (client.StackBackupPage, error) { return cl.StackBackups(ctx, c.Stack, c.All) })
+	if err != nil {
+		return err
+	}
+	return listing(r, page, page.Items, "There are no backups. Plan one with: arcadia stack backup "+c.Stack,
+		"BACKUP|TAKEN|WHY|COPIES|HOLDS GB|KEPT UNTIL|SAGA", func(b client.StackBackup) []string {
+			return []string{b.ID, b.TakenAt.UTC().Format("2006-01-02 15:04"), b.Reason, strconv.Itoa(len(b.Items)), heldBy(b), keptUntil(b), b.Saga}
+		})
+}
+
+// heldBy lists what the copies of a backup hold.
+func heldBy(b client.StackBackup) string {
+	text := ""
+	for _, one := range b.Items {
+		if text != "" {
+			text += " + "
+		}
+		text += one.SizeGB
+	}
+	return text
+}
+
+func keptUntil(b client.StackBackup) string {
+	switch {
+	case b.DeletedAt != nil:
+		return "deleted " + b.DeletedAt.UTC().Format("2006-01-02 15:04")
+	case b.ExpiresAt != nil:
+		return b.ExpiresAt.UTC().Format("2006-01-02 15:04")
+	}
+	return "-"
+}

@@ -1,0 +1,25 @@
+package wire
+
+import (
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+)
+
+// StackBackups are backups of stacks.
+func StackBackups(all []provisioning.StackBackup) client.StackBackupPage {
+	w := client.StackBackupPage{Items: make([]client.StackBackup, len(all))}
+	for i, b := range all {
+		one := client.StackBackup{
+			ID: string(b.ID), Stack: string(b.Stack), Account: b.Account, Reason: string(b.Reason), Saga: string(b.Saga), TakenAt: client.Time{Time: b.TakenAt},
+			ExpiresAt: client.At(b.ExpiresAt), DeletedAt: client.At(b.DeletedAt), Items: make([]client.StackBackupItem, len(b.Items)),
+		}
+		for j, item := range b.Items {
+			one.Items[j] = client.StackBackupItem{
+				Key: item.Key, Kind: item.Kind, Snapshot: item.Snapshot, Name: item.Marker, Source: item.Source, Region: item.Region,
+				SizeGB: item.SizeGB, MinDiskGiB: item.MinDiskGiB,
+			}
+		}
+		w.Items[i] = one
+	}
+	return w
+}
