@@ -16,20 +16,6 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
 )
 
-// apply plans what a request asks for and applies it.
-func (y *yard) apply(s *provisioning.Service, r provisioning.PlanRequest) (provisioning.Plan, saga.Saga) {
-	y.t.Helper()
-	p, err := s.PlanStack(y.t.Context(), r, "cli:test", time.Now())
-	if err != nil {
-		y.t.Fatal(err)
-	}
-	p, started, err := s.ApplyPlan(y.t.Context(), p.ID, "cli:test", time.Now())
-	if err != nil {
-		y.t.Fatal(err)
-	}
-	return p, started
-}
-
 // onBoth runs a test in a yard on each database.
 func onBoth(t *testing.T, run func(t *testing.T, y *yard)) {
 	t.Run("sqlite", func(t *testing.T) {
@@ -57,11 +43,10 @@ func TestABackupIsVerifiedAndListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(t, engine, started.ID, saga.Completed)
-		p, started := y.apply(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web", Options: map[string]string{"keep_days": "3"}})
+		p, started := y.apply(s, engine, on(provisioning.BackUp, "keep_days", "3"), saga.Completed)
 		if len(p.Changes) != 2 || p.After < p.Before || p.Calls() != 2 {
 			t.Errorf("the plan changes %+v in %d calls", p.Changes, p.Calls())
 		}
-		settle(t, engine, started.ID, saga.Completed)
 		all, err := s.Backups(ctx, p.Stack, false)
 		if err != nil || len(all) != 1 {
 			t.Fatal(all, err)
@@ -90,7 +75,14 @@ func TestABadCopyIsNoBackup(t *testing.T) {
 		y.standing()
 		engine := y.engine(y.options)
 		s := y.serve(engine)
-		p, started := y.apply(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web"})
+		p, err := s.PlanStack(ctx, on(provisioning.BackUp), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, started, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
 		for len(y.snapshots()) == 0 {
 			time.Sleep(time.Second)
 		}
@@ -122,8 +114,7 @@ func TestLostAnswersMakeOneBackup(t *testing.T) {
 					engine := y.engine(y.options)
 					s := y.serve(engine)
 					y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: path}, Kind: kind, Times: 3})
-					_, started := y.apply(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web"})
-					settle(t, engine, started.ID, saga.Completed)
+					y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
 					if got := y.snapshots(); len(got) != 2 {
 						t.Errorf("there are the snapshots %q, want two", got)
 					}
@@ -137,12 +128,12 @@ func TestLostAnswersMakeOneBackup(t *testing.T) {
 // completed exactly one of each disk.
 func TestUnwindBackup(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 25,
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 15,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
 			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
 			s := y.standing()
-			return y.begun(s, provisioning.PlanRequest{Verb: provisioning.BackUp, Stack: "web"}, func(t *testing.T, end saga.Saga) {
+			return y.begun(s, on(provisioning.BackUp), func(t *testing.T, end saga.Saga) {
 				stack, err := s.Stack(t.Context(), "web")
 				if err != nil {
 					t.Fatal(err)
