@@ -15,7 +15,7 @@ type Invoice struct {
 	Tenant       string          `json:"tenant" doc:"Its slug."`
 	Subscription string          `json:"subscription"`
 	Purpose      string          `json:"purpose" enum:"advance,arrears,credit_note"`
-	State        string          `json:"state" enum:"due,issued,paid,void,uncollectible" doc:"due: of a dry run."`
+	State        string          `json:"state" enum:"due,issued,partially_paid,paid,void,uncollectible" doc:"due: of a dry run."`
 	IssueAt      Time            `json:"issue_at" format:"date-time" doc:"When it was to be issued."`
 	IssuedAt     *Time           `json:"issued_at" format:"date-time"`
 	IssuedBy     string          `json:"issued_by"`
@@ -23,6 +23,7 @@ type Invoice struct {
 	Currency     string          `json:"currency"`
 	Total        int64           `json:"total" doc:"Minor units, with tax."`
 	Due          int64           `json:"due" doc:"Minor units."`
+	Open         int64           `json:"open" doc:"Of what is due, what was not settled yet."`
 	Hash         string          `json:"hash" doc:"Of the document, its number, and all before it in its series."`
 	Document     Document        `json:"document"`
 	Parties      json.RawMessage `json:"parties" doc:"Issuer and customer as they were at the issue; null in a dry run."`
@@ -67,7 +68,19 @@ type BillingCheck struct {
 
 // Invoices lists the documents of a tenant, or all; limit 0 is 100.
 func (c *Client) Invoices(ctx context.Context, tenant string, limit int, cursor string) (p InvoicePage, err error) {
+	return c.invoices(ctx, tenant, limit, cursor, false)
+}
+
+// OpenInvoices lists those of which something is open.
+func (c *Client) OpenInvoices(ctx context.Context, tenant string, limit int, cursor string) (p InvoicePage, err error) {
+	return c.invoices(ctx, tenant, limit, cursor, true)
+}
+
+func (c *Client) invoices(ctx context.Context, tenant string, limit int, cursor string, open bool) (p InvoicePage, err error) {
 	q := url.Values{}
+	if open {
+		q.Set("open", "true")
+	}
 	set(q, "tenant", tenant)
 	set(q, "limit", number(int64(limit)))
 	set(q, "cursor", cursor)

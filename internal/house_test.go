@@ -120,6 +120,9 @@ var owners = map[string]string{
 	"billing_marks":         "internal/billing",
 	"billing_invoices":      "internal/billing",
 	"billing_states":        "internal/billing",
+	"billing_payments":      "internal/billing",
+	"billing_reversals":     "internal/billing",
+	"billing_settlements":   "internal/billing",
 
 	"journal_entries":  "internal/journal",
 	"journal_postings": "internal/journal",

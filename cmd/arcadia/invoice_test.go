@@ -47,3 +47,35 @@ func TestInvoicesFromTheCommandLine(t *testing.T) {
 		t.Errorf("cancel: %s", said)
 	}
 }
+
+// A payment is shown before it is booked, and asked for.
+func TestPaymentsFromTheCommandLine(t *testing.T) {
+	h := newHouse(t)
+	h.run(t, "tenant", "add", "acme").want(t, 0)
+	h.pipe(t, catalogFile, "catalog", "apply", "-", "--yes").want(t, 0)
+	h.run(t, "issuer", "set", "main", "--legal-name", "Host GmbH", "--series", "R-").want(t, 0)
+	h.run(t, "customer", "set", "acme", "--issuer", "main", "--currency", "EUR").want(t, 0)
+	record := []string{"payment", "record", "119.00", "EUR", "--tenant", "acme", "--bank-ref", "17", "--fee", "0.50"}
+	h.run(t, record...).want(t, 2) // nobody to confirm
+	if said := h.run(t, append(record, "--dry-run")...).want(t, 0).out; !strings.Contains(said, "would be booked") || !strings.Contains(said, "119.00 EUR became credit") {
+		t.Errorf("a dry run: %s", said)
+	}
+	if said := h.run(t, "payment", "list").want(t, 0).out; !strings.Contains(said, "No payment was booked yet") {
+		t.Errorf("after a dry run: %s", said)
+	}
+	h.run(t, append(record, "--yes")...).want(t, 0)
+	if said := h.run(t, append(record, "--yes")...).want(t, 0).out; !strings.Contains(said, "booked before") {
+		t.Errorf("booked again: %s", said)
+	}
+	h.run(t, "payment", "record", "119.005", "EUR", "--tenant", "acme").want(t, 2)
+	h.run(t, "payment", "apply", "acme", "--yes").want(t, 1) // nothing is open
+	if said := h.run(t, "payment", "reverse", "17", "--reason", "no cover", "--yes").want(t, 0).out; !strings.Contains(said, "were taken back") {
+		t.Errorf("a reversal: %s", said)
+	}
+	if said := h.run(t, "payment", "list", "acme").want(t, 0).out; !strings.Contains(said, "reversed") {
+		t.Errorf("the list: %s", said)
+	}
+	if said := h.run(t, "billing", "verify").want(t, 0).out; !strings.Contains(said, "no credit is spent twice: 0") {
+		t.Errorf("verify: %s", said)
+	}
+}

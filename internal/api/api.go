@@ -83,6 +83,7 @@ func New(o Options) *API {
 	a.subscriptionRoutes(h)
 	a.invoiceRoutes(h)
 	a.whatIfRoutes(h)
+	a.paymentRoutes(h)
 	a.inventoryRoutes(h)
 	a.costRoutes(h)
 	a.findingRoutes(h)

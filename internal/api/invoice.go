@@ -23,10 +23,11 @@ func (a *API) invoiceRoutes(h huma.API) {
 
 func (a *API) listInvoices(ctx context.Context, in *struct {
 	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+	Open   bool   `query:"open" doc:"Only those of which something is open."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `query:"cursor" doc:"next of an earlier page"`
 }) (*struct{ Body client.InvoicePage }, error) {
-	list, next, err := a.o.Bills.Invoices(ctx, billing.IssuedFilter{Tenant: in.Tenant, Limit: in.Limit, Cursor: in.Cursor})
+	list, next, err := a.o.Bills.Invoices(ctx, billing.IssuedFilter{Tenant: in.Tenant, Open: in.Open, Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func TestBillingOverTheAPI(t *testing.T) {
 		t.Errorf("Invoices = %+v, %v", page, err)
 	}
 	checks, err := c.VerifyBilling(ctx)
-	if err != nil || len(checks.Items) != 6 {
+	if err != nil || len(checks.Items) != 10 {
 		t.Errorf("VerifyBilling = %+v, %v", checks, err)
 	}
 	for _, check := range checks.Items {

@@ -140,7 +140,44 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 	for name, numbers := range all {
 		made.series = append(made.series, []any{name, numbers.hash})
 	}
-	return made.insert(ctx, s.db, tx)
+	if err := made.insert(ctx, s.db, tx); err != nil {
+		return err
+	}
+	return s.creditPays(ctx, tx, made.issued)
+}
+
+// creditPays has the credit of accounts pay what was just issued, in its order.
+func (s *Service) creditPays(ctx context.Context, tx *sql.Tx, issued []*Issued) error {
+	var tenants []string
+	for _, i := range issued {
+		if i.Open > 0 && !slices.Contains(tenants, string(i.Tenant)) {
+			tenants = append(tenants, string(i.Tenant))
+		}
+	}
+	held, err := journal.BalancesTx(ctx, s.db, tx, journal.AccountCredit, tenants)
+	if err != nil {
+		return err
+	}
+	for _, b := range held {
+		var open []Issued
+		for _, i := range issued {
+			if string(i.Tenant) == b.Tenant && i.Currency == b.Amount.Currency {
+				open = append(open, *i)
+			}
+		}
+		if len(open) == 0 {
+			continue
+		}
+		if _, err := useCredit(ctx, tx, open[0].Tenant, open[0].Currency, open, maxMinor, open[0].IssuedBy, open[0].IssuedAt); err != nil {
+			return err
+		}
+		for _, i := range issued {
+			if n := slices.IndexFunc(open, func(o Issued) bool { return o.ID == i.ID }); n >= 0 {
+				*i = open[n]
+			}
+		}
+	}
+	return nil
 }
 
 // A sender is from whom a tenant has its documents, with both as they are shown.

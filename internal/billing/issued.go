@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/money"
@@ -22,6 +23,7 @@ type InvoiceState string
 // The states.
 const (
 	InvoiceIssued        InvoiceState = "issued"
+	InvoicePartlyPaid    InvoiceState = "partially_paid"
 	InvoicePaid          InvoiceState = "paid"
 	InvoiceVoid          InvoiceState = "void"
 	InvoiceUncollectible InvoiceState = "uncollectible"
@@ -44,6 +46,7 @@ type Issued struct {
 	DueAt        time.Time
 	Currency     money.Currency
 	Total, Due   int64 // minor units
+	Open         int64 // of what is due: what is not settled yet
 	State        InvoiceState
 	Document     json.RawMessage // an [Invoice]
 	Parties      json.RawMessage // issuer and customer as they were
@@ -137,7 +140,9 @@ type IssuedFilter struct {
 	Tenant string // slug or id
 	Cursor string // next of an earlier page
 	Limit  int    // of a page, 1 to 1000; 0 is 100
+	Open   bool   // only those of which something is open
 
+	currency      money.Currency
 	tenant        tenant.ID
 	subscriptions []SubscriptionID
 	id            string
@@ -193,30 +198,36 @@ func (s *Service) nameTenants(ctx context.Context, list []Issued) error {
 
 // Invoice is the document with this id or number; fault.NotFound where there is none.
 func (s *Service) Invoice(ctx context.Context, ref string) (Issued, error) {
-	f := IssuedFilter{Limit: 2, id: ref}
-	if id.Check("inv", ref) != nil {
-		list, err := s.byNumber(ctx, ref)
-		if err != nil {
-			return Issued{}, err
-		}
-		if list == nil {
-			return Issued{}, fault.New(fault.NotFound, "There is no invoice %q. Those there are: arcadia invoice list", cut(ref))
-		}
-		return list[0], s.nameTenants(ctx, list[:1])
+	i, err := s.find(ctx, s.db.Read(), ref)
+	if err != nil {
+		return Issued{}, err
 	}
-	list, err := listIssued(ctx, s.db.Read(), f)
+	list := []Issued{i}
+	err = s.nameTenants(ctx, list)
+	return list[0], err
+}
+
+// find is the document with an id or number, without its tenant's slug.
+func (s *Service) find(ctx context.Context, q db.Queryer, ref string) (Issued, error) {
+	var list []Issued
+	var err error
+	if id.Check("inv", ref) == nil {
+		list, err = listIssued(ctx, q, IssuedFilter{Limit: 1, id: ref})
+	} else {
+		list, err = byNumber(ctx, q, ref)
+	}
 	if err == nil && len(list) == 0 {
 		err = fault.New(fault.NotFound, "There is no invoice %q. Those there are: arcadia invoice list", cut(ref))
 	}
 	if err != nil {
 		return Issued{}, err
 	}
-	return list[0], s.nameTenants(ctx, list)
+	return list[0], nil
 }
 
 // byNumber finds the document with a number as it is written. Where a series ends and
 // the number begins cannot be seen from the text, so every place is tried.
-func (s *Service) byNumber(ctx context.Context, ref string) ([]Issued, error) {
+func byNumber(ctx context.Context, q db.Queryer, ref string) ([]Issued, error) {
 	for cutAt := len(ref) - 1; cutAt > 0 && ref[cutAt] >= '0' && ref[cutAt] <= '9' && len(ref)-cutAt < 18; cutAt-- {
 		if ref[cutAt] == '0' {
 			continue // no number begins with it
@@ -225,7 +236,7 @@ func (s *Service) byNumber(ctx context.Context, ref string) ([]Issued, error) {
 		if err != nil {
 			return nil, nil
 		}
-		list, err := listIssued(ctx, s.db.Read(), IssuedFilter{Limit: 2, series: ref[:cutAt], number: number})
+		list, err := listIssued(ctx, q, IssuedFilter{Limit: 1, series: ref[:cutAt], number: number})
 		if err != nil || len(list) > 0 {
 			return list, err
 		}

@@ -34,6 +34,7 @@ func takeNumbers(ctx context.Context, tx *sql.Tx, name string, of *series) error
 type entered struct {
 	invoices, states, marks, series [][]any
 	entries                         []journal.Entry
+	issued                          []*Issued
 }
 
 // add adds a document, of which so much is tax.
@@ -42,6 +43,7 @@ func (e *entered) add(i *Issued, tax int64) {
 		i.ID, string(i.Tenant), string(i.Subscription), string(i.Purpose), db.Micros(i.From), db.Micros(i.To), i.revision, i.Series, i.Number, db.Micros(i.IssueAt),
 		db.Micros(i.IssuedAt), i.IssuedBy, db.Micros(i.DueAt), string(i.Currency), i.Total, i.Due, string(i.Document), string(i.Parties), i.PreviousHash, i.Hash,
 	})
+	e.issued = append(e.issued, i)
 	at := db.Micros(i.IssuedAt)
 	e.states = append(e.states, []any{i.ID, int64(1), string(InvoiceIssued), at, i.IssuedBy, ""})
 	if i.Due == 0 && i.Purpose != Credit {
@@ -129,6 +131,9 @@ func (s *Service) standings(ctx context.Context, tx *sql.Tx, bills []*bill) (map
 	return all, err
 }
 
+// settledSQL is what was settled of a document i.
+const settledSQL = `CAST((SELECT COALESCE(SUM(x.amount), 0) FROM billing_settlements x WHERE x.invoice_id = i.id) AS BIGINT)`
+
 // listIssued lists documents, the last first: one more than a page, or all where Limit
 // is negative.
 func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issued, err error) {
@@ -152,11 +157,17 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 		and("i.series = $%d", f.series)
 		and("i.number = $%d", f.number)
 	}
+	if f.currency != "" {
+		and("i.currency = $%d", string(f.currency))
+	}
+	if f.Open {
+		where = append(where, "i.due > "+settledSQL)
+	}
 	if f.Cursor != "" {
 		and("i.id < $%d", f.Cursor)
 	}
 	query := `SELECT i.id, i.tenant_id, i.subscription_id, i.purpose, i.period_from, i.period_to, i.revision, i.series, i.number, i.issue_at, i.issued_at, i.issued_by,
-			i.due_at, i.currency, i.total, i.due, i.document, i.parties, i.previous_hash, i.hash,
+			i.due_at, i.currency, i.total, i.due, i.document, i.parties, i.previous_hash, i.hash, i.due - ` + settledSQL + `,
 			(SELECT s.state FROM billing_states s WHERE s.invoice_id = i.id ORDER BY s.seq DESC LIMIT 1)
 		FROM billing_invoices i WHERE ` + strings.Join(where, " AND ") + ` ORDER BY i.id DESC`
 	if f.Limit >= 0 {
@@ -173,7 +184,7 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 		var from, to, issue, issued, due int64
 		var document, parties string
 		if err := rows.Scan(&i.ID, (*string)(&i.Tenant), (*string)(&i.Subscription), (*string)(&i.Purpose), &from, &to, &i.revision, &i.Series, &i.Number, &issue, &issued,
-			&i.IssuedBy, &due, (*string)(&i.Currency), &i.Total, &i.Due, &document, &parties, &i.PreviousHash, &i.Hash, (*string)(&i.State)); err != nil {
+			&i.IssuedBy, &due, (*string)(&i.Currency), &i.Total, &i.Due, &document, &parties, &i.PreviousHash, &i.Hash, &i.Open, (*string)(&i.State)); err != nil {
 			return nil, err
 		}
 		i.From, i.To, i.IssueAt, i.IssuedAt, i.DueAt = db.Time(from), db.Time(to), db.Time(issue), db.Time(issued), db.Time(due)

@@ -204,7 +204,11 @@ func (s *Service) VerifyBilling(ctx context.Context) ([]Verification, error) {
 			}
 		}
 	}
-	return []Verification{dense, chain, sums, booked, balance, again}, nil
+	paid, err := s.verifyMoney(ctx, issued)
+	if err != nil {
+		return nil, err
+	}
+	return append([]Verification{dense, chain, sums, booked, balance}, append(paid, again)...), nil
 }
 
 // checkBooked compares a document with its entry in the journal.

@@ -109,6 +109,7 @@ type commands struct {
 	Customer     customerCommand     `cmd:"" help:"Keep how tenants are billed."`
 	Subscription subscriptionCommand `cmd:"" help:"Keep what customers subscribed to."`
 	Invoice      invoiceCommand      `cmd:"" help:"Look at invoices and credit notes."`
+	Payment      paymentCommand      `cmd:"" help:"Book what tenants paid, and take it back."`
 	Issuer       issuerCommand       `cmd:"" help:"Keep who sends invoices."`
 	Blueprint    blueprintCommand    `cmd:"" help:"Keep descriptions of what tenants get."`
 	Stack        stackCommand        `cmd:"" help:"Make tenants' stacks, and destroy them: planned first."`

@@ -19,6 +19,7 @@ type invoiceCommand struct {
 
 type invoiceListCommand struct {
 	Tenant string `arg:"" optional:"" help:"Only this tenant's."`
+	Open   bool   `help:"Only those of which something is open."`
 	Limit  int    `default:"100" help:"How many, 1 to 1000."`
 	Cursor string `placeholder:"NEXT" help:"Where the page before ended."`
 }
@@ -29,6 +30,9 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
 	}
 	page, err := fetch(ctx, r, func(cl *client.Client) (client.InvoicePage, error) {
+		if c.Open {
+			return cl.OpenInvoices(ctx, c.Tenant, c.Limit, c.Cursor)
+		}
 		return cl.Invoices(ctx, c.Tenant, c.Limit, c.Cursor)
 	})
 	switch {
@@ -36,6 +40,9 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 		return err
 	case r.json:
 		return r.print(page)
+	case len(page.Items) == 0 && c.Open:
+		r.say("Nothing is open.")
+		return nil
 	case len(page.Items) == 0:
 		r.say("No invoice was issued yet. Issue what is due with: arcadia billing run")
 		return nil
@@ -61,9 +68,9 @@ func (r *runner) invoiceTable(items []client.Invoice) error {
 		}
 		amount := func(minor int64) string { return money.New(minor, money.Currency(i.Currency)).String() }
 		rows = append(rows, []string{number, i.Tenant, purposeText(i.Purpose), i.Document.Period.From.UTC().Format("2006-01-02") + " to " +
-			i.Document.Period.To.UTC().Format("2006-01-02"), i.State, amount(i.Total), amount(i.Due), due})
+			i.Document.Period.To.UTC().Format("2006-01-02"), strings.ReplaceAll(i.State, "_", " "), amount(i.Total), amount(i.Open), due})
 	}
-	return table(r.Out, "NUMBER|TENANT|DOCUMENT|PERIOD (UTC)|STATE|TOTAL|DUE|BY", rows)
+	return table(r.Out, "NUMBER|TENANT|DOCUMENT|PERIOD (UTC)|STATE|TOTAL|OPEN|DUE ON", rows)
 }
 
 type invoiceShowCommand struct {
@@ -85,7 +92,7 @@ func (c *invoiceShowCommand) Run(ctx context.Context, r *runner) error {
 func (r *runner) showInvoice(i client.Invoice) error {
 	d := i.Document
 	amount := func(minor int64) string { return money.New(minor, money.Currency(d.Currency)).Decimal() }
-	r.say("%s, %s for %s: %s", *i.Number, purposeText(i.Purpose), i.Tenant, i.State)
+	r.say("%s, %s for %s: %s", *i.Number, purposeText(i.Purpose), i.Tenant, strings.ReplaceAll(i.State, "_", " "))
 	r.say("%s", penFor(r.Out).in(wire.Dim, i.ID+" · "+i.Subscription))
 	r.say("Issued %s by %s, due by %s.\n", i.IssuedAt.UTC().Format("2006-01-02 15:04"), i.IssuedBy, i.DueAt.UTC().Format("2006-01-02"))
 	rows := [][]string{}
@@ -117,6 +124,9 @@ func (r *runner) showInvoice(i client.Invoice) error {
 		sums = append(sums, [2]string{"Paid by credit", "-" + amount(d.CreditApplied)})
 	}
 	sums = append(sums, [2]string{"Due", amount(d.Due)})
+	if i.Open != d.Due {
+		sums = append(sums, [2]string{"Settled", "-" + amount(d.Due-i.Open)}, [2]string{"Open", amount(i.Open)})
+	}
 	for _, s := range sums {
 		r.say("%-40s %14s", s[0], s[1])
 	}

@@ -9,9 +9,11 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,14 +32,15 @@ const (
 	Accrued        Account = "accrued"         // what was used and is not invoiced
 	Revenue        Account = "revenue"         // net of tax
 	TaxPayable     Account = "tax_payable"     // what is owed to tax offices
-	CustomerCredit Account = "customer_credit" // what tenants have to their credit
+	CustomerCredit Account = "customer_credit" // what bills gave back: the next bills of the same subscription use it
+	AccountCredit  Account = "account_credit"  // what tenants paid too much, or were credited: it pays any invoice
 	CashClearing   Account = "cash_clearing"   // what came in, or went out, at banks
 	Fees           Account = "fees"
 	BadDebt        Account = "bad_debt"
 	CloudCost      Account = "cloud_cost"
 )
 
-var accounts = map[Account]bool{Receivable: true, Accrued: true, Revenue: true, TaxPayable: true, CustomerCredit: true, CashClearing: true, Fees: true,
+var accounts = map[Account]bool{Receivable: true, Accrued: true, Revenue: true, TaxPayable: true, CustomerCredit: true, AccountCredit: true, CashClearing: true, Fees: true,
 	BadDebt: true, CloudCost: true}
 
 // A Posting moves an amount, in minor units: a debit above zero, a credit below.
@@ -162,6 +165,51 @@ func Balances(ctx context.Context, q db.Queryer, tenant string) ([]Balance, erro
 	}, `SELECT p.tenant_id, p.account, p.currency, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p
 		JOIN journal_seals s ON s.entry_id = p.entry_id WHERE CAST($1 AS TEXT) = '' OR p.tenant_id = $1
 		GROUP BY p.tenant_id, p.account, p.currency HAVING SUM(p.amount) <> 0 ORDER BY p.tenant_id, p.account, p.currency`, tenant)
+}
+
+// BalancesTx are those of one account of some tenants that are not nothing, in the
+// caller's transaction of d, in the order of the tenants.
+func BalancesTx(ctx context.Context, d *db.DB, tx *sql.Tx, account Account, tenants []string) ([]Balance, error) {
+	rows := make([][]any, len(tenants))
+	for i, t := range tenants {
+		rows[i] = []any{t, string(account)}
+	}
+	var all []Balance
+	err := d.Pipeline(ctx, tx, db.Statement{Bulk: selectBalances, Rows: rows, Answer: func(scan func(...any) error) error {
+		b := Balance{Account: account}
+		err := scan(&b.Tenant, (*string)(&b.Amount.Currency), &b.Amount.Minor)
+		all = append(all, b)
+		return err
+	}})
+	slices.SortFunc(all, func(a, b Balance) int {
+		return cmp.Or(cmp.Compare(slices.Index(tenants, a.Tenant), slices.Index(tenants, b.Tenant)), cmp.Compare(a.Amount.Currency, b.Amount.Currency))
+	})
+	return all, err
+}
+
+var selectBalances = db.NewBulk(`SELECT g.tenant, p.currency, CAST(SUM(p.amount) AS BIGINT) FROM given g JOIN journal_postings p ON p.tenant_id = g.tenant AND p.account = g.account
+	JOIN journal_seals s ON s.entry_id = p.entry_id GROUP BY g.tenant, p.currency HAVING SUM(p.amount) <> 0`, db.Column{Name: "tenant"}, db.Column{Name: "account"})
+
+// BalanceOf is what the postings of one account of a tenant add up to.
+func BalanceOf(ctx context.Context, q db.Queryer, account Account, tenant string, c money.Currency) (money.Amount, error) {
+	sum := money.New(0, c)
+	err := q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(p.amount), 0) AS BIGINT) FROM journal_postings p JOIN journal_seals s ON s.entry_id = p.entry_id
+		WHERE p.tenant_id = $1 AND p.account = $2 AND p.currency = $3`, tenant, string(account), string(c)).Scan(&sum.Minor)
+	return sum, err
+}
+
+// ByEntry is what each entry posts to an account, of whatever tenant, in minor units.
+func ByEntry(ctx context.Context, q db.Queryer, account Account) (map[string]int64, error) {
+	sums := make(map[string]int64)
+	err := db.Each(ctx, q, func(rows *sql.Rows) error {
+		var entry string
+		var sum int64
+		err := rows.Scan(&entry, &sum)
+		sums[entry] = sum
+		return err
+	}, `SELECT p.entry_id, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p JOIN journal_seals s ON s.entry_id = p.entry_id
+		WHERE p.account = $1 GROUP BY p.entry_id`, string(account))
+	return sums, err
 }
 
 // Find is the entry of a key; fault.NotFound where there is none.

@@ -9,7 +9,7 @@ import (
 func Invoice(i billing.Issued) (w client.Invoice, err error) {
 	w = client.Invoice{
 		ID: i.ID, Tenant: i.Slug, Subscription: string(i.Subscription), Purpose: string(i.Purpose), State: string(i.State), IssueAt: client.Time{Time: i.IssueAt},
-		IssuedAt: client.At(i.IssuedAt), IssuedBy: i.IssuedBy, DueAt: client.At(i.DueAt), Currency: string(i.Currency), Total: i.Total, Due: i.Due, Hash: i.Hash,
+		IssuedAt: client.At(i.IssuedAt), IssuedBy: i.IssuedBy, DueAt: client.At(i.DueAt), Currency: string(i.Currency), Total: i.Total, Due: i.Due, Open: i.Open, Hash: i.Hash,
 		Parties: i.Parties,
 	}
 	if i.Number > 0 {

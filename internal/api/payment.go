@@ -1,0 +1,93 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
+)
+
+// PaymentQuery names a payment. It is exported because huma looks at exported fields
+// only.
+type PaymentQuery struct {
+	Ref string `path:"ref" doc:"The id, or the bank's reference."`
+}
+
+func (a *API) paymentRoutes(h huma.API) {
+	register(a, h, operation("list-payments", http.MethodGet, "/v1/payments", "List payments, the last recorded first"), a.listPayments)
+	register(a, h, operation("get-payment", http.MethodGet, "/v1/payments/{ref}", "Read a payment"), a.getPayment)
+	record := operation("record-payment", http.MethodPost, "/v1/payments", "Book a payment, or say what it would settle")
+	record.Description = "It settles the invoices that are named, else those its reference names, else what is due first; the rest becomes credit of the tenant's account. " +
+		"With a key it can be asked for again at any time: it is booked once."
+	register(a, h, record, a.recordPayment)
+	register(a, h, operation("reverse-payment", http.MethodPost, "/v1/payments/{ref}/reversal", "Take back a payment that a bank took back, or say what would be open again"), a.reversePayment)
+	register(a, h, operation("apply-credit", http.MethodPost, "/v1/credit-uses", "Have credit of a tenant's account pay invoices, or say which"), a.applyCredit)
+}
+
+func (a *API) listPayments(ctx context.Context, in *struct {
+	Tenant  string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+	Invoice string `query:"invoice" doc:"For this invoice, number or id."`
+	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Cursor  string `query:"cursor" doc:"next of an earlier page"`
+}) (*struct{ Body client.PaymentPage }, error) {
+	list, next, err := a.o.Bills.Payments(ctx, billing.PaymentFilter{Tenant: in.Tenant, Invoice: in.Invoice, Limit: in.Limit, Cursor: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.Payment, len(list))
+	for i, p := range list {
+		items[i] = wire.Payment(p)
+	}
+	return &struct{ Body client.PaymentPage }{client.PaymentPage{Items: items, Next: wire.Text(next)}}, nil
+}
+
+func (a *API) getPayment(ctx context.Context, in *PaymentQuery) (*struct{ Body client.Payment }, error) {
+	p, err := a.o.Bills.Payment(ctx, in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Payment }{wire.Payment(p)}, nil
+}
+
+func (a *API) recordPayment(ctx context.Context, in *struct{ Body client.PaymentOrder }) (*struct{ Body client.PaymentBooked }, error) {
+	o := in.Body
+	b, err := a.o.Bills.RecordPayment(ctx, billing.PaymentOrder{
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Tenant: o.Tenant, Amount: money.New(o.Amount, money.Currency(o.Currency)), Fee: o.Fee, At: o.Date,
+		Invoices: o.Invoices, Reference: o.Reference, Payer: o.Payer, Key: o.Key, By: actor(ctx),
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.PaymentBooked }{wire.PaymentBooked(b)}, nil
+}
+
+func (a *API) reversePayment(ctx context.Context, in *struct {
+	PaymentQuery
+	Body client.ReversalOrder
+}) (*struct{ Body client.PaymentReversed }, error) {
+	o := in.Body
+	r, err := a.o.Bills.ReversePayment(ctx, billing.ReverseOrder{
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Payment: in.Ref, At: o.Date, Fee: o.Fee, Reason: o.Reason, By: actor(ctx),
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.PaymentReversed }{wire.PaymentReversed(r)}, nil
+}
+
+func (a *API) applyCredit(ctx context.Context, in *struct{ Body client.CreditOrder }) (*struct{ Body client.CreditUse }, error) {
+	o := in.Body
+	u, err := a.o.Bills.ApplyCredit(ctx, billing.CreditOrder{
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Tenant: o.Tenant, Invoices: o.Invoices, Amount: o.Amount, By: actor(ctx),
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.CreditUse }{wire.CreditUse(u)}, nil
+}

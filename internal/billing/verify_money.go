@@ -1,0 +1,145 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/journal"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+)
+
+// A purse is an account of a tenant in a currency.
+type purse struct {
+	tenant   string
+	currency money.Currency
+}
+
+// verifyMoney checks what was paid: that what tenants owe by the journal is what their
+// invoices have open, that no credit was spent twice, that whatever settles an invoice
+// is in the journal, and that states are what settlements make of them.
+func (s *Service) verifyMoney(ctx context.Context, issued []Issued) ([]Verification, error) {
+	balances, err := journal.Balances(ctx, s.db.Read(), "")
+	if err != nil {
+		return nil, err
+	}
+	settled, err := listSettlements(ctx, s.db.Read(), "1 = 1")
+	if err != nil {
+		return nil, err
+	}
+	booked, err := s.verifyBooked(ctx, settled)
+	if err != nil {
+		return nil, err
+	}
+	owed, credit := verifyOwed(issued, balances), verifyCredit(balances)
+	return []Verification{owed, credit, booked, verifyStates(issued, settled)}, nil
+}
+
+func verifyOwed(issued []Issued, balances []journal.Balance) Verification {
+	owed := make(map[purse]int64)
+	for _, i := range issued {
+		owed[purse{string(i.Tenant), i.Currency}] += i.Open
+	}
+	v := Verification{Name: "what tenants owe is what their invoices have open", Count: int64(len(owed))}
+	for _, b := range balances {
+		if b.Account == journal.Receivable {
+			owed[purse{b.Tenant, b.Amount.Currency}] -= b.Amount.Minor
+		}
+	}
+	for p, off := range owed {
+		if off != 0 {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s: open invoices are %s off", p.tenant, money.New(off, p.currency)))
+		}
+	}
+	slices.Sort(v.Wrong)
+	return v
+}
+
+func verifyCredit(balances []journal.Balance) Verification {
+	v := Verification{Name: "no credit is spent twice"}
+	for _, b := range balances {
+		if b.Account != journal.AccountCredit && b.Account != journal.CustomerCredit {
+			continue
+		}
+		if v.Count++; b.Amount.Minor > 0 {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s: %s of %s more than there was", b.Tenant, b.Amount, b.Account))
+		}
+	}
+	return v
+}
+
+// verifyBooked compares settlements and payments with their entries.
+func (s *Service) verifyBooked(ctx context.Context, settled []Settlement) (Verification, error) {
+	v := Verification{Name: "payments, and what settles invoices, are in the journal"}
+	receivable, err := journal.ByEntry(ctx, s.db.Read(), journal.Receivable)
+	if err != nil {
+		return v, err
+	}
+	sums := make(map[string]int64)
+	for _, x := range settled {
+		sums[x.Entry] += x.Amount
+	}
+	for entry, sum := range sums {
+		if receivable[entry] != -sum {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s settles %d and posts %d", entry, sum, -receivable[entry]))
+		}
+	}
+	cash, err := journal.ByEntry(ctx, s.db.Read(), journal.CashClearing)
+	if err != nil {
+		return v, err
+	}
+	payments, err := listPayments(ctx, s.db.Read(), PaymentFilter{Limit: -1})
+	if err != nil {
+		return v, err
+	}
+	v.Count = int64(len(payments) + len(settled))
+	byPayment := make(map[string]int64)
+	for _, x := range settled {
+		byPayment[x.Source] += x.Amount
+	}
+	for _, p := range payments {
+		if cash[p.Entry] != p.Amount.Minor-p.Fee {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s and posts %s", p.ID, p.Amount, money.New(cash[p.Entry], p.Amount.Currency)))
+		}
+		if left := byPayment[p.ID]; left < 0 || left > p.Amount.Minor {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s and settles %s", p.ID, p.Amount, money.New(left, p.Amount.Currency)))
+		}
+	}
+	reversed, err := db.All(ctx, s.db.Read(), func(rows *sql.Rows) (payment string, err error) {
+		err = rows.Scan(&payment)
+		return payment, err
+	}, `SELECT payment_id FROM billing_reversals`)
+	for _, payment := range reversed {
+		if byPayment[payment] != 0 {
+			v.Wrong = append(v.Wrong, payment+" was reversed and settles something")
+		}
+	}
+	slices.Sort(v.Wrong)
+	return v, err
+}
+
+func verifyStates(issued []Issued, settled []Settlement) Verification {
+	sums := make(map[string]map[SettlementKind]int64)
+	for _, x := range settled {
+		if sums[x.Invoice] == nil {
+			sums[x.Invoice] = make(map[SettlementKind]int64)
+		}
+		sums[x.Invoice][x.Kind] += x.Amount
+	}
+	v := Verification{Name: "states of invoices follow from what settled them"}
+	for _, i := range issued {
+		if i.Purpose == Credit {
+			continue
+		}
+		v.Count++
+		if state := stateOf(i.Due, sums[i.ID]); state != i.State {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s and should be %s", i.Ref(), i.State, state))
+		}
+		if i.Open < 0 || i.Open > i.Due {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s has %s open", i.Ref(), money.New(i.Open, i.Currency)))
+		}
+	}
+	return v
+}
