@@ -42,8 +42,26 @@ func (ch *Charge) isOf(l metering.Lifetime) bool {
 }
 
 // resources are the lifetimes that a charge is about, by what is known at an instant.
-func (b *biller) resources(ch *Charge, t time.Time) []metering.Lifetime {
-	return slices.DeleteFunc(slices.Clone(b.lifetimes), func(l metering.Lifetime) bool { return !ch.isOf(l) || !l.IsKnown(t) })
+// What went on at the same price is one, as it is on the cloud's invoice: turning a
+// droplet off and on again begins no new month's cap, and rounds nothing once more.
+func (b *biller) resources(ch *Charge, t time.Time) (all []metering.Lifetime) {
+	last := make(map[string]int) // by URN
+	for _, l := range b.lifetimes {
+		if !ch.isOf(l) || !l.IsKnown(t) {
+			continue
+		}
+		if n, ok := last[l.URN]; ok && goesOn(all[n], l) {
+			all[n].To = l.To
+			continue
+		}
+		last[l.URN] = len(all)
+		all = append(all, l)
+	}
+	return all
+}
+
+func goesOn(l, next metering.Lifetime) bool {
+	return l.To.Equal(next.From) && l.Size == next.Size && l.Unpriced == next.Unpriced && l.PriceMonthly.Equal(next.PriceMonthly)
 }
 
 // relearned reports whether something of the resources that a charge is about became

@@ -75,13 +75,14 @@ func TestTimeWeightedIsAnIntegral(t *testing.T) {
 // A droplet's month is the same however it is cut.
 func TestCloudCostAddsUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		born := at("2026-01-01T00:00").Add(time.Duration(rapid.Int64Range(0, 90*24*3600).Draw(t, "born")) * time.Second)
-		l := metering.Lifetime{PriceMonthly: dec(rapid.SampledFrom([]string{"4", "12", "24192"}).Draw(t, "price")), From: born,
-			To: born.Add(time.Duration(rapid.Int64Range(1, 90*24*3600).Draw(t, "lived")) * time.Second)}
+		born := at("2026-01-01T00:00").Add(time.Duration(rapid.OneOf(rapid.Int64Range(0, 90*24*3600), rapid.Int64Range(31*24*3600-60, 31*24*3600)).Draw(t, "born")) * time.Second)
+		lived := rapid.OneOf(rapid.Int64Range(1, 90*24*3600), rapid.Int64Range(1, 120)).Draw(t, "lived")
+		l := metering.Lifetime{Kind: "droplet", PriceMonthly: dec(rapid.SampledFrom([]string{"4", "12", "24192"}).Draw(t, "price")), From: born,
+			To: born.Add(time.Duration(lived) * time.Second)}
 		all := period.Period{From: at("2026-01-01T00:00"), To: at("2026-09-01T00:00")}
 		whole, _, _ := rating.CloudCost(l, []period.Period{all})
 		var sum exact.Number
-		for _, w := range all.Split(born.Add(time.Hour), at("2026-01-15T05:00"), at("2026-02-28T23:00"), at("2026-04-01T00:00")) {
+		for _, w := range all.Split(born.Add(time.Second), born.Add(time.Hour), at("2026-01-15T05:00"), at("2026-02-01T00:00"), at("2026-02-28T23:00"), at("2026-04-01T00:00")) {
 			part, _, _ := rating.CloudCost(l, []period.Period{w})
 			if part.Sign() < 0 {
 				t.Fatalf("%v costs %v", w, part)

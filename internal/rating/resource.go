@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
@@ -10,11 +11,13 @@ import (
 
 // What DigitalOcean charges for a resource (droplets since 2026-01-01, its pricing
 // pages): by the second, where a month's price is that of 672 hours and no month
-// costs more; at least 60 seconds, and at least 0.01. A month is the calendar's, in
-// UTC, as are its invoices.
+// costs more, and at least 0.01. A month is the calendar's, in UTC, as are its invoices.
+// A droplet's life costs at least a minute of it, one with a GPU five; what of that it
+// did not live is of the month in which it ends.
 const (
-	cappedSeconds  = 672 * 60 * 60
-	minimumSeconds = 60
+	cappedSeconds = 672 * 60 * 60
+	shortest      = time.Minute
+	shortestGPU   = 5 * time.Minute
 )
 
 var (
@@ -27,9 +30,21 @@ func cost(priceMonthly exact.Number, lived time.Duration) exact.Number {
 	if lived <= 0 {
 		return exact.Number{}
 	}
-	lived = max(lived, minimumSeconds*time.Second)
 	byTime := exact.Quotient(priceMonthly.Mul(exact.Whole(lived.Microseconds())), micro.Mul(exact.Whole(cappedSeconds)))
 	return exact.Min(priceMonthly, exact.Max(minimumCost, byTime))
+}
+
+// unlived is what a life that has ended is billed for beyond its end.
+func unlived(l metering.Lifetime) time.Duration {
+	least := time.Duration(0)
+	switch {
+	case l.To.IsZero() || l.Kind != "droplet":
+	case strings.HasPrefix(l.Size, "gpu-"):
+		least = shortestGPU
+	default:
+		least = shortest
+	}
+	return max(0, least-l.To.Sub(l.From))
 }
 
 // CloudCost is what a resource costs at the cloud within windows of time. Each
@@ -48,14 +63,21 @@ func CloudCost(l metering.Lifetime, windows []period.Period) (value exact.Number
 			in := period.Period{From: month, To: month.AddDate(0, 1, 0)}
 			lived, _ := period.Period{From: l.From, To: life.To}.Overlap(in)
 			before, _ := period.Period{From: l.From, To: life.From}.Overlap(in)
-			part := cost(l.PriceMonthly, lived.Duration()).Sub(cost(l.PriceMonthly, before.Duration()))
+			billed := lived.Duration()
+			if life.To.Equal(l.To) && !l.To.After(in.To) {
+				billed += unlived(l)
+			}
+			part := cost(l.PriceMonthly, billed).Sub(cost(l.PriceMonthly, before.Duration()))
 			value = value.Add(part)
-			e.Of = append(e.Of, Explanation{Rule: "month", Value: part, Facts: []Fact{
+			facts := []Fact{
 				Text("month", month.Format("2006-01")),
 				Num("seconds_before", exact.Fraction(before.Duration().Microseconds(), 1e6)),
 				Num("seconds_lived", exact.Fraction(lived.Duration().Microseconds(), 1e6)),
-				Num("capped_seconds", exact.Whole(cappedSeconds)),
-			}})
+			}
+			if billed > lived.Duration() {
+				facts = append(facts, Num("seconds_billed", exact.Fraction(billed.Microseconds(), 1e6)))
+			}
+			e.Of = append(e.Of, Explanation{Rule: "month", Value: part, Facts: append(facts, Num("capped_seconds", exact.Whole(cappedSeconds)))})
 		}
 	}
 	e.Rule, e.Value = "cloud_cost", value
