@@ -54,7 +54,14 @@ const (
 
 // operations are all that can be done with stacks, in the order in which people are
 // offered them. What each does is in the file of its saga.
-var operations = []Operation{provisionOperation, backupOperation, suspendOperation, resumeOperation, teardownOperation}
+var operations = []Operation{
+	provisionOperation,
+	backupOperation,
+	resizeOperation,
+	suspendOperation,
+	resumeOperation,
+	teardownOperation,
+}
 
 // Operations are all that can be done with stacks.
 func Operations() []Operation { return operations }

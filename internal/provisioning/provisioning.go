@@ -96,8 +96,16 @@ func NewSteps(cloud Cloud, s Settings, log *slog.Logger) *Steps {
 
 // Kinds lists every kind of saga, for the engine to register.
 func (p *Steps) Kinds() []saga.Registrable {
-	return []saga.Registrable{recorded(p.snapshotDroplet()), recorded(p.smoke()), recorded(p.provisionStack()), recorded(p.teardownStack()),
-		recorded(p.suspendStack()), recorded(p.resumeStack()), recorded(p.backupStack())}
+	return []saga.Registrable{
+		recorded(p.snapshotDroplet()),
+		recorded(p.smoke()),
+		recorded(p.provisionStack()),
+		recorded(p.teardownStack()),
+		recorded(p.backupStack()),
+		recorded(p.resizeStack()),
+		recorded(p.suspendStack()),
+		recorded(p.resumeStack()),
+	}
 }
 
 // Service is provisioning's verbs.

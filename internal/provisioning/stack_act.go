@@ -50,12 +50,6 @@ func (p *Steps) act(ctx context.Context, c *digitalocean.Client, d deed, m *Act)
 		return nil
 	}
 	a := saga.Current(ctx)
-	if m.Until.IsZero() {
-		if d.within == 0 {
-			d.within = p.set.Longest
-		}
-		m.Until = a.Now().Add(d.within)
-	}
 	if m.Action != 0 {
 		if err := p.awaitAct(ctx, c, d, m); err != nil {
 			return err
@@ -73,7 +67,11 @@ func (p *Steps) act(ctx context.Context, c *digitalocean.Client, d deed, m *Act)
 	case m.Action != 0:
 		return p.actPatiently(a, d, m, "the %s has ended, and does not show yet: %s", d.what, lacks)
 	case !since.IsZero() && began.Before(since.Add(p.set.Settle+p.set.Horizon)):
-		return p.actPatiently(a, d, m, "an answer was lost, and what is seen of the %s may be old", d.what)
+		next := a.Now().Add(4 * p.set.Poll)
+		if sure := since.Add(p.set.Settle + p.set.Horizon); next.After(sure) {
+			next = sure
+		}
+		return saga.Wait(next, "an answer was lost, and what is seen of the %s may be old", d.what)
 	case done && !m.LostAt.IsZero(): // seen long enough after anything that this saga did
 		return m.is()
 	}
@@ -146,6 +144,12 @@ func later(a, b time.Time) time.Time {
 // askFor sends the request of a deed.
 func (p *Steps) askFor(ctx context.Context, d deed, m *Act, done bool) error {
 	a := saga.Current(ctx)
+	if m.Until.IsZero() {
+		if d.within == 0 {
+			d.within = p.set.Longest
+		}
+		m.Until = a.Now().Add(d.within)
+	}
 	if m.Requests >= mostRequests {
 		return m.fail(fault.New(fault.Unavailable, "%d requests for the %s were sent and none led to it.", m.Requests, d.what))
 	}
@@ -255,7 +259,7 @@ func (p *Steps) powerBack(ctx context.Context, b *builder, r blueprint.Resource,
 	if m.Before == "" || m.Before == "off" {
 		return nil // nothing was asked for
 	}
-	if m.Shutdown.Requests == 0 && saga.Current(ctx).UnknownSince.IsZero() {
+	if m.Shutdown.Requests+m.Off.Requests == 0 && saga.Current(ctx).UnknownSince.IsZero() {
 		return nil
 	}
 	return p.powerOn(ctx, b, r, &m.On)
