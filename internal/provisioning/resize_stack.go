@@ -140,7 +140,7 @@ func (p *Steps) resize(ctx context.Context, b *builder, r blueprint.Resource, s 
 
 func (p *Steps) resizeBack(ctx context.Context, b *builder, r blueprint.Resource, s *Resizing) error {
 	a := saga.Current(ctx)
-	if s.There.Requests == 0 && a.UnknownSince.IsZero() {
+	if s.There.untouched(a) {
 		return nil
 	}
 	if err := p.settled(a); err != nil {
@@ -163,7 +163,7 @@ func (p *Steps) powerOnAgain(ctx context.Context, b *builder, r blueprint.Resour
 // powerOffAgain undoes powerOnAgain: only what is off takes its old size.
 func (p *Steps) powerOffAgain(ctx context.Context, b *builder, r blueprint.Resource, s *Resizing) error {
 	a := saga.Current(ctx)
-	if s.On.Requests == 0 && a.UnknownSince.IsZero() {
+	if s.On.untouched(a) {
 		return nil
 	}
 	if err := p.settled(a); err != nil {

@@ -195,7 +195,7 @@ func (p *Steps) unresumePower(ctx context.Context, s *Resumption) error {
 	}
 	return all(s.standingOf(blueprint.DropletKind), func(r blueprint.Resource) error {
 		m := entry(&s.Power, r.ID)
-		if m.Before == "" || m.Before == "active" || m.On.Requests == 0 && saga.Current(ctx).UnknownSince.IsZero() {
+		if m.Before == "" || m.Before == "active" || m.On.untouched(saga.Current(ctx)) {
 			return nil
 		}
 		if err := p.settled(saga.Current(ctx)); err != nil {
@@ -274,7 +274,7 @@ func (p *Steps) unleadAddresses(ctx context.Context, s *Resumption) error {
 	}
 	return all(s.standingOf(blueprint.ReservedIPKind), func(r blueprint.Resource) error {
 		m := entry(&s.Addresses, r.ID)
-		if !m.Looked || m.To.Requests == 0 && saga.Current(ctx).UnknownSince.IsZero() {
+		if !m.Looked || m.To.untouched(saga.Current(ctx)) {
 			return nil
 		}
 		if err := p.settled(saga.Current(ctx)); err != nil {

@@ -84,6 +84,12 @@ func (m *Act) is() error {
 	return nil
 }
 
+// untouched reports whether nothing can have been asked for: one that is done without a
+// request was asked for by an attempt that died before it could say so.
+func (m *Act) untouched(a *saga.Attempt) bool {
+	return m.Requests == 0 && !m.Done && a.UnknownSince.IsZero()
+}
+
 // fail notes that a deed fails for good.
 func (m *Act) fail(err error) error {
 	m.Failed = true
@@ -259,7 +265,7 @@ func (p *Steps) powerBack(ctx context.Context, b *builder, r blueprint.Resource,
 	if m.Before == "" || m.Before == "off" {
 		return nil // nothing was asked for
 	}
-	if m.Shutdown.Requests+m.Off.Requests == 0 && saga.Current(ctx).UnknownSince.IsZero() {
+	if a := saga.Current(ctx); m.Shutdown.untouched(a) && m.Off.untouched(a) {
 		return nil
 	}
 	return p.powerOn(ctx, b, r, &m.On)
