@@ -174,7 +174,11 @@ func (c *Clock) jump(to time.Time) {
 // sleep returns when d of simulated time has passed, or with ctx's error. Under
 // a stepped clock that takes somebody's Advance.
 func (c *Clock) sleep(ctx context.Context, d time.Duration) error {
-	until := c.Now().Add(d)
+	return c.sleepUntil(ctx, c.Now().Add(d))
+}
+
+// sleepUntil is sleep for an instant.
+func (c *Clock) sleepUntil(ctx context.Context, until time.Time) error {
 	for {
 		c.mu.Lock()
 		left, speed, changed := until.Sub(c.now()), c.speed, c.changed

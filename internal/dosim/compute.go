@@ -12,6 +12,7 @@ type computeTables struct {
 	handovers       *table[*handover]
 	sshKeys         *table[*sshKey]
 	disks           *table[*disk]
+	boots           *table[*boot]
 }
 
 func computeResources() []resource {
@@ -30,5 +31,6 @@ func computeResources() []resource {
 		reservedIPResource(),
 		destroyResource(),
 		diskResource(),
+		bootResource(),
 	}
 }

@@ -75,6 +75,9 @@ func Open(o Options) (*Sim, error) {
 		s.Close()
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runBoots()
 	return s, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -37,6 +38,10 @@ type Options struct {
 	// KnownTokensOnly refuses bearer tokens that CreateToken did not make. Else
 	// any that begins with dop_v1_ has every scope on [FirstAccount].
 	KnownTokensOnly bool
+
+	// GuestDial is how guests reach what their user data has them fetch (the
+	// parameter guest.boot); nil: loopback addresses alone.
+	GuestDial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // A Sim is one simulated DigitalOcean. Its methods may be called concurrently.
@@ -50,8 +55,13 @@ type Sim struct {
 	closed          context.Context
 	close           context.CancelFunc
 	guests          sync.WaitGroup // what goes on in droplets
+	guestDial       func(ctx context.Context, network, address string) (net.Conn, error)
+	replaying       bool // what came from outside comes from a recording
 
-	mu      sync.Mutex
+	mu          sync.Mutex
+	booting     context.Context // of the boots that may go on
+	stopBooting context.CancelFunc
+
 	preset  string // the newest one, though parameters may have been set since
 	params  params
 	events  []event
@@ -86,7 +96,7 @@ func New(o Options) *Sim {
 
 func newSim(o Options) *Sim {
 	s := &Sim{
-		seed: o.Seed, clock: o.Clock, logger: o.Logger, knownTokensOnly: o.KnownTokensOnly,
+		seed: o.Seed, clock: o.Clock, logger: o.Logger, knownTokensOnly: o.KnownTokensOnly, guestDial: o.GuestDial,
 		resources: resources(), params: newParams(), world: newWorld(o.Seed),
 		tokens: map[string]Token{}, buckets: map[bucketKey]*bucket{}, late: map[int64]*Request{},
 	}
@@ -97,7 +107,11 @@ func newSim(o Options) *Sim {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	if s.guestDial == nil {
+		s.guestDial = dialLoopback
+	}
 	s.closed, s.close = context.WithCancel(context.Background())
+	s.stopBoots()
 	return s
 }
 
@@ -107,7 +121,9 @@ func (s *Sim) API() http.Handler { return http.HandlerFunc(s.serveAPI) }
 // Close ends the requests that hang and the guests' connections, and lets go of the data file: what happens
 // after it is not kept. What serves the handlers is their owner's to stop.
 func (s *Sim) Close() {
+	s.mu.Lock()
 	s.close()
+	s.mu.Unlock()
 	s.guests.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()

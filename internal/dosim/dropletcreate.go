@@ -93,6 +93,7 @@ func createDroplet(c *call) answer {
 		}
 		a := c.act(begin, c.sim.params.duration(paramDropletCreate), then, attachment{Droplet: d.ID, Volumes: idsOf(volumes)})
 		c.scheduleBackup(d)
+		c.bootWith(d, body.UserData, a)
 		wires, links = append(wires, d.wire(c)), append(links, c.link(a))
 	}
 	shown := map[string]any{"droplet": wires[0], "links": map[string]any{"actions": links}}

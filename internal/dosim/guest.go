@@ -25,6 +25,7 @@ type Guest struct {
 	Addresses []string                     `json:"addresses"` // its public IPv4 address, and the reserved ones that lead to it
 	Disk      map[string]string            `json:"disk"`
 	Volumes   map[string]map[string]string `json:"volumes"` // what is on those that are attached, by their names
+	Boot      []BootCall                   `json:"boot"`    // what its user data had it fetch
 }
 
 // Guests returns what runs in every droplet there is, by the droplets' ids.
@@ -63,7 +64,10 @@ func (d *droplet) guest(c *call) Guest {
 	w := c.sim.world
 	g := Guest{
 		Droplet: number(d.ID), Name: d.Name, Account: d.Account, Running: d.runs(c), Addresses: []string{},
-		Disk: c.files(d.urn()), Volumes: map[string]map[string]string{},
+		Disk: c.files(d.urn()), Volumes: map[string]map[string]string{}, Boot: []BootCall{},
+	}
+	if b, ok := w.boots.get(d.Account, d.ID); ok {
+		g.Boot = append(g.Boot, b.Calls...)
 	}
 	if !d.PrivateOnly {
 		g.Addresses = append(g.Addresses, d.publicAddress(w))

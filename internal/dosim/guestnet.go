@@ -110,7 +110,11 @@ func (s *Sim) DialGuest(_ context.Context, network, address string) (net.Conn, e
 		return fail(os.NewSyscallError("connect", syscall.EHOSTUNREACH))
 	}
 	client, server := net.Pipe()
-	s.guests.Go(func() { s.serveGuest(server, bufio.NewReader(server), to) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.inGuest(func() { s.serveGuest(server, bufio.NewReader(server), to) }) {
+		return fail(net.ErrClosed)
+	}
 	return client, nil
 }
 
@@ -142,8 +146,10 @@ func (s *Sim) serveGuest(conn net.Conn, in *bufio.Reader, to netip.AddrPort) {
 	}
 }
 
-// answer is what the guest says to every request: who it is and what is on its disks.
+// answer is what the guest says to every request: who it is and what is on its
+// disks. What it fetched, such as a secret's address, is not the internet's.
 func (g Guest) answer() (http.Header, []byte) {
+	g.Boot = []BootCall{}
 	body, err := json.Marshal(g)
 	if err != nil {
 		panic("dosim: a guest is no JSON: " + err.Error())

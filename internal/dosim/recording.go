@@ -105,6 +105,7 @@ func Replay(r Recording) (*Sim, error) {
 		return nil, err
 	}
 	s := New(Options{Seed: st.Seed, Clock: NewClock(Stepped), KnownTokensOnly: r.KnownTokensOnly})
+	s.replaying = true
 	if err := s.Import(begun); err != nil {
 		return nil, err
 	}

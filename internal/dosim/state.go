@@ -106,6 +106,8 @@ func (s *Sim) Import(exported []byte) error {
 	s.install(st, next)
 	s.journal.seq = max(s.journal.seq, st.Requests)
 	s.journal.unknownPaths = st.UnknownPaths
+	s.stopBoots()
+	s.runBoots()
 	if s.recording != nil {
 		s.beginRecording()
 	}
