@@ -128,7 +128,7 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 		i.ID, i.IssuedAt, i.IssuedBy, i.State = id.New("inv"), later(now, numbers.lastIssued), by, InvoiceIssued
 		i.DueAt = i.IssuedAt.In(zone).AddDate(0, 0, of.customer.TermsDays).UTC()
 		numbers.number++
-		i.Number, i.PreviousHash, i.Parties = numbers.number, numbers.hash, of.parties
+		i.Number, i.PreviousHash, i.Parties = numbers.number, numbers.hash, of.parties[b.agreement.Zone]
 		i.Hash = i.hash()
 		numbers.hash = i.Hash
 		made.add(i, k.TaxTotal)
@@ -184,7 +184,7 @@ func (s *Service) creditPays(ctx context.Context, tx *sql.Tx, issued []*Issued) 
 type sender struct {
 	customer Customer
 	issuer   Issuer
-	parties  json.RawMessage
+	parties  map[string]json.RawMessage // by the zone of subscriptions
 }
 
 // sendersOf finds who sends the documents of bills. A bill that nobody sends says so.
@@ -205,7 +205,7 @@ func (s *Service) sendersOf(ctx context.Context, tx *sql.Tx, bills []*bill) (map
 	for _, b := range bills {
 		of, known := senders[b.agreement.Tenant]
 		switch {
-		case b.err != nil || of.parties != nil:
+		case b.err != nil || of.parties[b.agreement.Zone] != nil:
 			continue
 		case !known:
 			b.err = fault.New(fault.NotFound, "Nobody has said how tenant %s is billed.", b.agreement.Tenant)
@@ -222,7 +222,10 @@ func (s *Service) sendersOf(ctx context.Context, tx *sql.Tx, bills []*bill) (map
 			}
 			issuers[of.customer.Issuer] = of.issuer
 		}
-		if of.parties, err = json.Marshal(partiesOf(of.issuer, of.customer)); err != nil {
+		if of.parties == nil {
+			of.parties = make(map[string]json.RawMessage)
+		}
+		if of.parties[b.agreement.Zone], err = json.Marshal(partiesOf(of.issuer, of.customer, b.agreement.Zone)); err != nil {
 			return nil, err
 		}
 		senders[b.agreement.Tenant] = of

@@ -107,8 +107,8 @@ func (i *Issued) check() (tax int64, err error) {
 	return d.TaxTotal, nil
 }
 
-// parties are who a document is from and to, as they were at its issue.
-type parties struct {
+// Parties are who a document is from and to, as they were at its issue.
+type Parties struct {
 	Issuer struct {
 		LegalName string  `json:"legal_name"`
 		Address   Address `json:"address"`
@@ -124,15 +124,27 @@ type parties struct {
 		TermsDays int     `json:"terms_days"`
 		PONumber  string  `json:"po_number"`
 		Language  string  `json:"language"`
+		Zone      string  `json:"zone"` // of the subscription's dates; empty of documents that were issued before it was kept: UTC
 	} `json:"customer"`
 }
 
-func partiesOf(i Issuer, c Customer) (p parties) {
+func partiesOf(i Issuer, c Customer, zone string) (p Parties) {
 	p.Issuer.LegalName, p.Issuer.Address, p.Issuer.TaxIDs, p.Issuer.Bank, p.Issuer.Footer = i.LegalName, i.Address, i.TaxIDs, i.Bank, i.Footer
 	to := &p.Customer
 	to.LegalName, to.Email, to.Address, to.TaxIDs = c.LegalName, c.Email, c.Address, c.TaxIDs
-	to.TermsDays, to.PONumber, to.Language = c.TermsDays, c.PONumber, c.Language
+	to.TermsDays, to.PONumber, to.Language, to.Zone = c.TermsDays, c.PONumber, c.Language, zone
 	return p
+}
+
+// Read is the document, and who it is from and to, as they were issued.
+func (i Issued) Read() (inv Invoice, p Parties, err error) {
+	if err := json.Unmarshal(i.Document, &inv); err != nil {
+		return inv, p, fmt.Errorf("billing: %s cannot be read: %w", i.Ref(), err)
+	}
+	if err := json.Unmarshal(i.Parties, &p); err != nil {
+		return inv, p, fmt.Errorf("billing: the parties of %s cannot be read: %w", i.Ref(), err)
+	}
+	return inv, p, nil
 }
 
 // An IssuedFilter selects documents; empty fields select all.

@@ -21,6 +21,7 @@ package rating
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 )
@@ -104,4 +105,44 @@ func AppendString(b []byte, text string) []byte {
 		}
 	}
 	return append(append(append(b, '"'), text...), '"')
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, facts in their order. Numbers among
+// them are texts then, which marshal to the same bytes.
+func (e *Explanation) UnmarshalJSON(text []byte) error {
+	*e = Explanation{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return fmt.Errorf("rating: %.40s is no explanation", text)
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "rule":
+			err = d.Decode(&e.Rule)
+		case "value":
+			err = d.Decode(&e.Value)
+		case "of":
+			err = d.Decode(&e.Of)
+		default:
+			f := Fact{Name: name.(string)}
+			var v json.RawMessage
+			if err = d.Decode(&v); err == nil {
+				if v[0] == '[' {
+					f.Texts = []string{}
+					err = json.Unmarshal(v, &f.Texts)
+				} else {
+					err = json.Unmarshal(v, &f.Text)
+				}
+			}
+			e.Facts = append(e.Facts, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
