@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 )
@@ -33,6 +34,25 @@ type Invoice struct {
 type InvoicePage struct {
 	Items []Invoice `json:"items" nullable:"false"`
 	Next  *string   `json:"next" doc:"The cursor of the next page; null on the last one."`
+}
+
+// An InvoiceExplanation says how the lines of a document came about.
+type InvoiceExplanation struct {
+	ID       string          `json:"id"`
+	Number   string          `json:"number" example:"R-1"`
+	Tenant   string          `json:"tenant" doc:"Its slug."`
+	Currency string          `json:"currency"`
+	Lines    []ExplainedLine `json:"lines" nullable:"false"`
+}
+
+// An ExplainedLine is a line with what it rests on: its explain is as it was issued,
+// events and lifetimes are as they are known now.
+type ExplainedLine struct {
+	Line int `json:"line" doc:"Its place in the document, from 1."`
+	DocumentLine
+	Events      []UsageEvent `json:"events" nullable:"false" doc:"That its explain names."`
+	OtherEvents int64        `json:"other_events" doc:"How many more count in it."`
+	Lifetimes   []Lifetime   `json:"lifetimes" nullable:"false" doc:"Of the resources that its explain names, during the service."`
 }
 
 // A BillingRunOrder asks for a billing run.
@@ -92,6 +112,29 @@ func (c *Client) invoices(ctx context.Context, tenant string, limit int, cursor 
 func (c *Client) Invoice(ctx context.Context, ref string) (i Invoice, err error) {
 	_, err = c.call(ctx, http.MethodGet, "/v1/invoices/"+url.PathEscape(ref), nil, nil, nil, &i)
 	return i, err
+}
+
+// InvoiceFile reads a document as its receiver sees it; form is pdf, html or csv.
+func (c *Client) InvoiceFile(ctx context.Context, ref, form string) ([]byte, error) {
+	accept := http.Header{"Accept": {map[string]string{"pdf": "application/pdf", "html": "text/html", "csv": "text/csv"}[form] + ", application/problem+json"}}
+	res, err := c.send(ctx, http.MethodGet, "/v1/invoices/"+url.PathEscape(ref)+"."+form, nil, accept, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	file, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	return file, nil
+}
+
+// ExplainInvoice says how a line of a document came about, line 0: all of them.
+func (c *Client) ExplainInvoice(ctx context.Context, ref string, line int) (e InvoiceExplanation, err error) {
+	q := url.Values{}
+	set(q, "line", number(int64(line)))
+	_, err = c.call(ctx, http.MethodGet, "/v1/invoices/"+url.PathEscape(ref)+"/explanation", q, nil, nil, &e)
+	return e, err
 }
 
 // RunBilling issues what is due.

@@ -14,7 +14,7 @@ import (
 
 // guarded is what every request passes before its route.
 func (a *API) guarded(mux *http.ServeMux) http.Handler {
-	routes := origin.Guard(a.routed(mux), func(w http.ResponseWriter, r *http.Request, why string) {
+	routes := origin.Guard(a.papers(a.routed(mux)), func(w http.ResponseWriter, r *http.Request, why string) {
 		a.writeProblem(w, r, newProblem(http.StatusForbidden, string(fault.Forbidden), why))
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

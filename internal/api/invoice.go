@@ -15,6 +15,8 @@ import (
 func (a *API) invoiceRoutes(h huma.API) {
 	register(a, h, operation("list-invoices", http.MethodGet, "/v1/invoices", "List invoices and credit notes, the last issued first"), a.listInvoices)
 	register(a, h, operation("get-invoice", http.MethodGet, "/v1/invoices/{ref}", "Read an invoice or a credit note"), a.getInvoice)
+	register(a, h, operation("explain-invoice", http.MethodGet, "/v1/invoices/{ref}/explanation", "Say how the lines of a document came about"), a.explainInvoice)
+	describePapers(h)
 	run := operation("run-billing", http.MethodPost, "/v1/billing-runs", "Issue what is due, or say what would be issued")
 	run.Description = "It can be done again at any time: each document is issued once, and a run that was cut off is taken up by the next."
 	register(a, h, run, a.runBilling)
@@ -71,4 +73,16 @@ func (a *API) verifyBilling(ctx context.Context, _ *struct{}) (*struct {
 		items[i] = client.BillingCheck{Name: c.Name, Count: c.Count, Wrong: append([]string{}, c.Wrong...)}
 	}
 	return listed(items), nil
+}
+
+func (a *API) explainInvoice(ctx context.Context, in *struct {
+	Ref  string `path:"ref" doc:"The id or the number." example:"R-1"`
+	Line int    `query:"line" minimum:"0" doc:"Only this line, from 1; left away or 0: all."`
+}) (*struct{ Body client.InvoiceExplanation }, error) {
+	i, lines, err := a.o.Bills.Explain(ctx, in.Ref, in.Line)
+	if err != nil {
+		return nil, err
+	}
+	w, err := wire.InvoiceExplanation(i, lines)
+	return &struct{ Body client.InvoiceExplanation }{w}, err
 }

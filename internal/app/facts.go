@@ -22,6 +22,9 @@ func (a *App) facts(ctx context.Context, asked billing.Asked) (f billing.Facts, 
 	if !asked.Lives {
 		return f, nil
 	}
-	f.Lifetimes, err = a.metering.KnownLives(ctx, asked.Tenant, asked.Until)
+	if f.Lifetimes, err = a.metering.KnownLives(ctx, asked.Tenant, asked.Until); err != nil || !asked.Evidence {
+		return f, err
+	}
+	f.Lives, err = a.metering.Lives(ctx, metering.LifeFilter{Tenant: asked.Tenant, To: asked.Until})
 	return f, err
 }

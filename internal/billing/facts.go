@@ -13,6 +13,8 @@ type Asked struct {
 	Types  []string  // of usage events
 	Until  time.Time // what happens, or becomes known, later is left out
 	Lives  bool      // lifetimes of resources too
+
+	Evidence bool // with the lifetimes, what shows when they began and ended
 }
 
 // A FactSource answers what a tenant used. Events are those that count, with when
@@ -21,7 +23,11 @@ type FactSource func(ctx context.Context, a Asked) (Facts, error)
 
 // factsOf reads what the subscription's plans are about.
 func (s *Service) factsOf(ctx context.Context, a *Agreement, c *Catalog, until time.Time) (Facts, error) {
-	asked := Asked{Tenant: a.Tenant, Until: until}
+	return s.ask(ctx, a, c, Asked{Tenant: a.Tenant, Until: until})
+}
+
+// ask adds to what is asked what the subscription's plans are about, and reads it.
+func (s *Service) ask(ctx context.Context, a *Agreement, c *Catalog, asked Asked) (Facts, error) {
 	seen := make(map[string]bool)
 	for _, change := range a.Changes {
 		p, ok := c.Plan(change.Plan)

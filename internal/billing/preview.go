@@ -24,6 +24,7 @@ type Facts struct {
 	Events    []metering.Event
 	Rejected  []metering.Rejected
 	Lifetimes []metering.Lifetime
+	Lives     []metering.Life // the same with what shows when they began and ended, for explanations alone
 }
 
 // Preview works out every document that is due from the subscription's start to

@@ -15,6 +15,11 @@ import (
 type invoiceCommand struct {
 	List invoiceListCommand `cmd:"" help:"List invoices and credit notes, the last issued first."`
 	Show invoiceShowCommand `cmd:"" help:"Show an invoice or a credit note."`
+
+	Explain invoiceExplainCommand `cmd:"" help:"Say how a document's lines came about, down to events and resources."`
+	PDF     invoicePDFCommand     `cmd:"" name:"pdf" help:"Write a document as its receiver sees it, as a PDF."`
+	HTML    invoiceHTMLCommand    `cmd:"" name:"html" help:"The same as a page that needs nothing else."`
+	CSV     invoiceCSVCommand     `cmd:"" name:"csv" help:"Its lines, discounts and taxes as a table."`
 }
 
 type invoiceListCommand struct {

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/json"
+
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/billing"
 )
@@ -31,6 +33,29 @@ func Invoices(list []billing.Issued) ([]client.Invoice, error) {
 		}
 	}
 	return items, nil
+}
+
+// InvoiceExplanation is how lines of a document came about.
+func InvoiceExplanation(i billing.Issued, lines []billing.ExplainedLine) (w client.InvoiceExplanation, err error) {
+	w = client.InvoiceExplanation{ID: i.ID, Number: i.Ref(), Tenant: i.Slug, Currency: string(i.Currency), Lines: make([]client.ExplainedLine, len(lines))}
+	for n, l := range lines {
+		line := client.ExplainedLine{Line: l.Number, OtherEvents: l.Others, Events: make([]client.UsageEvent, len(l.Events)), Lifetimes: make([]client.Lifetime, len(l.Lives))}
+		text, err := json.Marshal(l.Line)
+		if err == nil {
+			err = json.Unmarshal(text, &line.DocumentLine)
+		}
+		if err != nil {
+			return w, err
+		}
+		for x, e := range l.Events {
+			line.Events[x] = UsageEvent(e)
+		}
+		for x, life := range l.Lives {
+			line.Lifetimes[x] = Lifetime(life, i.Slug)
+		}
+		w.Lines[n] = line
+	}
+	return w, nil
 }
 
 // BillingRun is what a run issued.
