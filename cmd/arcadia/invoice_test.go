@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,6 +41,15 @@ func TestInvoicesFromTheCommandLine(t *testing.T) {
 		t.Errorf("invoices: %s", text)
 	}
 	h.run(t, "invoice", "show", "R-1").want(t, 1)
+	kept := filepath.Join(t.TempDir(), "kept.pdf")
+	if err := os.WriteFile(kept, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.run(t, "invoice", "pdf", "R-1", "-o", kept).want(t, 1)
+	if text, err := os.ReadFile(kept); err != nil || string(text) != "kept" {
+		t.Errorf("a refusal wrote %q, %v", text, err)
+	}
+	h.run(t, "invoice", "explain", "R-1", "2").want(t, 1)
 	if said := h.run(t, "billing", "verify").want(t, 0).out; !strings.Contains(said, "numbers have no gap: 0") {
 		t.Errorf("verify: %s", said)
 	}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,26 @@ func TestBillingOverTheAPI(t *testing.T) {
 	}
 	if page, err := c.Invoices(ctx, "acme", 0, ""); err != nil || len(page.Items) != 1 || page.Next != nil {
 		t.Errorf("Invoices = %+v, %v", page, err)
+	}
+	for form, begin := range map[string]string{"pdf": "%PDF-", "html": "<!DOCTYPE html>", "csv": "invoice,row,"} {
+		for _, ref := range []string{"R-1", got.ID} {
+			file, err := c.InvoiceFile(ctx, ref, form)
+			if err != nil || !strings.HasPrefix(string(file), begin) {
+				t.Errorf("%s.%s = %.60q, %v", ref, form, file, err)
+			}
+		}
+		if _, err := c.InvoiceFile(ctx, "R-2", form); code(err) != "not_found" {
+			t.Errorf("R-2.%s: %v", form, err)
+		}
+	}
+	if status, h, _ := s.do(t, "GET", "/v1/invoices/R-1.html", ""); status != 200 || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-") {
+		t.Errorf("the page is served with %v", h)
+	}
+	if e, err := c.ExplainInvoice(ctx, "R-1", 0); err != nil || len(e.Lines) != 1 || e.Lines[0].Line != 1 || !strings.Contains(string(e.Lines[0].Explain), `"rule":"rounding"`) {
+		t.Errorf("ExplainInvoice = %+v, %v", e, err)
+	}
+	if _, err := c.ExplainInvoice(ctx, "R-1", 2); code(err) != "not_found" {
+		t.Errorf("a line that is not there: %v", err)
 	}
 	checks, err := c.VerifyBilling(ctx)
 	if err != nil || len(checks.Items) != 10 {

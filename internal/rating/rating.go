@@ -20,6 +20,7 @@
 package rating
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
