@@ -80,7 +80,7 @@ func replaceFile(name string, content []byte) (err error) {
 		}
 	}()
 	_, err = part.Write(content)
-	if err = errors.Join(err, part.Close()); err != nil {
+	if err := errors.Join(err, part.Close()); err != nil {
 		return err
 	}
 	return os.Rename(part.Name(), name)
