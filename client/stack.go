@@ -109,6 +109,7 @@ type Plan struct {
 	MonthlyAfter  string            `json:"monthly_after"`
 	Unpriced      []string          `json:"unpriced" nullable:"false" doc:"Resources whose price is not known, which are in neither sum."`
 	Warnings      []string          `json:"warnings" nullable:"false"`
+	Room          map[string]string `json:"room,omitempty" doc:"How much of the account's limits is used. It is not held against the plan."`
 	Read          map[string]string `json:"read" doc:"What the plan depends on."`
 	Hash          string            `json:"hash"`
 	Actor         string            `json:"actor"`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
@@ -199,6 +201,9 @@ func (r *runner) showPlan(p client.Plan) error {
 	r.say("At DigitalOcean: %s %s a month before, %s after", p.Currency, dollars(p.MonthlyBefore), dollars(p.MonthlyAfter))
 	if len(p.Unpriced) > 0 {
 		r.say("Without a price, and in neither: %s", strings.Join(p.Unpriced, ", "))
+	}
+	for _, what := range slices.Sorted(maps.Keys(p.Room)) {
+		r.say("In use: %s, %s", what, p.Room[what])
 	}
 	for _, w := range p.Warnings {
 		r.say("Mind: %s", w)

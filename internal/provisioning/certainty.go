@@ -49,7 +49,7 @@ func (p *Steps) nothingUnderWay(ctx context.Context, c *digitalocean.Client, acc
 		}
 		if !action.Status.Terminal() {
 			// Awaited, never recorded as ours: it may be a person's.
-			return a.Await(watchOf(account, action), p.set.Poll*12, "a snapshot of the droplet is under way (action %d)", action.ID)
+			return a.Await(watchOf(account, action), p.set.Poll*24, "a snapshot of the droplet is under way (action %d)", action.ID)
 		}
 		end := action.CompletedAt
 		if end.IsZero() {

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,12 +23,12 @@ type looks struct {
 
 // A look is one list.
 type look struct {
-	askers  map[saga.ID]time.Time // when each last asked
-	last    any                   // a digitalocean.List; nil: none came about yet
-	began   time.Time             // when the request for last did
-	tried   time.Time             // when one was last asked for, whatever came of it
-	pages   int                   // of last
-	running chan struct{}         // closed when the one that is under way ends; nil: none is
+	askers  map[string]time.Time // when each last asked
+	last    any                  // a digitalocean.List; nil: none came about yet
+	began   time.Time            // when the request for last did
+	tried   time.Time            // when one was last asked for, whatever came of it
+	pages   int                  // of last
+	running chan struct{}        // closed when the one that is under way ends; nil: none is
 }
 
 const (
@@ -46,29 +47,74 @@ type view[T any] struct {
 	next  time.Time // when a newer one may be
 }
 
-// shared is a list that began at since or later. ok is false where so few ask for it
-// that each does better on its own. The error may be a Wait.
+// shared is a list that began at since or later, for a step. ok is false where so few
+// ask for it that each does better on its own. The error may be a Wait.
 func shared[T any](ctx context.Context, l *looks, key string, since time.Time, read func(context.Context) (digitalocean.List[T], error)) (v view[T], ok bool, err error) {
 	a := saga.Current(ctx)
+	v, ok, err = ask(ctx, l, string(a.Saga), key, since, a.Now, read)
+	if ok && err == nil && v.began.IsZero() {
+		err = saga.Wait(v.next, "waiting for the next list of %s", key)
+	}
+	return v, ok, err
+}
+
+// A reading is where lists come from: for a step, or for a plan.
+type reading struct {
+	looks   *looks
+	account string
+	asker   string // of a plan
+	step    bool   // else a plan
+}
+
+// forStep reads lists that began when the step did or later. Its errors may be a Wait.
+func (p *Steps) forStep(account string) reading {
+	return reading{looks: p.looks, account: account, step: true}
+}
+
+// forPlan reads lists that may be a minute old where many plans are made at once.
+func (p *Steps) forPlan(asker, account string) reading {
+	return reading{looks: p.looks, account: account, asker: asker}
+}
+
+// listed is a list, shared where many want it.
+func listed[T any](ctx context.Context, r reading, list string, read func(context.Context) (digitalocean.List[T], error)) ([]T, error) {
+	key := r.account + " " + list
+	if r.step {
+		if v, ok, err := shared(ctx, r.looks, key, saga.Current(ctx).IntentAt, read); ok {
+			return slices.Clone(v.items), err
+		}
+	} else {
+		lately := time.Now().Add(-crowdFor * r.looks.poll)
+		if v, ok, err := ask(ctx, r.looks, r.asker, key+" of the last minute", lately, time.Now, read); ok && (err != nil || !v.began.IsZero()) {
+			return slices.Clone(v.items), err
+		}
+	}
+	l, err := read(ctx)
+	return l.Items, err
+}
+
+// ask is shared for anybody. The view is empty, but for next, where there is no such list
+// before then.
+func ask[T any](ctx context.Context, l *looks, asker, key string, since time.Time, clock func() time.Time, read func(context.Context) (digitalocean.List[T], error)) (v view[T], ok bool, err error) {
 	for {
-		now := a.Now()
+		now := clock()
 		l.mu.Lock()
 		one := l.all[key]
 		if one == nil {
-			one = &look{askers: map[saga.ID]time.Time{}, pages: 1}
+			one = &look{askers: map[string]time.Time{}, pages: 1}
 			l.all[key] = one
 		}
-		if !one.crowded(a.Saga, now, crowdFor*l.poll) {
+		if !one.crowded(asker, now, crowdFor*l.poll) {
 			l.mu.Unlock()
 			return v, false, nil
 		}
 		next := one.tried.Add(one.pace(l.poll))
 		if list, has := one.last.(digitalocean.List[T]); has && !one.began.Before(since) {
-			v = view[T]{list.Items, one.began, next}
 			l.mu.Unlock()
-			return v, true, nil
+			return view[T]{list.Items, one.began, next}, true, nil
 		}
-		switch running := one.running; {
+		running := one.running
+		switch {
 		case running != nil && !one.tried.Before(since):
 			l.mu.Unlock()
 			select {
@@ -79,9 +125,9 @@ func shared[T any](ctx context.Context, l *looks, key string, since time.Time, r
 			continue
 		case running != nil || now.Before(next):
 			l.mu.Unlock()
-			return v, true, saga.Wait(next, "waiting for the next list of %s", key)
+			return view[T]{next: next}, true, nil
 		}
-		running := make(chan struct{})
+		running = make(chan struct{})
 		one.running, one.tried = running, now
 		l.mu.Unlock()
 
@@ -100,7 +146,7 @@ func shared[T any](ctx context.Context, l *looks, key string, since time.Time, r
 }
 
 // crowded notes that a saga asks, and reports whether so many do that a list is cheaper.
-func (l *look) crowded(of saga.ID, now time.Time, within time.Duration) bool {
+func (l *look) crowded(of string, now time.Time, within time.Duration) bool {
 	l.askers[of] = now
 	if len(l.askers) <= crowd*l.pages {
 		return false

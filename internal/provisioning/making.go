@@ -24,8 +24,9 @@ type Made struct {
 	Since    time.Time `json:"since,omitzero"`     // a list that tells whether it works began no earlier
 	Ready    bool      `json:"ready,omitempty"`    // it works
 	Undoing  bool      `json:"undoing,omitempty"`
-	Deleted  bool      `json:"deleted,omitempty"` // by the undoing, and seen to be gone
-	Until    time.Time `json:"until,omitzero"`    // when waiting for it ends
+	Accepted bool      `json:"accepted,omitempty"` // its deletion was
+	Deleted  bool      `json:"deleted,omitempty"`  // by the undoing, and seen to be gone
+	Until    time.Time `json:"until,omitzero"`     // when waiting for it ends
 }
 
 // A thing is how one thing at DigitalOcean is made, found again and deleted. It is
@@ -78,6 +79,10 @@ func (p *Steps) ensure(ctx context.Context, t thing, m *Made) error {
 	a := saga.Current(ctx)
 	if t.exact && !m.Looked {
 		return p.lookBefore(ctx, t, m)
+	}
+	if t.sure && len(m.Before) > 0 && m.Requests == 0 { // it is there: to ask for it again makes none
+		m.ID, m.FoundAt = m.Before[0], a.Now()
+		return nil
 	}
 	if m.Requests > 0 || !a.UnknownSince.IsZero() { // else there is nothing to be found
 		began := a.Now()
@@ -199,7 +204,7 @@ func (p *Steps) ready(ctx context.Context, t thing, m *Made) error {
 	a := saga.Current(ctx)
 	if t.watch != nil && m.Action != 0 && !m.Told {
 		m.Told = true
-		return a.Await(t.watch(m.ID, m.Action), p.set.Poll*12, "waiting for action %d, which makes %s", m.Action, t.what)
+		return a.Await(t.watch(m.ID, m.Action), p.set.Poll*24, "waiting for action %d, which makes %s", m.Action, t.what)
 	}
 	seen, err := p.see(ctx, t, m)
 	switch {
@@ -264,6 +269,7 @@ func (p *Steps) unmake(ctx context.Context, t thing, m *Made) error {
 	err := t.delete(ctx, m.ID)
 	switch {
 	case err == nil:
+		m.Accepted = true
 		if _, _, err := t.read(ctx, m.ID); err == nil {
 			return p.patientlyUndone(a, m, fault.New(fault.Unavailable, "%s (%s) is still there %s after it was deleted.", t.what, m.ID, p.set.Longest),
 				"%s is not gone yet", t.what)
@@ -272,8 +278,9 @@ func (p *Steps) unmake(ctx context.Context, t thing, m *Made) error {
 		}
 	case errors.Is(err, errKept):
 	case errors.Is(err, digitalocean.NotFound):
-		if a.Now().Sub(m.FoundAt) <= p.set.Horizon {
-			a.Doubt() // so soon, a replica that has not heard of it would say the same
+		// So soon, a replica that has not heard of it would say the same.
+		if heard := m.FoundAt.Add(p.set.Horizon); !m.Accepted && a.Now().Before(heard) {
+			return saga.Wait(heard, "%s does not answer so soon after it was made: it is deleted once more", t.what)
 		}
 	case errors.Is(err, errNotYet), errors.Is(err, digitalocean.PendingEvent), errors.Is(err, digitalocean.Conflict):
 		return p.patientlyUndone(a, m, err, "%s cannot be deleted yet: %v", t.what, err)

@@ -48,8 +48,11 @@ type Plan struct {
 	Unpriced []string   `json:"unpriced,omitempty"` // resources whose price is not known, which are in neither
 	Warnings []string   `json:"warnings,omitempty"`
 
+	// Room is how much of the account's limits is used. It may be another when the plan
+	// is applied, as long as there is enough.
+	Room map[string]string `json:"room,omitempty"`
 	// Read is everything that the plan depends on, in words: "blueprint sky-ai@1" is
-	// its hash, "droplets of the account" how many of how many. Hash is over it.
+	// its hash. Hash is over it.
 	Read map[string]string `json:"read"`
 	Hash string            `json:"hash"`
 

@@ -49,10 +49,17 @@ const joinProjectStep = "join_project"
 
 func (p *Steps) provisionStack() saga.Kind[Building] {
 	k := saga.Kind[Building]{
-		Name:     ProvisionStackKind,
-		Begin:    beginBuilding,
-		Subjects: func(s Building) []string { return []string{s.Stack.subject()} },
-		Policy:   saga.Refuse,
+		Name:  ProvisionStackKind,
+		Begin: beginBuilding,
+		Subjects: func(s Building) []string {
+			all := []string{s.Stack.subject()}
+			for _, r := range s.of(blueprint.RecordKind) { // two stacks that want one name would both find it free
+				all = append(all, "dns:"+r.Record.Domain+"/"+r.Record.Name)
+			}
+			slices.Sort(all)
+			return slices.Compact(all)
+		},
+		Policy: saga.Refuse,
 		Steps: []saga.Step[Building]{{
 			Name: "check_room", Do: p.checkRoom, NothingToUndo: "it only reads",
 		}},
@@ -96,7 +103,7 @@ func (p *Steps) checkRoom(ctx context.Context, s *Building) error {
 	if err != nil {
 		return saga.Permanent(err)
 	}
-	room, err := roomFor(ctx, c, s.Spec)
+	room, err := roomFor(ctx, p.forStep(s.Account), c, s.Spec)
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func (p *Steps) checkResumption(ctx context.Context, s *Resumption) error {
 	if err != nil {
 		return saga.Permanent(err)
 	}
-	room, err := roomFor(ctx, c, s.lacking())
+	room, err := roomFor(ctx, p.forStep(s.Account), c, s.lacking())
 	if err != nil {
 		return err
 	}

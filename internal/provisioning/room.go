@@ -42,7 +42,7 @@ func (r Room) short() string {
 }
 
 // roomFor reads the limits of an account, and counts what it has of what a spec needs.
-func roomFor(ctx context.Context, c *digitalocean.Client, spec blueprint.Spec) (r Room, err error) {
+func roomFor(ctx context.Context, from reading, c *digitalocean.Client, spec blueprint.Spec) (r Room, err error) {
 	for _, one := range spec.Resources {
 		switch one.Kind {
 		case blueprint.DropletKind:
@@ -53,32 +53,35 @@ func roomFor(ctx context.Context, c *digitalocean.Client, spec blueprint.Spec) (
 			r.ReservedIPs.Needs++
 		}
 	}
-	account, err := c.Account(ctx)
+	account, err := listed(ctx, from, "account", func(ctx context.Context) (digitalocean.List[digitalocean.Account], error) {
+		is, err := c.Account(ctx)
+		return digitalocean.List[digitalocean.Account]{Items: []digitalocean.Account{is}}, err
+	})
 	if err != nil {
 		return r, err
 	}
-	limits := account.Limits
+	limits := account[0].Limits
 	r.Droplets.Limit, r.Volumes.Limit, r.ReservedIPs.Limit = limits.Droplets, limits.Volumes, limits.ReservedIPs
 	if r.Droplets.Needs > 0 {
-		list, err := c.Droplets(ctx)
+		list, err := listed(ctx, from, "droplets", c.Droplets)
 		if err != nil {
 			return r, err
 		}
-		r.Droplets.Used = len(list.Items)
+		r.Droplets.Used = len(list)
 	}
 	if r.Volumes.Needs > 0 {
-		list, err := c.Volumes(ctx)
+		list, err := listed(ctx, from, "volumes", c.Volumes)
 		if err != nil {
 			return r, err
 		}
-		r.Volumes.Used = len(list.Items)
+		r.Volumes.Used = len(list)
 	}
 	if r.ReservedIPs.Needs > 0 {
-		list, err := c.ReservedIPs(ctx)
+		list, err := listed(ctx, from, "reserved addresses", c.ReservedIPs)
 		if err != nil {
 			return r, err
 		}
-		r.ReservedIPs.Used = len(list.Items)
+		r.ReservedIPs.Used = len(list)
 	}
 	return r, nil
 }

@@ -40,7 +40,7 @@ func (s *Service) start(ctx context.Context, kind string, r SnapshotRequest) (sa
 	if err != nil {
 		return saga.Saga{}, false, err
 	}
-	droplet, err := s.droplet(ctx, c, r.Droplet)
+	droplet, err := s.dropletOrListed(ctx, c, r)
 	if err != nil {
 		return saga.Saga{}, false, err
 	}
@@ -48,6 +48,20 @@ func (s *Service) start(ctx context.Context, kind string, r SnapshotRequest) (sa
 		Kind: kind, RequestedBy: r.RequestedBy, Scope: r.Scope, Key: r.Key,
 		Input: Snapshot{Account: r.Account, DropletID: droplet.ID, DropletName: droplet.Name},
 	})
+}
+
+// dropletOrListed looks a droplet up. Where many are asked for at once, by their ids, one list
+// of the last minute tells that they are there.
+func (s *Service) dropletOrListed(ctx context.Context, c *digitalocean.Client, r SnapshotRequest) (digitalocean.Droplet, error) {
+	n, err := strconv.ParseInt(r.Droplet, 10, 64)
+	if err == nil && n > 0 {
+		lately := time.Now().Add(-crowdFor * s.steps.set.Poll)
+		v, ok, err := ask(ctx, s.steps.looks, r.Droplet, r.Account+" droplets of the last minute", lately, time.Now, c.Droplets)
+		if i := slices.IndexFunc(v.items, func(d digitalocean.Droplet) bool { return d.ID == n }); ok && err == nil && i >= 0 {
+			return v.items[i], nil
+		}
+	}
+	return s.droplet(ctx, c, r.Droplet)
 }
 
 // AccountOf is the account at DigitalOcean that a saga changes; empty where its state

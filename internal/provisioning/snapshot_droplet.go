@@ -244,7 +244,7 @@ func (p *Steps) requestSnapshot(ctx context.Context, c *digitalocean.Client, s *
 		s.ActionID = action.ID
 		a.Known()
 		a.Note(map[string]any{"action_id": action.ID})
-		return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d at DigitalOcean", action.ID)
+		return a.Await(watchOf(s.Account, action), p.set.Poll*24, "waiting for action %d at DigitalOcean", action.ID)
 	case errors.Is(err, digitalocean.Unknown):
 		return saga.Wait(a.Now().Add(p.set.Poll), "the answer to the request for the snapshot was lost: %s", fault.Message(err))
 	case errors.Is(err, digitalocean.PendingEvent):
@@ -284,7 +284,7 @@ func (p *Steps) awaitSnapshotAction(ctx context.Context, c *digitalocean.Client,
 	if a.Now().Sub(a.IntentAt) > p.set.Longest {
 		return saga.Permanent(fault.New(fault.Unavailable, "Action %d has not ended within %s.", s.ActionID, p.set.Longest))
 	}
-	return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d at DigitalOcean", s.ActionID)
+	return a.Await(watchOf(s.Account, action), p.set.Poll*24, "waiting for action %d at DigitalOcean", s.ActionID)
 }
 
 // late reports whether the snapshot of a completed action must be listed by now.
@@ -381,7 +381,7 @@ func (p *Steps) undoByAction(ctx context.Context, c *digitalocean.Client, s *Sna
 			return saga.Stop(fault.New(fault.Unavailable, "Action %d has not ended within %s: whether it makes snapshot %s is not known. Look at DigitalOcean, then retry.",
 				s.ActionID, p.set.Longest, s.SnapshotName))
 		case !action.Status.Terminal():
-			return a.Await(watchOf(s.Account, action), p.set.Poll*12, "waiting for action %d to end before its snapshot is deleted", s.ActionID)
+			return a.Await(watchOf(s.Account, action), p.set.Poll*24, "waiting for action %d to end before its snapshot is deleted", s.ActionID)
 		}
 		s.ActionEnd = &End{At: action.At, Seen: a.Now(), Errored: action.Status == digitalocean.ActionErrored}
 	}

@@ -137,7 +137,7 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 	d.draft, d.owner = draft, of
 	d.Plan = Plan{Verb: Provision, Stack: r.NewID, Name: r.Name, Tenant: of.ID, Account: account, Read: map[string]string{
 		"blueprint " + draft.Ref(): draft.Hash[:12], "tenant " + of.Slug: string(of.State),
-	}}
+	}, Room: map[string]string{}}
 	d.building = Building{Account: account, Tenant: string(of.ID), Stack: r.NewID, Name: r.Name, Spec: spec}
 	if err := s.readCatalog(ctx, c, d); err != nil {
 		return err
@@ -196,34 +196,35 @@ func (s *Service) nameIsFree(ctx context.Context, q db.Queryer, of tenant.Tenant
 // readCatalog reads what DigitalOcean sells and what the account has, as far as the
 // spec names it, and prices the resources.
 func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *drawn) error {
-	sizes, err := c.Sizes(ctx)
+	from := s.steps.forPlan(string(d.Stack), d.Account)
+	sizes, err := listed(ctx, from, "sizes", c.Sizes)
 	if err != nil {
 		return err
 	}
-	room, err := roomFor(ctx, c, d.building.Spec)
+	room, err := roomFor(ctx, from, c, d.building.Spec)
 	if err != nil {
 		return err
 	}
 	for what, share := range map[string]Share{"droplets of the account": room.Droplets, "volumes of the account": room.Volumes, "reserved IPs of the account": room.ReservedIPs} {
 		if share.Needs > 0 {
-			d.Read[what] = share.String()
+			d.Room[what] = share.String()
 		}
 	}
 	if short := room.short(); short != "" {
 		return fault.New(fault.Unprocessable, "%s", short)
 	}
-	if err := recordsAreFree(ctx, c, d.building.of(blueprint.RecordKind)); err != nil {
+	if err := recordsAreFree(ctx, from, c, d.building.of(blueprint.RecordKind)); err != nil {
 		return err
 	}
 	for _, r := range d.building.Spec.Resources {
 		change := Change{Action: "create", Key: r.ID, Kind: string(r.Kind), Name: r.Name, Detail: detailOf(r)}
 		if r.Kind == blueprint.ProjectKind {
-			if err := s.findProject(ctx, c, r, d); err != nil {
+			if err := s.findProject(ctx, from, c, r, d); err != nil {
 				return err
 			}
 			continue
 		}
-		monthly, known, err := monthlyOf(r, sizes.Items, time.Now())
+		monthly, known, err := monthlyOf(r, sizes, time.Now())
 		if err != nil {
 			return err
 		}
@@ -238,12 +239,12 @@ func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *dr
 	return nil
 }
 
-func (s *Service) findProject(ctx context.Context, c *digitalocean.Client, r blueprint.Resource, d *drawn) error {
-	projects, err := c.Projects(ctx)
+func (s *Service) findProject(ctx context.Context, from reading, c *digitalocean.Client, r blueprint.Resource, d *drawn) error {
+	projects, err := listed(ctx, from, "projects", c.Projects)
 	if err != nil {
 		return err
 	}
-	for _, one := range projects.Items {
+	for _, one := range projects {
 		if one.Name == r.Name {
 			d.building.Project, d.Read["project "+r.Name] = one.ID, one.ID
 			return nil
@@ -255,21 +256,31 @@ func (s *Service) findProject(ctx context.Context, c *digitalocean.Client, r blu
 // recordsAreFree answers fault.Conflict where something stands at a name already: a
 // second record of it would send a part of its visitors elsewhere. All are in one
 // domain, which is read once.
-func recordsAreFree(ctx context.Context, c *digitalocean.Client, wanted []blueprint.Resource) error {
+func recordsAreFree(ctx context.Context, from reading, c *digitalocean.Client, wanted []blueprint.Resource) error {
 	if len(wanted) == 0 {
 		return nil
 	}
 	domain := wanted[0].Record.Domain
-	records, err := c.Records(ctx, domain)
+	records, err := listed(ctx, from, "records of "+domain, func(ctx context.Context) (digitalocean.List[digitalocean.Record], error) {
+		return c.Records(ctx, domain)
+	})
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "The records of %s cannot be read: %s", domain, fault.Message(err))
 	}
 	for _, r := range wanted {
-		for _, one := range records.Items {
-			if one.Name == r.Record.Name && (one.Type == r.Record.Type || one.Type == "CNAME" || r.Record.Type == "CNAME") {
-				return fault.New(fault.Conflict, "%s has a record %s %s already (%d, %s). Delete it, or give the stack another name in DNS.",
-					domain, one.Type, one.Name, one.ID, one.Data)
-			}
+		if err := clash(r.Record, records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clash answers fault.Conflict where a record stands at another's name.
+func clash(wanted *blueprint.RecordSpec, there []digitalocean.Record) error {
+	for _, one := range there {
+		if one.Name == wanted.Name && (one.Type == wanted.Type || one.Type == "CNAME" || wanted.Type == "CNAME") {
+			return fault.New(fault.Conflict, "%s has a record %s %s already (%d, %s). Delete it, or give the stack another name in DNS.",
+				wanted.Domain, one.Type, one.Name, one.ID, one.Data)
 		}
 	}
 	return nil

@@ -237,9 +237,11 @@ func TestWhatKeepsAStack(t *testing.T) {
 			t.Fatal(err)
 		}
 		stale := y.plan(s)
-		y.cloud.SeedDroplet(dosim.SeedDroplet{Name: "one-more"})
-		time.Sleep(time.Minute) // until lists show it
-		if _, _, err := s.ApplyPlan(ctx, stale.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "droplets of the account was") {
+		newer := strings.Replace(everything, "version: 1", "version: 2", 1)
+		if _, err := s.AddBlueprint(ctx, "everything.yaml", []byte(newer), "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ApplyPlan(ctx, stale.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "blueprint everything@2 was nothing and is") {
 			t.Errorf("a stale plan: %v", err)
 		}
 		p = y.plan(s)

@@ -77,7 +77,6 @@ type builder struct {
 	c       *digitalocean.Client
 	looks   *looks
 	attempt *saga.Attempt // nil: none, in a sweep
-	horizon time.Duration
 	state   *Building
 	marker  func(blueprint.Resource) string
 	leave   func(context.Context, ...digitalocean.Permit) context.Context // to change things
@@ -95,7 +94,7 @@ func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
 	a := saga.Current(ctx)
 	of := a.Saga
 	return &builder{
-		c: c, looks: p.looks, attempt: a, horizon: p.set.Horizon, state: s,
+		c: c, looks: p.looks, attempt: a, state: s,
 		marker: func(r blueprint.Resource) string {
 			if m := s.Made[r.ID]; m != nil && m.By != "" {
 				return resourceMarker(m.By, r)
@@ -502,7 +501,13 @@ func (b *builder) record(r blueprint.Resource) thing {
 			if err != nil {
 				return nil, nil // what it would say was never known: it was never asked for
 			}
-			list, err := b.recordsSince(ctx, spec.Domain, records)
+			list, err := sinceStep(ctx, b, "records of "+spec.Domain, records)
+			if m := b.state.made(r.ID); err == nil && !m.Looked && b.attempt != nil && !b.attempt.Undoing {
+				others := slices.DeleteFunc(slices.Clone(list), func(one digitalocean.Record) bool { return b.made(strconv.FormatInt(one.ID, 10)) })
+				if err := clash(spec, others); err != nil {
+					return nil, saga.Permanent(err)
+				}
+			}
 			same := slices.DeleteFunc(list, func(r digitalocean.Record) bool {
 				return r.Type != asked.Type || r.Name != asked.Name || !sameData(r.Data, asked.Data)
 			})
@@ -533,17 +538,26 @@ func (b *builder) record(r blueprint.Resource) thing {
 	}
 }
 
-// recordsSince are the records of a domain, as they were since the step began: what it
-// looks for is there before, or it is this step's.
-func (b *builder) recordsSince(ctx context.Context, domain string, read func(context.Context) (digitalocean.List[digitalocean.Record], error)) ([]digitalocean.Record, error) {
+// made reports whether an id is of a record that this stack has.
+func (b *builder) made(record string) bool {
+	for _, r := range b.state.of(blueprint.RecordKind) {
+		if b.id(r.ID) == record {
+			return true
+		}
+	}
+	return false
+}
+
+// sinceStep is a list as it was since the step began, shared where many want it: what a
+// step looks for is there before, or it is the step's own.
+func sinceStep[T any](ctx context.Context, b *builder, list string, read func(context.Context) (digitalocean.List[T], error)) ([]T, error) {
 	if a := b.attempt; a != nil && a.UnknownSince.IsZero() && !a.Undoing {
-		v, ok, err := shared(ctx, b.looks, b.state.Account+" records of "+domain, a.IntentAt, read)
-		if ok {
+		if v, ok, err := shared(ctx, b.looks, b.state.Account+" "+list, a.IntentAt, read); ok {
 			return slices.Clone(v.items), err
 		}
 	}
-	list, err := read(ctx)
-	return list.Items, err
+	all, err := read(ctx)
+	return all.Items, err
 }
 
 // among is how a thing is seen in a list that many sagas share.
@@ -581,11 +595,15 @@ func (b *builder) tag(r blueprint.Resource) thing {
 	return thing{
 		exact: !strings.HasPrefix(r.Name, blueprint.StackTagPrefix), sure: true,
 		find: func(ctx context.Context) ([]string, error) {
-			_, err := b.c.Tag(ctx, r.Name)
-			if errors.Is(err, digitalocean.NotFound) {
-				return nil, nil
-			}
-			return []string{r.Name}, err
+			found, err := sinceStep(ctx, b, "tag "+r.Name, func(ctx context.Context) (one digitalocean.List[digitalocean.Tag], err error) {
+				is, err := b.c.Tag(ctx, r.Name)
+				if errors.Is(err, digitalocean.NotFound) {
+					return one, nil
+				}
+				one.Items = []digitalocean.Tag{is}
+				return one, err
+			})
+			return idsOf(found, func(digitalocean.Tag) string { return r.Name }), err
 		},
 		create: func(ctx context.Context) (string, int64, error) {
 			request := digitalocean.TagCreate{Name: r.Name}
@@ -597,9 +615,6 @@ func (b *builder) tag(r blueprint.Resource) thing {
 		},
 		delete: func(ctx context.Context, id string) error {
 			is, err := b.c.Tag(ctx, id)
-			if errors.Is(err, digitalocean.NotFound) && b.attempt != nil && b.attempt.Now().Sub(b.state.made(r.ID).FoundAt) <= b.horizon {
-				return errNotYet // a replica may not have heard of it
-			}
 			if err != nil {
 				return err
 			}

@@ -377,7 +377,7 @@ func (s *Service) drawResume(ctx context.Context, r PlanRequest, d *drawn) error
 	level := d.stack.Level
 	d.Read["level of suspension"] = strconv.Itoa(level)
 	for _, one := range d.building.of(blueprint.ProjectKind) {
-		if err := s.findProject(ctx, c, one, d); err != nil {
+		if err := s.findProject(ctx, s.steps.forPlan(string(d.Stack), d.Account), c, one, d); err != nil {
 			return err
 		}
 	}
@@ -473,7 +473,7 @@ func (s *Service) drawRestored(ctx context.Context, l *ledger, c *digitalocean.C
 		return nil
 	}
 	l.d.Warnings = append(l.d.Warnings, "Droplets get new addresses of their own, and run no user data again: their disks have been set up already.")
-	room, err := roomFor(ctx, c, state.lacking())
+	room, err := roomFor(ctx, s.steps.forPlan(string(l.d.Stack), l.d.Account), c, state.lacking())
 	if err != nil {
 		return err
 	}
