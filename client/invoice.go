@@ -16,7 +16,7 @@ type Invoice struct {
 	Tenant       string          `json:"tenant" doc:"Its slug."`
 	Subscription string          `json:"subscription"`
 	Purpose      string          `json:"purpose" enum:"advance,arrears,credit_note"`
-	State        string          `json:"state" enum:"due,issued,partially_paid,paid,void,uncollectible" doc:"due: of a dry run."`
+	State        string          `json:"state" enum:"due,draft,issued,partially_paid,paid,void,uncollectible" doc:"due: of a dry run; draft: it waits for its issue."`
 	IssueAt      Time            `json:"issue_at" format:"date-time" doc:"When it was to be issued."`
 	IssuedAt     *Time           `json:"issued_at" format:"date-time"`
 	IssuedBy     string          `json:"issued_by"`
@@ -70,6 +70,14 @@ type BillingRun struct {
 	Fingerprint string           `json:"fingerprint"`
 	Issued      []Invoice        `json:"issued" nullable:"false"`
 	Failed      []BillingFailure `json:"failed" nullable:"false" doc:"Subscriptions that were not billed; the others were."`
+	Warnings    []BillingWarning `json:"warnings" nullable:"false" doc:"What bills leave out. It stops nothing."`
+}
+
+// A BillingWarning is what somebody should know of bills.
+type BillingWarning struct {
+	Tenant       string  `json:"tenant"`
+	Subscription *string `json:"subscription" doc:"null: of all its subscriptions together."`
+	What         string  `json:"what" doc:"A sentence."`
 }
 
 // A BillingFailure is a subscription that was not billed.
@@ -84,6 +92,8 @@ type BillingCheck struct {
 	Name  string   `json:"name"`
 	Count int64    `json:"count"`
 	Wrong []string `json:"wrong" nullable:"false"`
+
+	Warnings []BillingWarning `json:"warnings" nullable:"false" doc:"What is no fault, and somebody should know of."`
 }
 
 // Invoices lists the documents of a tenant, or all; limit 0 is 100.

@@ -123,6 +123,8 @@ var owners = map[string]string{
 	"billing_payments":      "internal/billing",
 	"billing_reversals":     "internal/billing",
 	"billing_settlements":   "internal/billing",
+	"billing_drafts":        "internal/billing",
+	"billing_runs":          "internal/billing",
 
 	"journal_entries":  "internal/journal",
 	"journal_postings": "internal/journal",

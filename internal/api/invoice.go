@@ -14,6 +14,8 @@ import (
 
 func (a *API) invoiceRoutes(h huma.API) {
 	register(a, h, operation("list-invoices", http.MethodGet, "/v1/invoices", "List invoices and credit notes, the last issued first"), a.listInvoices)
+	register(a, h, operation("list-invoice-drafts", http.MethodGet, "/v1/invoice-drafts", "List the documents that wait to be issued, the next first"), a.listDrafts)
+	register(a, h, operation("list-billing-runs", http.MethodGet, "/v1/billing-runs", "List billing runs on the clock that came to something, the last first"), a.listBillingRuns)
 	register(a, h, operation("get-invoice", http.MethodGet, "/v1/invoices/{ref}", "Read an invoice or a credit note"), a.getInvoice)
 	register(a, h, operation("explain-invoice", http.MethodGet, "/v1/invoices/{ref}/explanation", "Say how the lines of a document came about"), a.explainInvoice)
 	describePapers(h)
@@ -35,6 +37,35 @@ func (a *API) listInvoices(ctx context.Context, in *struct {
 	}
 	items, err := wire.Invoices(list)
 	return &struct{ Body client.InvoicePage }{client.InvoicePage{Items: items, Next: wire.Text(next)}}, err
+}
+
+func (a *API) listDrafts(ctx context.Context, in *struct {
+	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+}) (*struct {
+	Body client.List[client.Invoice]
+}, error) {
+	drafts, err := a.o.Bills.Drafts(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	items, err := wire.Invoices(drafts)
+	return listed(items), err
+}
+
+func (a *API) listBillingRuns(ctx context.Context, in *struct {
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"20"`
+}) (*struct {
+	Body client.List[client.BillingProgress]
+}, error) {
+	runs, err := a.o.Bills.BillingRuns(ctx, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.BillingProgress, len(runs))
+	for i, p := range runs {
+		items[i] = wire.BillingProgress(p)
+	}
+	return listed(items), nil
 }
 
 func (a *API) getInvoice(ctx context.Context, in *struct {
@@ -70,7 +101,7 @@ func (a *API) verifyBilling(ctx context.Context, _ *struct{}) (*struct {
 	}
 	items := make([]client.BillingCheck, len(checks))
 	for i, c := range checks {
-		items[i] = client.BillingCheck{Name: c.Name, Count: c.Count, Wrong: append([]string{}, c.Wrong...)}
+		items[i] = client.BillingCheck{Name: c.Name, Count: c.Count, Wrong: append([]string{}, c.Wrong...), Warnings: wire.BillingWarnings(c.Warnings)}
 	}
 	return listed(items), nil
 }

@@ -49,6 +49,8 @@ type Config struct {
 	DestroyCapDay       int `env:"ARCADIA_DESTROY_CAP_DAY" envDefault:"1000"`     // of an account within a day
 	DestroyCapPercent   int `env:"ARCADIA_DESTROY_CAP_PERCENT" envDefault:"25"`   // of an account's resources within a day
 
+	Billing string `env:"ARCADIA_BILLING" envDefault:"issue"` // what is done on the clock: issue, or draft, where people issue
+
 	URL    string       `env:"ARCADIA_URL"` // of a server, for the command line
 	APIKey vault.Secret `env:"ARCADIA_API_KEY,unset"`
 
@@ -61,6 +63,9 @@ const (
 	keptFor   = 400 * 24 * time.Hour
 	leastKept = 32 * 24 * time.Hour
 )
+
+// draftOnly is the setting by which nothing is issued on the clock.
+const draftOnly = "draft"
 
 // account is the one that what knows of no others is about: sagas and their pages.
 const account = access.DefaultAccount
@@ -78,6 +83,9 @@ func ReadConfig() (Config, error) {
 	_ = forget([]string{"ARCADIA_DO_TOKEN_INVENTORY", "ARCADIA_DO_TOKEN_PROVISIONING", "ARCADIA_DO_TOKEN_BILLING", "ARCADIA_API_KEY"})
 	if c.Settle == 0 {
 		c.Settle = c.Horizon
+	}
+	if c.Billing != "issue" && c.Billing != draftOnly {
+		return c, fault.New(fault.Invalid, "ARCADIA_BILLING is issue or draft: invoices are issued when they are due, or only drafted for somebody who issues them.")
 	}
 	if c.Retention != 0 && c.Retention < leastKept {
 		return c, fault.New(fault.Invalid, "ARCADIA_INVENTORY_RETENTION must be at least a month, %s: costs are counted from the versions of the month so far.", leastKept)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/jobs"
 )
 
@@ -13,6 +14,7 @@ const (
 	syncEvery   = time.Minute      // looks for kinds that are due to be listed
 	followEvery = time.Minute      // brings the lifetimes of resources up to date
 	rollEvery   = time.Minute      // rolls usage up by hours
+	billEvery   = time.Hour        // issues and drafts invoices
 	forgetEvery = 24 * time.Hour   // removes old versions
 	jobsEnd     = 10 * time.Second // for running jobs, once the process is to stop
 )
@@ -41,6 +43,12 @@ type rollArgs struct{}
 // Kind is the job's name, for good.
 func (rollArgs) Kind() string { return "metering_roll" }
 
+// billArgs is the job that issues and drafts invoices.
+type billArgs struct{}
+
+// Kind is the job's name, for good.
+func (billArgs) Kind() string { return "billing_run" }
+
 // forgetArgs is the job that removes what the inventory need not know any more.
 type forgetArgs struct{}
 
@@ -62,12 +70,17 @@ func (a *App) buildSchedules(context.Context) (err error) {
 		_, err := a.metering.Roll(ctx)
 		return err
 	})
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[billArgs]) error {
+		_, err := a.bills.BillDue(ctx, billing.DueOrder{DraftOnly: a.config.Billing == draftOnly, By: "schedule"}, time.Now())
+		return err
+	})
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[forgetArgs]) error {
 		_, _, err := a.inventory.Forget(ctx, time.Now().Add(-a.config.Retention))
 		return err
 	})
 	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(followEvery, followArgs{}),
-		a.jobs.Every(rollEvery, rollArgs{}), a.jobs.Every(forgetEvery, forgetArgs{}))
+		a.jobs.Every(rollEvery, rollArgs{}), a.jobs.Every(billEvery, billArgs{}),
+		a.jobs.Every(forgetEvery, forgetArgs{}))
 }
 
 // schedules does what is due on the clock until ctx is done.

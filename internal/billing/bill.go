@@ -20,7 +20,11 @@ type bill struct {
 	agreement Agreement
 	billed    time.Time // up to then, when it was read
 	new       []keyed
-	err       error // why it cannot be issued
+	upcoming  []keyed // what is not due yet, though its service has ended
+	warnings  []string
+	resources bool     // it charges for resources
+	uncovered []string // URNs of those that none of its charges is about
+	err       error    // why it cannot be issued
 
 	issued []Issued // in the end
 }
@@ -56,6 +60,11 @@ func (b *bill) document(k *keyed) Issued {
 // a time, on all cores and the next while those before are issued. An error of its own
 // is the last it yields.
 func (s *Service) bills(ctx context.Context, agreements []Agreement, upTo time.Time) iter.Seq2[[]*bill, error] {
+	return s.billsAhead(ctx, agreements, upTo, false)
+}
+
+// billsAhead works out what is upcoming too, where ahead is true.
+func (s *Service) billsAhead(ctx context.Context, agreements []Agreement, upTo time.Time, ahead bool) iter.Seq2[[]*bill, error] {
 	type batch struct {
 		bills []*bill
 		err   error
@@ -67,6 +76,7 @@ func (s *Service) bills(ctx context.Context, agreements []Agreement, upTo time.T
 		working.Go(func() {
 			defer close(ready)
 			catalogs := s.catalogs(ctx)
+			catalogs.ahead = ahead
 			for some := range slices.Chunk(agreements, s.together) {
 				bills, err := s.billAll(ctx, some, upTo, catalogs)
 				select {
@@ -127,7 +137,7 @@ func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time
 // bill works out what is to be issued of a subscription, of which issued was. That must
 // come out as it was.
 func (s *Service) bill(ctx context.Context, b *bill, issued []Issued, upTo time.Time, catalogs *catalogs) error {
-	all, err := s.rate(ctx, b.agreement, later(upTo, later(b.billed, b.agreement.StartedAt)), catalogs)
+	all, err := s.rate(ctx, b, later(upTo, later(b.billed, b.agreement.StartedAt)), catalogs)
 	if err != nil {
 		return err
 	}
@@ -143,6 +153,8 @@ func (s *Service) bill(ctx context.Context, b *bill, issued []Issued, upTo time.
 			return fault.New(fault.Conflict, "A document of %s comes out that was not issued when it was due: what bills are made of has changed.", k.IssueAt.Format(time.DateOnly))
 		case !there && !k.IssueAt.After(upTo):
 			b.new = append(b.new, k)
+		case !there && !k.Period.To.After(upTo):
+			b.upcoming = append(b.upcoming, k)
 		case there && !bytes.Equal(before.Document, k.text):
 			return fault.New(fault.Conflict, "%s comes out differently from what was issued: what bills are made of has changed.", before.Ref())
 		}
@@ -153,24 +165,31 @@ func (s *Service) bill(ctx context.Context, b *bill, issued []Issued, upTo time.
 	return nil
 }
 
-// rate works out all documents of a subscription up to an instant, with their keys.
-func (s *Service) rate(ctx context.Context, a Agreement, upTo time.Time, catalogs *catalogs) ([]keyed, error) {
-	catalog, err := catalogs.of(a.Currency)
+// rate works out all documents of a bill's subscription up to an instant, with their
+// keys, and what they leave out.
+func (s *Service) rate(ctx context.Context, b *bill, upTo time.Time, catalogs *catalogs) ([]keyed, error) {
+	catalog, err := catalogs.of(b.agreement.Currency)
 	if err != nil {
 		return nil, err
 	}
-	sub, err := a.subscription(catalog)
+	sub, err := b.agreement.subscription(catalog)
 	if err != nil {
 		return nil, err
 	}
-	facts, err := s.factsOf(ctx, &a, catalog, upTo)
+	at := upTo
+	if catalogs.ahead {
+		at = at.Add(sub.grace())
+	}
+	facts, err := s.factsOf(ctx, &b.agreement, catalog, at)
 	if err != nil {
 		return nil, err
 	}
-	out, err := Preview(catalog, sub, facts, upTo)
+	out, err := Preview(catalog, sub, facts, at)
 	if err != nil {
 		return nil, err
 	}
+	b.warnings = out.Warnings
+	b.uncovered, b.resources = sub.uncovered(facts.Lifetimes, upTo)
 	revisions := make(map[string]int64)
 	var all []keyed
 	for _, inv := range out.documents() {
@@ -195,6 +214,8 @@ type catalogs struct {
 	read func(money.Currency) (*Catalog, error)
 	mu   sync.Mutex
 	all  map[money.Currency]*Catalog
+
+	ahead bool // bills are worked out to the end of the grace
 }
 
 func (s *Service) catalogs(ctx context.Context) *catalogs {

@@ -89,3 +89,38 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("%v, %q", err, out.Warnings)
 	}
 }
+
+// What one subscription of a tenant leaves out another may bill; what none is about is a
+// warning of the run and of the checks, and no fault.
+func TestResourcesThatNoChargeIsAbout(t *testing.T) {
+	d := dbtest.New(t)
+	lives := []metering.Lifetime{
+		{URN: "do:droplet:1", Kind: "droplet", PriceMonthly: exact.Whole(4), From: day(t, "2026-03-01")},
+		{URN: "do:volume:2", Kind: "volume", PriceMonthly: exact.Whole(4), From: day(t, "2026-03-01")},
+		{URN: "do:volume:3", Kind: "volume", PriceMonthly: exact.Whole(4), From: day(t, "2026-01-01"), To: day(t, "2026-02-01")}, // before its service
+	}
+	s := New(d, func(context.Context, Asked) (Facts, error) { return Facts{Lifetimes: lives}, nil }, nil)
+	kinds := "meters:\n  - {id: droplets, event_type: droplet}\n  - {id: volumes, event_type: volume}\ntaxes:"
+	second := strings.NewReplacer("id: hosting", "id: storage", "id: servers", "id: volumes", "meter: droplets", "meter: volumes")
+	first := strings.Replace(hosting, "model: cost_plus", "meter: droplets, model: cost_plus", 1)
+	_, plan, _ := strings.Cut(first, "plans:\n")
+	apply(t, s, strings.Replace(first, "taxes:", kinds, 1)+second.Replace(plan), noon)
+	customer(t, d, s)
+	subscribe(t, s, Order{Tenant: "acme", Plan: "hosting@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	run := runAt(t, s, day(t, "2026-04-05"))
+	want := []Warning{{Tenant: "acme", What: "No charge of its plans is about do:volume:2."}}
+	if len(run.Issued) != 1 || !slices.Equal(run.Warnings, want) {
+		t.Errorf("%d issued, %+v", len(run.Issued), run.Warnings)
+	}
+	checks, err := s.VerifyBilling(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := checks[len(checks)-1]; !slices.Equal(last.Warnings, want) || len(last.Wrong) > 0 {
+		t.Errorf("verify: %+v", last)
+	}
+	subscribe(t, s, Order{Tenant: "acme", Plan: "storage@1", From: "2026-04-01"}, day(t, "2026-04-01"))
+	if run := runAt(t, s, day(t, "2026-04-06")); len(run.Warnings) > 0 {
+		t.Errorf("another subscription is about them: %+v", run.Warnings)
+	}
+}

@@ -32,6 +32,7 @@ type Run struct {
 	UpTo        time.Time
 	Issued      []Issued // of a dry run without numbers
 	Failed      []RunFailure
+	Warnings    []Warning
 	Fingerprint string
 	Done        bool
 }
@@ -75,11 +76,13 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 			return run, fault.New(fault.Conflict, "What would be issued is another than was looked at. Look at it again.")
 		}
 	}
+	var left warnings
 	for bills, err := range s.bills(ctx, agreements, run.UpTo) {
 		if err != nil {
 			return run, err
 		}
 		found.add(bills)
+		left.add(bills)
 		for _, b := range bills {
 			if o.Expect != "" && b.err == nil && found.of[b.agreement.ID] != expected.of[b.agreement.ID] {
 				b.err = fault.New(fault.Conflict, "What would be issued is another than was looked at. Look at it again.")
@@ -98,7 +101,7 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 			}
 		}
 	}
-	run.Fingerprint, run.Done = found.String(), !o.DryRun
+	run.Fingerprint, run.Done, run.Warnings = found.String(), !o.DryRun, left.list()
 	return run, nil
 }
 
@@ -142,6 +145,8 @@ type Verification struct {
 	Name  string
 	Count int64
 	Wrong []string
+
+	Warnings []Warning // what is no fault, and somebody should know of
 }
 
 // VerifyBilling checks what was issued: numbers without gaps, in the order of their
@@ -191,10 +196,12 @@ func (s *Service) VerifyBilling(ctx context.Context) ([]Verification, error) {
 	if err != nil {
 		return nil, err
 	}
+	var left warnings
 	for bills, err := range s.bills(ctx, agreements, time.Time{}) {
 		if err != nil {
 			return nil, err
 		}
+		left.add(bills)
 		for _, b := range bills {
 			if fault.KindOf(b.err) == fault.Internal && b.err != nil {
 				return nil, b.err
@@ -208,7 +215,8 @@ func (s *Service) VerifyBilling(ctx context.Context) ([]Verification, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]Verification{dense, chain, sums, booked, balance}, append(paid, again)...), nil
+	whole := Verification{Name: "bills leave nothing out", Count: int64(len(agreements)), Warnings: left.list()}
+	return append([]Verification{dense, chain, sums, booked, balance}, append(paid, again, whole)...), nil
 }
 
 // checkBooked compares a document with its entry in the journal.

@@ -22,6 +22,7 @@ import (
 type billingCommand struct {
 	Preview previewCommand       `cmd:"" help:"Work out every invoice up to a time, from files. Nothing is stored."`
 	Run     billingRunCommand    `cmd:"" help:"Issue what is due; it is shown first."`
+	Runs    billingRunsCommand   `cmd:"" help:"List the runs on the clock, with how far each is."`
 	Whatif  billingWhatIfCommand `cmd:"" help:"Rate past months again under a catalog that is not applied, and compare."`
 	Verify  billingVerifyCommand `cmd:"" help:"Check numbers, documents, sums and the journal."`
 }

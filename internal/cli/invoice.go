@@ -27,10 +27,14 @@ type invoiceListCommand struct {
 	Open   bool   `help:"Only those of which something is open."`
 	Limit  int    `default:"100" help:"How many, 1 to 1000."`
 	Cursor string `placeholder:"NEXT" help:"Where the page before ended."`
+	Drafts bool   `help:"Those that wait to be issued, instead of those that were."`
 }
 
 // Run lists documents.
 func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
+	if c.Drafts {
+		return r.listDrafts(ctx, c.Tenant)
+	}
 	if c.Limit < 1 || c.Limit > 1000 {
 		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
 	}
@@ -58,6 +62,52 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 	if page.Next != nil {
 		r.say("\nThere are more: --cursor %s", *page.Next)
 	}
+	return nil
+}
+
+func (r *runner) listDrafts(ctx context.Context, tenant string) error {
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.Invoice], error) { return cl.InvoiceDrafts(ctx, tenant) })
+	if err != nil {
+		return err
+	}
+	return listing(r, list, list.Items, "Nothing waits to be issued. Documents in arrears wait from the end of their period to the end of its grace.",
+		"ISSUE (UTC)|TENANT|DOCUMENT|PERIOD (UTC)|LINES|TOTAL|DUE", func(i client.Invoice) []string {
+			row := documentRow(i.Document)
+			return append([]string{row[0], i.Tenant}, row[1:]...)
+		})
+}
+
+type billingRunsCommand struct {
+	Limit int `default:"20" help:"How many, 1 to 1000."`
+}
+
+// Run lists runs on the clock.
+func (c *billingRunsCommand) Run(ctx context.Context, r *runner) error {
+	if c.Limit < 1 || c.Limit > 1000 {
+		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
+	}
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.BillingProgress], error) {
+		return cl.BillingRuns(ctx, c.Limit)
+	})
+	if err != nil {
+		return err
+	}
+	err = listing(r, list, list.Items, "No run on the clock has come to anything yet.", "BEGUN (UTC)|DONE|ISSUED|DRAFTED|NOT BILLED|ENDED (UTC)", func(p client.BillingProgress) []string {
+		ended := "–"
+		if p.EndedAt != nil {
+			ended = p.EndedAt.UTC().Format("2006-01-02 15:04:05")
+		}
+		return []string{p.BegunAt.UTC().Format("2006-01-02 15:04:05"), fmt.Sprintf("%d of %d", p.Done, p.Subscriptions), fmt.Sprint(p.Issued), fmt.Sprint(p.Drafted),
+			fmt.Sprint(len(p.Failed)), ended}
+	})
+	if err != nil || r.json || len(list.Items) == 0 {
+		return err
+	}
+	last := list.Items[0]
+	for _, f := range last.Failed {
+		r.say("%s of %s was not billed: %s", f.Subscription, f.Tenant, f.Why)
+	}
+	r.billingWarnings(last.Warnings)
 	return nil
 }
 
@@ -212,7 +262,19 @@ func (r *runner) showRun(run client.BillingRun) error {
 	for _, f := range run.Failed {
 		r.say("%s of %s was not billed: %s", f.Subscription, f.Tenant, f.Why)
 	}
+	r.billingWarnings(run.Warnings)
 	return nil
+}
+
+func (r *runner) billingWarnings(list []client.BillingWarning) {
+	p := penFor(r.Out)
+	for _, w := range list {
+		of := w.Tenant
+		if w.Subscription != nil {
+			of += ", " + *w.Subscription
+		}
+		r.say("%s %s: %s", p.in(wire.Attention, "!"), of, w.What)
+	}
 }
 
 type billingVerifyCommand struct{}
@@ -240,6 +302,7 @@ func (*billingVerifyCommand) Run(ctx context.Context, r *runner) error {
 			if len(c.Wrong) > 0 {
 				r.say("    %s", strings.Join(c.Wrong, "\n    "))
 			}
+			r.billingWarnings(c.Warnings)
 		}
 	}
 	if err == nil && wrong > 0 {

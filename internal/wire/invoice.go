@@ -14,9 +14,12 @@ func Invoice(i billing.Issued) (w client.Invoice, err error) {
 		IssuedAt: client.At(i.IssuedAt), IssuedBy: i.IssuedBy, DueAt: client.At(i.DueAt), Currency: string(i.Currency), Total: i.Total, Due: i.Due, Open: i.Open, Hash: i.Hash,
 		Parties: i.Parties,
 	}
-	if i.Number > 0 {
+	switch {
+	case i.Number > 0:
 		w.Number = Text(i.Ref())
-	} else {
+	case i.State == billing.InvoiceDraft:
+		w.IssuedAt = nil
+	default:
 		w.State = "due"
 	}
 	w.Document, err = Document(i.Document)
@@ -64,6 +67,28 @@ func BillingRun(r billing.Run) (w client.BillingRun, err error) {
 	for i, f := range r.Failed {
 		w.Failed[i] = client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why}
 	}
+	w.Warnings = BillingWarnings(r.Warnings)
 	w.Issued, err = Invoices(r.Issued)
 	return w, err
+}
+
+// BillingWarnings are what somebody should know of bills.
+func BillingWarnings(list []billing.Warning) []client.BillingWarning {
+	all := make([]client.BillingWarning, len(list))
+	for i, w := range list {
+		all[i] = client.BillingWarning{Tenant: w.Tenant, Subscription: Text(string(w.Subscription)), What: w.What}
+	}
+	return all
+}
+
+// BillingProgress is how far a run is.
+func BillingProgress(p billing.Progress) client.BillingProgress {
+	w := client.BillingProgress{
+		ID: p.ID, BegunAt: client.Time{Time: p.BegunAt}, EndedAt: client.At(p.EndedAt), UpTo: client.Time{Time: p.UpTo}, By: p.By, Subscriptions: p.Subscriptions,
+		Done: p.Done, Issued: p.Issued, Drafted: p.Drafted, Failed: make([]client.BillingFailure, len(p.Failed)), Warnings: BillingWarnings(p.Warnings),
+	}
+	for i, f := range p.Failed {
+		w.Failed[i] = client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why}
+	}
+	return w
 }

@@ -1,0 +1,191 @@
+package billing
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+// InvoiceDraft is the state of a document that was worked out and not issued.
+const InvoiceDraft InvoiceState = "draft"
+
+// A Progress is how far a billing run is, and what it came to.
+type Progress struct {
+	ID            string
+	BegunAt       time.Time
+	EndedAt       time.Time // zero: it is at it, or was cut off
+	UpTo          time.Time
+	By            string
+	Subscriptions int64 // to look at
+	Done          int64 // of them
+	Issued        int64 // documents
+	Drafted       int64 // documents that came out anew or otherwise
+	Failed        []RunFailure
+	Warnings      []Warning
+}
+
+// A DueOrder asks for what is done on the clock.
+type DueOrder struct {
+	DraftOnly bool // issue nothing
+	By        string
+}
+
+// BillDue is the billing run that is made on the clock. What is due in advance is
+// issued at once. What is due in arrears was drafted when its service ended, so that
+// people can look at it during the grace, and is worked out again: where it comes out
+// otherwise than was drafted it is not issued but drafted anew, for the next run. All
+// drafts are brought up to date. A run that is cut off is taken up by the next.
+func (s *Service) BillDue(ctx context.Context, o DueOrder, now time.Time) (Progress, error) {
+	p := Progress{ID: id.New("brun"), BegunAt: micros(now), UpTo: micros(now).Add(-Settle), By: o.By, Failed: []RunFailure{}, Warnings: []Warning{}}
+	agreements, err := s.Subscriptions(ctx, "")
+	if err != nil {
+		return p, err
+	}
+	agreements = slices.DeleteFunc(agreements, func(a Agreement) bool { return a.StartedAt.After(p.UpTo) })
+	p.Subscriptions = int64(len(agreements))
+	if err := s.saveProgress(ctx, p); err != nil {
+		return p, err
+	}
+	var left warnings
+	for bills, err := range s.billsAhead(ctx, agreements, p.UpTo, true) {
+		if err != nil {
+			return p, err
+		}
+		left.add(bills)
+		if err := s.billSome(ctx, bills, o, &p, now); err != nil {
+			return p, err
+		}
+		p.Done, p.Warnings = p.Done+int64(len(bills)), left.list()
+		if err := s.saveProgress(ctx, p); err != nil {
+			return p, err
+		}
+	}
+	p.EndedAt = later(micros(time.Now()), p.BegunAt)
+	return p, s.endProgress(ctx, p)
+}
+
+// billSome issues and drafts what is due of some subscriptions.
+func (s *Service) billSome(ctx context.Context, bills []*bill, o DueOrder, p *Progress, now time.Time) error {
+	ids := make([]SubscriptionID, len(bills))
+	for i, b := range bills {
+		ids[i] = b.agreement.ID
+	}
+	drafts, err := listDrafts(ctx, s.db.Read(), draftFilter{subscriptions: ids})
+	if err != nil {
+		return err
+	}
+	of := make(map[SubscriptionID][]Issued)
+	for _, d := range drafts {
+		of[d.Subscription] = append(of[d.Subscription], d)
+	}
+	for _, b := range bills {
+		b.hold(of[b.agreement.ID], o.DraftOnly)
+	}
+	if err := s.issue(ctx, bills, o.By, now); err != nil {
+		return err
+	}
+	for _, b := range bills {
+		if b.err != nil {
+			if p.Failed, err = s.failed(ctx, p.Failed, b.agreement, b.err); err != nil {
+				return err
+			}
+			continue // its drafts stay as they were
+		}
+		p.Issued += int64(len(b.issued))
+		drafted, err := s.draft(ctx, b, of[b.agreement.ID], now)
+		if err != nil {
+			return err
+		}
+		p.Drafted += drafted
+	}
+	return nil
+}
+
+// hold takes out of a bill what is not to be issued now, and keeps it to be drafted: a
+// document in arrears that was not drafted as it comes out, and all after it, which
+// follow from it.
+func (b *bill) hold(drafts []Issued, all bool) {
+	n := slices.IndexFunc(b.new, func(k keyed) bool {
+		if all {
+			return true
+		}
+		asDrafted := func(d Issued) bool { return d.key() == k.key() && bytes.Equal(d.Document, k.text) }
+		return k.Purpose == Arrears && !slices.ContainsFunc(drafts, asDrafted)
+	})
+	if n >= 0 {
+		b.upcoming = append(slices.Clone(b.new[n:]), b.upcoming...)
+		b.new = b.new[:n]
+	}
+}
+
+// draft makes the drafts of a subscription what is upcoming, where they are not, and
+// returns how many are others than they were.
+func (s *Service) draft(ctx context.Context, b *bill, before []Issued, now time.Time) (drafted int64, err error) {
+	same := len(before) == len(b.upcoming)
+	for n := range b.upcoming {
+		k := &b.upcoming[n]
+		if !slices.ContainsFunc(before, func(d Issued) bool { return d.key() == k.key() && bytes.Equal(d.Document, k.text) }) {
+			drafted++
+		}
+	}
+	if same && drafted == 0 {
+		return 0, nil
+	}
+	return drafted, s.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := deleteDrafts(ctx, tx, b.agreement.ID); err != nil {
+			return err
+		}
+		for n := range b.upcoming {
+			d := b.document(&b.upcoming[n])
+			d.IssuedAt = micros(now)
+			for _, old := range before {
+				if old.key() == d.key() && bytes.Equal(old.Document, d.Document) {
+					d.IssuedAt = old.IssuedAt
+				}
+			}
+			if err := insertDraft(ctx, tx, &d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Drafts are the documents that wait to be issued, of a tenant, slug or id, or of all
+// where ref is empty: the next first. They have no number, and IssuedAt is since when
+// they are as they are. One that was issued meanwhile is none.
+func (s *Service) Drafts(ctx context.Context, ref string) ([]Issued, error) {
+	var f draftFilter
+	if ref != "" {
+		t, err := s.tenants.Tenant(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		f.tenant = t.ID
+	}
+	drafts, err := listDrafts(ctx, s.db.Read(), f)
+	if err != nil {
+		return nil, err
+	}
+	return drafts, s.nameTenants(ctx, drafts)
+}
+
+// BillingRuns are the runs that came to something, the last first.
+func (s *Service) BillingRuns(ctx context.Context, limit int) ([]Progress, error) {
+	if limit < 1 || limit > 1000 {
+		return nil, fault.New(fault.Invalid, "A list holds 1 to 1000 runs, not %d.", limit)
+	}
+	return listRuns(ctx, s.db.Read(), limit)
+}
+
+// A draftFilter selects drafts; empty fields select all.
+type draftFilter struct {
+	tenant        tenant.ID
+	subscriptions []SubscriptionID
+}
