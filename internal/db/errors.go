@@ -20,6 +20,7 @@ const (
 	pgUnique        = "23505"
 	pgCheck         = "23514"
 	pgReadOnly      = "25006"
+	pgIdleInTx      = "25P03"
 	pgSerialization = "40001"
 	pgDeadlock      = "40P01"
 	pgDiskFull      = "53100"
@@ -44,10 +45,11 @@ func IsCheck(err error) bool {
 }
 
 // isContended reports whether a transaction failed only because others ran
-// beside it, so that running it again is right.
+// beside it, so that running it again is right: also one that PostgreSQL ended since
+// this process stood still, on a machine that is too busy, for longer than IdleInTx.
 func isContended(err error) bool {
 	switch pgState(err) {
-	case pgSerialization, pgDeadlock:
+	case pgSerialization, pgDeadlock, pgIdleInTx:
 		return true
 	}
 	code := sqliteCode(err) & 0xff
