@@ -23,10 +23,15 @@ func anyWorld(t *rapid.T) world {
 	pick := func(name string, options ...string) string { return rapid.SampledFrom(options).Draw(t, name) }
 	n := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
 	price := func(name string) string { return fmt.Sprintf("%d.%04d", n(name, 0, 99), n(name+" fraction", 0, 9999)) }
+	currency := pick("currency", "USD", "JPY", "KWD")
+	commitment, off := "20.00", "3.33"
+	if currency == "JPY" {
+		commitment, off = "20", "3"
+	}
 	convention := func() string {
 		return fmt.Sprintf(`proration: {unit: %s, day_end: %s, credit: %s, bill: %s}, tax: {round: %s}, late: {grace: %s}, trial_days: %d, commitment: "%s"`,
 			pick("unit", "second", "day", "none"), pick("day_end", "exclusive", "inclusive"), pick("credit", "line", "note"), pick("bill", "now", "next"),
-			pick("round", "per_rate", "per_line", "per_invoice"), pick("grace", "0s", "1h", "48h"), pick2(t, "trial", 0, 0, 5, 40), pick("commitment", "0", "20.00"))
+			pick("round", "per_rate", "per_line", "per_invoice"), pick("grace", "0s", "1h", "48h"), pick2(t, "trial", 0, 0, 5, 40), pick("commitment", "0", commitment))
 	}
 	charges := func() string {
 		return fmt.Sprintf(`charges: [
@@ -36,11 +41,12 @@ func anyWorld(t *rapid.T) world {
 			price("fee"), price("past"), price("setup"), pick("model", "graduated", "volume"), price("calls"), price("level"))
 	}
 	w := world{
-		zone:   pick("zone", "UTC", "Europe/Berlin", "America/New_York"),
-		meters: `{id: calls, event_type: use, aggregate: sum}, {id: level, event_type: use, aggregate: time_weighted}`,
-		taxes:  fmt.Sprintf(`{id: vat, rate: "%s", mode: %s}, {id: city, rate: "2.125"}`, pick("rate", "19", "7.7"), pick("mode", "exclusive", "inclusive")),
-		coupons: fmt.Sprintf(`{id: part, percent: "12.5", duration: %s}, {id: some, amount: "3.33", duration: {periods: 2}, charges: [fee, calls]}`,
-			pick("duration", "once", "forever")),
+		currency: currency,
+		zone:     pick("zone", "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"),
+		meters:   `{id: calls, event_type: use, aggregate: sum}, {id: level, event_type: use, aggregate: time_weighted}`,
+		taxes:    fmt.Sprintf(`{id: vat, rate: "%s", mode: %s}, {id: city, rate: "2.125"}`, pick("rate", "19", "7.7"), pick("mode", "exclusive", "inclusive")),
+		coupons: fmt.Sprintf(`{id: part, percent: "12.5", duration: %s}, {id: some, amount: "%s", duration: {periods: 2}, charges: [fee, calls]}`,
+			pick("duration", "once", "forever"), off),
 		period: `unit: month, anchor: ` + pick("anchor", "calendar", "anniversary"),
 		plan:   convention() + ", " + charges(),
 		plans: fmt.Sprintf("  - {id: q, version: 1, period: {unit: %s, count: %d, anchor: anniversary}, %s, %s}\n",
