@@ -453,7 +453,7 @@ var quirks = append([]quirk{
 			})
 		},
 	},
-}, networkQuirks...)
+}, append(networkQuirks, managedQuirks...)...)
 
 func ignore404(err error) error {
 	if err != nil && strings.Contains(err.Error(), ": 404 ") {

@@ -22,7 +22,7 @@ import (
 var listedShapes embed.FS
 
 // A listedThing is of a kind that the cloud only lists and shows: it is seeded,
-// see [Sim.SeedThing], and no request makes or changes any.
+// see [Sim.SeedThing], and requests make or delete few of them.
 type listedThing struct {
 	thing
 	tagged

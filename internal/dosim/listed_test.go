@@ -15,6 +15,7 @@ func listedStories() []story {
 		{"what is only listed", tellListed},
 		{"clusters and their parts", tellClusters},
 		{"autoscale pools, checks and registries", tellListedParts},
+		{"creates and deletes of databases and clusters", tellManaged},
 	}
 }
 

@@ -2,6 +2,7 @@ package dosim
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -17,7 +18,7 @@ func listedKinds() []listedKind {
 	}
 	return []listedKind{
 		uuidAndName(listedKind{
-			name: "database", path: "/v2/databases", list: "databases", one: "database", scope: "database:read", unpaged: true,
+			name: kindDatabase, path: "/v2/databases", list: "databases", one: "database", scope: "database:read", unpaged: true,
 			urn: "dbaas", tag: &tagKind{"database", "databases"}, network: "private_network_uuid", shown: hideCredentials,
 		}),
 		{
@@ -25,7 +26,7 @@ func listedKinds() []listedKind {
 			scope: "database:read", unpaged: true, parent: "database", shown: hideCredentials,
 		},
 		uuidAndName(listedKind{
-			name: "kubernetes_cluster", path: "/v2/kubernetes/clusters", list: "kubernetes_clusters", one: "kubernetes_cluster",
+			name: kindCluster, path: "/v2/kubernetes/clusters", list: "kubernetes_clusters", one: "kubernetes_cluster",
 			scope: "kubernetes:read", urn: "kubernetes", network: "vpc_uuid",
 			more: []route{
 				op("GET /v2/kubernetes/clusters/{kubernetes_cluster}/node_pools", listNodePools, "kubernetes:read"),
@@ -91,6 +92,11 @@ func listedKinds() []listedKind {
 	}
 }
 
+func listedKindOf(name string) listedKind {
+	all := listedKinds()
+	return all[slices.IndexFunc(all, func(k listedKind) bool { return k.name == name })]
+}
+
 func listedNames() []string {
 	var names []string
 	for _, k := range listedKinds() {
@@ -104,7 +110,7 @@ func listedResources() []resource {
 	for _, k := range listedKinds() {
 		all = append(all, listedResource(k))
 	}
-	return append(all, resource{params: []Param{{paramCDNLimit, "5", 1, 1_000_000, "requests about CDN endpoints per token in any 10 seconds"}}})
+	return append(all, databaseResource(), clusterResource(), resource{params: []Param{{paramCDNLimit, "5", 1, 1_000_000, "requests about CDN endpoints per token in any 10 seconds"}}})
 }
 
 // hideCredentials leaves the passwords out for a token that may not see them.
