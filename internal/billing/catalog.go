@@ -68,7 +68,30 @@ type Charge struct {
 	Meter   *rating.Meter
 	Taxes   []string // instead of the subscription's, where TaxSet
 	TaxSet  bool
+	Matrix  []Cell
 	rating.Price
+}
+
+// A Cell is the price of those groups of a charge's meter that have all its values, in
+// place of the charge's own.
+type Cell struct {
+	For   map[string]string
+	Price exact.Number
+}
+
+// priceOf is the price of a group: that of the first cell that it is in, else the
+// charge's.
+func (ch *Charge) priceOf(group map[string]string) exact.Number {
+	for _, c := range ch.Matrix {
+		in := true
+		for dimension, value := range c.For {
+			in = in && group[dimension] == value
+		}
+		if in {
+			return c.Price
+		}
+	}
+	return ch.Price.Price
 }
 
 // A Coupon takes something off the lines that it is about.

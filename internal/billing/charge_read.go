@@ -2,6 +2,7 @@ package billing
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/manifest"
@@ -10,7 +11,7 @@ import (
 
 var chargeFields = []string{
 	"id", "type", "when", "model", "meter", "price", "package_size", "tiers", "included", "minimum", "maximum", "tax",
-	"percent_off", "per_event", "prorated", "zero_usage", "markup",
+	"percent_off", "per_event", "prorated", "zero_usage", "markup", "matrix",
 }
 
 func (c *Catalog) readCharge(v manifest.Value) *Charge {
@@ -34,6 +35,7 @@ func (c *Catalog) readCharge(v manifest.Value) *Charge {
 		ch.Advance = v.Field("when").OneOf("advance", "arrears") == "advance"
 	}
 	c.readChargeMeter(ch, v.Field("meter"))
+	ch.readMatrix(v.Field("matrix"))
 	if tax := v.Field("tax"); tax.IsSet() {
 		ch.TaxSet, ch.Taxes = true, readTexts(tax)
 		for _, id := range ch.Taxes {
@@ -66,6 +68,38 @@ func (c *Catalog) readChargeMeter(ch *Charge, v manifest.Value) {
 	if ch.Meter = c.meter(v.Text()); ch.Meter == nil && !v.Failed() {
 		v.Fail("There is no meter %q. The catalog has %s.", v.Text(), names(c.Meters, func(m rating.Meter) string { return m.ID }))
 	}
+}
+
+// readMatrix reads prices by what the charge's meter groups by.
+func (ch *Charge) readMatrix(v manifest.Value) {
+	switch {
+	case !v.IsSet() || v.Failed():
+		return
+	case ch.Meter == nil || len(ch.Meter.GroupBy) == 0:
+		v.Fail("Prices by dimension need a meter with group_by.")
+		return
+	case ch.Model != rating.PerUnit && ch.Model != rating.Package || ch.Prorated:
+		v.Fail("Only the models unit and package have prices by dimension, and not where they are prorated.")
+		return
+	}
+	v.Each(func(v manifest.Value) {
+		if v.Failed() || !v.Object("for", "price") {
+			return
+		}
+		cell := Cell{For: make(map[string]string), Price: readNeeded(v.Field("price"))}
+		where := v.Field("for")
+		if !where.IsObject() || len(where.Names()) == 0 {
+			where.Fail("It must be an object: what the meter groups by, and its value, like {region: fra1}.")
+			return
+		}
+		for _, dimension := range where.Names() {
+			if !slices.Contains(ch.Meter.GroupBy, dimension) {
+				where.Fail("The meter %s does not group by %q: it groups by %s.", ch.Meter.ID, dimension, strings.Join(ch.Meter.GroupBy, ", "))
+			}
+			cell.For[dimension] = where.Field(dimension).Word()
+		}
+		ch.Matrix = append(ch.Matrix, cell)
+	})
 }
 
 // A model's own fields; the others of a price are for every model.

@@ -174,13 +174,14 @@ func (b *biller) rate(m *metered, ch *Charge, t time.Time) (*rated, error) {
 	}
 	measured := b.measure(m, ch, windows, whole, t)
 	for _, one := range measured {
-		price := &ch.Price
+		price := ch.Price
 		if len(measured) > 1 {
-			price = &unbound
+			price = unbound
 		}
+		price.Price = ch.priceOf(one.group)
 		value, why := price.Rate(one.quantity, minimum)
 		why.Of = append(why.Of, one.why)
-		add(ratedLine{id: one.id, group: one.group, quantity: one.quantity.Units, unitPrice: ch.UnitPrice(one.quantity.Units), exact: value, explain: why})
+		add(ratedLine{id: one.id, group: one.group, quantity: one.quantity.Units, unitPrice: price.UnitPrice(one.quantity.Units), exact: value, explain: why})
 	}
 	if len(measured) == 1 {
 		minimum = exact.Number{} // it was kept already
