@@ -60,6 +60,15 @@ func TestResourcesThatBecomeKnownLate(t *testing.T) {
 			t.Errorf("April: %v", got)
 		}
 		sound(t, s, 2)
+		again, err := s.RunBilling(t.Context(), RunOrder{DryRun: true}, day(t, "2026-05-06"))
+		want := []string{"Nobody knows what do:droplet:3 costs: the charge servers leaves it out.", "The charge servers takes DigitalOcean's prices in USD for EUR, without exchange."}
+		var got []string
+		for _, w := range again.Warnings {
+			got = append(got, w.What)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, %q", err, got)
+		}
 	})
 }
 
@@ -102,7 +111,8 @@ func TestResourcesThatNoChargeIsAbout(t *testing.T) {
 	s := New(d, func(context.Context, Asked) (Facts, error) { return Facts{Lifetimes: lives}, nil }, nil)
 	kinds := "meters:\n  - {id: droplets, event_type: droplet}\n  - {id: volumes, event_type: volume}\ntaxes:"
 	second := strings.NewReplacer("id: hosting", "id: storage", "id: servers", "id: volumes", "meter: droplets", "meter: volumes")
-	first := strings.Replace(hosting, "model: cost_plus", "meter: droplets, model: cost_plus", 1)
+	first := strings.Replace(hosting, "model: cost_plus", "meter: droplets", 1)
+	first = strings.Replace(first, `markup: "1.5"`, `price: "5"`, 1)
 	_, plan, _ := strings.Cut(first, "plans:\n")
 	apply(t, s, strings.Replace(first, "taxes:", kinds, 1)+second.Replace(plan), noon)
 	customer(t, d, s)
