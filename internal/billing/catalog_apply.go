@@ -126,7 +126,7 @@ func planEntries(c money.Currency, have, wanted []Entry, document []byte, at tim
 		delete(old, e.EntryKey)
 		change := EntryChange{EntryKey: e.EntryKey, Action: EntryAdded}
 		if there {
-			change.Fields = differences(before.Document, e.Document)
+			change.Fields = Differences(before.Document, e.Document)
 			switch {
 			case len(change.Fields) > 0 && before.frozen(at):
 				change.Action, change.Why = EntryRefused, immutable(e.EntryKey)

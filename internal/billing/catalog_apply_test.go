@@ -141,7 +141,7 @@ func FuzzDocument(f *testing.F) {
 			t.Fatalf("%q reads as %d entries, and again as %d: %v", text, len(entries), len(same), err)
 		}
 		for i, e := range entries {
-			if same[i].EntryKey != e.EntryKey || len(differences(e.Document, same[i].Document)) > 0 {
+			if same[i].EntryKey != e.EntryKey || len(Differences(e.Document, same[i].Document)) > 0 {
 				t.Fatalf("%s became %s", e.Document, same[i].Document)
 			}
 		}

@@ -126,9 +126,9 @@ func Document(c money.Currency, entries []Entry) json.RawMessage {
 // where the field was not, or is not any more.
 type FieldChange struct{ Field, Before, After string }
 
-// differences are the fields in which two documents differ, by their names. The
+// Differences are the fields in which two documents differ, by their names. The
 // spelling of a number is no difference.
-func differences(before, after json.RawMessage) []FieldChange {
+func Differences(before, after json.RawMessage) []FieldChange {
 	was, is := flat(before), flat(after)
 	var changes []FieldChange
 	for field, b := range was {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/arcadia-cloud/arcadia/internal/billing/paper"
 )
 
 // The assets of vendor come from npm, in the versions and with the hashes that
@@ -41,25 +43,32 @@ func loadAssets() (*assets, error) {
 		if err != nil {
 			return err
 		}
-		var zipped bytes.Buffer
-		z, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-		if err != nil {
-			return err
-		}
-		if _, err := z.Write(content); err != nil {
-			return err
-		}
-		if err := z.Close(); err != nil {
-			return err
-		}
-		sum := sha256.Sum256(content)
-		base, ext := path.Base(name), path.Ext(name)
-		hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		a.names[base] = "/assets/" + hashed
-		a.files[hashed] = asset{mime.TypeByExtension(ext), content, zipped.Bytes()}
-		return nil
+		return a.add(path.Base(name), content)
 	})
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	return a, a.add("paper.css", []byte(paper.CSS))
+}
+
+// add adds a file under a name that holds the hash of its content.
+func (a *assets) add(base string, content []byte) error {
+	var zipped bytes.Buffer
+	z, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := z.Write(content); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	sum, ext := sha256.Sum256(content), path.Ext(base)
+	hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+	a.names[base] = "/assets/" + hashed
+	a.files[hashed] = asset{mime.TypeByExtension(ext), content, zipped.Bytes()}
+	return nil
 }
 
 // address is where a file is served.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
@@ -43,6 +44,7 @@ type server struct {
 	stock   *inventory.Service
 	tenants *tenant.Service
 	stacks  *provisioning.Service
+	bills   *billing.Service
 	access  *access.Service
 	drop    string // a droplet's id
 }
@@ -92,9 +94,10 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 	})
 	s.access = writable(t, d, token)
 	s.stacks = provisioning.New(d, s.engine, steps)
+	s.bills = billing.New(d, nil, nil)
 	pages, err := web.New(web.Options{
 		Engine: s.engine, Feed: follow, Provisioning: s.stacks, Account: "default", Logger: discard,
-		Inventory: s.stock, Tenants: s.tenants, Access: s.access,
+		Inventory: s.stock, Tenants: s.tenants, Bills: s.bills, Access: s.access,
 		Checks: func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
 		Budgets: func(account string) map[digitalocean.Purpose]digitalocean.Use {
 			if account != "default" {

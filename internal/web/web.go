@@ -12,6 +12,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/access"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
@@ -29,6 +30,7 @@ type Options struct {
 	Provisioning *provisioning.Service
 	Inventory    *inventory.Service
 	Tenants      *tenant.Service
+	Bills        *billing.Service
 	Access       *access.Service
 	Account      string // our name for the account that is meant where none is named
 
@@ -88,6 +90,7 @@ func (s *Server) routes() *http.ServeMux {
 	page("GET /overview.json", s.overview)
 	s.inventoryRoutes(page)
 	s.stackRoutes(page)
+	s.billingRoutes(page)
 	page("GET /smoke", s.askSmoke)
 	page("GET /smoke.json", s.askSmoke)
 	page("POST /smoke", s.smoke)

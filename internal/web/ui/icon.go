@@ -47,6 +47,7 @@ var icons = map[string]string{
 	"key":     "M10.5 2.5a3 3 0 100 6 3 3 0 000-6zM8.3 7.7L3 13M4.5 11.5L6 13",
 	"tenant":  "M8 2.8a2.6 2.6 0 100 5.2 2.6 2.6 0 000-5.2zM3.2 13.2a4.8 4.8 0 019.6 0",
 	"stack":   "M2.5 5L8 2.5 13.5 5 8 7.5zM2.5 8L8 10.5 13.5 8M2.5 11L8 13.5 13.5 11",
+	"bill":    "M4 2.5h8v11l-2-1.2-2 1.2-2-1.2-2 1.2zM6.5 6h3M6.5 8.5h3",
 	"plus":    "M8 3.5v9M3.5 8h9",
 	"edit":    "M3.5 12.5L4 10l6-6 2 2-6 6z",
 	"more":    "M4 8h.01M8 8h.01M12 8h.01",
@@ -66,6 +67,7 @@ var glyphs = map[string]string{
 	"running": "play", "executing": "play", "waiting": "clock", "paused": "pause", "unknown": "doubt",
 	"failed": "cross", "stuck": "bell", "undo_failed": "bell", "skipped": "dash", "off": "dash", "ready": "clock",
 	"complete": "check", "accepted": "check", "lacks scopes": "doubt", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross",
+	"paid": "check", "overdue": "bell", "open": "clock", "credited": "return", "partially_paid": "clock", "void": "dash", "uncollectible": "cross",
 }
 
 // Glyph is a state's.
@@ -79,11 +81,13 @@ func Glyph(state string) templ.Component {
 // hueOf is a state's, of sagas and steps as package wire has it, and of droplets.
 func hueOf(state string) string {
 	switch state {
-	case "active", "complete", "accepted":
+	case "active", "complete", "accepted", "paid":
 		return string(wire.Good)
-	case "partial", "not_permitted", "stale", "lacks scopes":
+	case "partial", "not_permitted", "stale", "lacks scopes", "partially_paid":
 		return string(wire.Attention)
-	case "deleted":
+	case "overdue":
+		return string(wire.Bad)
+	case "deleted", "void":
 		return string(wire.Dim)
 	case "new", "locked":
 		return string(wire.Running)

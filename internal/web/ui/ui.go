@@ -43,7 +43,7 @@ type Place struct{ Path, Name, Icon string }
 // Places is the navigation.
 func Places() []Place {
 	return []Place{
-		{"/", "Overview", "home"}, {"/inventory", "Inventory", "table"}, {"/tenants", "Tenants", "tenant"}, {"/stacks", "Stacks", "stack"}, {"/changes", "Changes", "changes"}, {"/findings", "Findings", "flag"}, {"/sagas", "Sagas", "saga"},
+		{"/", "Overview", "home"}, {"/inventory", "Inventory", "table"}, {"/tenants", "Tenants", "tenant"}, {"/stacks", "Stacks", "stack"}, {"/billing", "Billing", "bill"}, {"/changes", "Changes", "changes"}, {"/findings", "Findings", "flag"}, {"/sagas", "Sagas", "saga"},
 		{"/accounts", "Accounts", "key"},
 	}
 }

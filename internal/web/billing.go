@@ -1,0 +1,303 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/billing/paper"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/rating"
+	"github.com/arcadia-cloud/arcadia/internal/web/ui"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
+)
+
+func (s *Server) billingRoutes(page func(string, func(*visit) error)) {
+	page("GET /billing", s.billing)
+	page("GET /billing.json", s.billing)
+	page("GET /invoices", s.invoices)
+	page("GET /invoices.json", s.invoices)
+	page("GET /invoices.csv", s.invoices)
+	page("GET /invoices/{ref}", s.invoice)
+	page("GET /subscriptions", s.subscriptions)
+	page("GET /subscriptions.json", s.subscriptions)
+	page("GET /subscriptions/{id}", s.subscription)
+	page("GET /catalog", s.catalog)
+	page("GET /catalog.json", s.catalog)
+}
+
+func invoicePath(ref string) string { return "/invoices/" + url.PathEscape(ref) }
+
+// A billingView is what the page about money shows first.
+type billingView struct {
+	ui.Page
+	owed    []billing.Receivable
+	overdue []billing.Issued // of which something is open, the oldest first
+	latest  []billing.Issued
+	table   ui.Table
+	month   time.Time
+	twins   ui.Twin
+}
+
+// mostOverdue is how many overdue invoices the first page names.
+const mostOverdue = 20
+
+// billing is the page that says what is owed.
+func (s *Server) billing(v *visit) error {
+	ctx, now := v.r.Context(), v.now.UTC()
+	view := billingView{Page: v.page("Billing", "/billing"), month: time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)}
+	var err error
+	if view.owed, err = s.o.Bills.Receivables(ctx, now, view.month); err != nil {
+		return err
+	}
+	if v.wants("json") {
+		return v.json(struct {
+			Items []receivableTwin `json:"items"`
+		}{receivableTwins(view.owed)})
+	}
+	open, _, err := s.o.Bills.Invoices(ctx, billing.IssuedFilter{Open: true, Limit: 1000})
+	if err != nil {
+		return err
+	}
+	for _, i := range open {
+		if i.DueAt.Before(now) {
+			view.overdue = append(view.overdue, i)
+		}
+	}
+	slices.SortFunc(view.overdue, func(a, b billing.Issued) int { return a.DueAt.Compare(b.DueAt) })
+	view.overdue = view.overdue[:min(len(view.overdue), mostOverdue)]
+	if view.latest, _, err = s.o.Bills.Invoices(ctx, billing.IssuedFilter{Limit: 8}); err != nil {
+		return err
+	}
+	view.twins = ui.Twin{CLI: "arcadia invoice list --open", API: "curl http://" + v.r.Host + "/v1/invoices", JSON: "/billing.json"}
+	return v.show(http.StatusOK, billingPage(view))
+}
+
+// A receivableTwin is what is owed in a currency, as JSON; amounts are minor units.
+type receivableTwin struct {
+	Currency        string `json:"currency"`
+	Open            int64  `json:"open"`
+	OpenInvoices    int64  `json:"open_invoices"`
+	Overdue         int64  `json:"overdue"`
+	OverdueInvoices int64  `json:"overdue_invoices"`
+	Issued          int64  `json:"issued_this_month"`
+	Documents       int64  `json:"documents"`
+}
+
+func receivableTwins(owed []billing.Receivable) []receivableTwin {
+	twins := make([]receivableTwin, len(owed))
+	for i, r := range owed {
+		twins[i] = receivableTwin{string(r.Currency), r.Open, r.OpenInvoices, r.Overdue, r.OverdueInvoices, r.Issued, r.Documents}
+	}
+	return twins
+}
+
+// cash is an amount with its currency, as pages show it.
+func cash(minor int64, c money.Currency) string {
+	text := money.New(minor, c).Decimal()
+	sign := ""
+	if rest, negative := strings.CutPrefix(text, "-"); negative {
+		sign, text = "−", rest
+	}
+	whole, fraction, dotted := strings.Cut(text, ".")
+	var parts []string
+	for ; len(whole) > 3; whole = whole[:len(whole)-3] {
+		parts = append([]string{whole[len(whole)-3:]}, parts...)
+	}
+	out := sign + strings.Join(append([]string{whole}, parts...), "\u2009")
+	if dotted {
+		out += "." + fraction
+	}
+	return out + "\u00a0" + string(c)
+}
+
+// An invoiceList is what the page of documents shows.
+type invoiceList struct {
+	ui.Page
+	table ui.Table
+	any   bool
+	kinds []ui.Choice
+	twins ui.Twin
+}
+
+var invoiceColumns = []ui.Column{
+	{Key: "number", Title: "Document", Phone: ui.PhoneTitle},
+	{Key: "state", Title: "State", Phone: ui.PhoneState},
+	{Key: "tenant", Title: "Tenant"},
+	{Key: "issued", Title: "Issued"},
+	{Key: "due", Title: "Due by", Phone: ui.PhoneHide},
+	{Key: "total", Title: "Total", Number: true},
+	{Key: "open", Title: "Open", Number: true, Phone: ui.PhoneHide},
+}
+
+// invoiceFilter is which documents an address asks for.
+func invoiceFilter(q ui.Query) (f billing.IssuedFilter, err error) {
+	f = billing.IssuedFilter{Tenant: q.Get("tenant"), Cursor: q.Get("cursor"), Limit: listPage}
+	switch q.Get("state") {
+	case "":
+	case "open":
+		f.Open = true
+	default:
+		return f, fault.New(fault.Invalid, "Documents are shown all, or the open ones (open), and not %q.", clip(q.Get("state")))
+	}
+	return f, nil
+}
+
+// invoices is the list of documents.
+func (s *Server) invoices(v *visit) error {
+	ctx := v.r.Context()
+	f, err := invoiceFilter(v.query)
+	if err != nil {
+		return err
+	}
+	if v.wants("csv") {
+		return s.invoicesCSV(v, f)
+	}
+	if ref := strings.TrimSpace(v.query.Get("q")); ref != "" && !v.wants("json") { // a number leads to its document
+		i, err := s.o.Bills.Invoice(ctx, ref)
+		if err != nil {
+			return err
+		}
+		return v.redirect(invoicePath(i.Ref()))
+	}
+	list, next, err := s.o.Bills.Invoices(ctx, f)
+	if err != nil {
+		return err
+	}
+	if v.wants("json") {
+		items, err := wire.Invoices(list)
+		if err != nil {
+			return err
+		}
+		return v.json(struct {
+			Items any     `json:"items"`
+			Next  *string `json:"next"`
+		}{items, wire.Text(next)})
+	}
+	page := invoiceList{Page: v.page("Invoices", "/billing"), any: len(list) > 0 || len(v.query.Values) > 0}
+	rows := make([]ui.Row, len(list))
+	for n, i := range list {
+		rows[n] = ui.Row{ID: i.ID, Cells: []templ.Component{
+			invoiceCell(i), invoiceBadge(i, v.now.Time), customerLink(i.Slug), plain(i.IssuedAt.UTC().Format(time.DateOnly)), plain(i.DueAt.UTC().Format(time.DateOnly)),
+			plain(cash(i.Total, i.Currency)), openCell(i),
+		}}
+	}
+	total := int64(len(list))
+	page.table = ui.Table{Caption: "Invoices and credit notes", Columns: invoiceColumns, Rows: rows, Query: v.query, Total: total, Unit: "on this page", Next: next,
+		CSV: v.query.With("cursor", "").At("/invoices.csv").String()}
+	page.kinds = []ui.Choice{{Value: "", Text: "All", Count: -1}, {Value: "open", Text: "Open", Count: -1}}
+	cli := "arcadia invoice list"
+	if f.Tenant != "" {
+		cli += " " + quoted(f.Tenant)
+	}
+	if f.Open {
+		cli += " --open"
+	}
+	page.twins = ui.Twin{CLI: cli, API: "curl http://" + v.r.Host + "/v1/invoices", JSON: v.twin("/invoices", "json")}
+	return v.show(http.StatusOK, invoicesPage(page))
+}
+
+func (s *Server) invoicesCSV(v *visit, f billing.IssuedFilter) error {
+	heading := []string{"number", "id", "tenant", "purpose", "state", "issued_at", "due_at", "currency", "total", "due", "open"}
+	f.Limit = 1000
+	done := false
+	return v.csv("invoices", heading, func() ([][]string, error) {
+		if done {
+			return nil, nil
+		}
+		list, next, err := s.o.Bills.Invoices(v.r.Context(), f)
+		if err != nil {
+			return nil, err
+		}
+		f.Cursor, done = next, next == ""
+		cells := make([][]string, len(list))
+		for n, i := range list {
+			amount := func(minor int64) string { return money.New(minor, i.Currency).Decimal() }
+			cells[n] = []string{i.Ref(), i.ID, i.Slug, string(i.Purpose), string(i.State), stamp(i.IssuedAt), stamp(i.DueAt), string(i.Currency), amount(i.Total), amount(i.Due), amount(i.Open)}
+		}
+		return cells, nil
+	})
+}
+
+// An invoiceView is what the page of a document shows.
+type invoiceView struct {
+	ui.Page
+	billing.Issued
+	sheet string // as its receiver sees it
+	lines []billing.ExplainedLine
+	twins ui.Twin
+}
+
+// invoice is the page of a document: as its receiver sees it, and how it came about.
+func (s *Server) invoice(v *visit) error {
+	ctx := v.r.Context()
+	ref, asJSON := strings.CutSuffix(v.r.PathValue("ref"), ".json")
+	i, lines, err := s.o.Bills.Explain(ctx, ref, 0)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		w, err := wire.Invoice(i)
+		if err != nil {
+			return err
+		}
+		return v.json(w)
+	}
+	sheet, err := paper.Read(i)
+	if err != nil {
+		return err
+	}
+	markup, err := sheet.Fragment()
+	if err != nil {
+		return err
+	}
+	view := invoiceView{Page: v.page(i.Ref(), "/billing"), Issued: i, sheet: string(markup), lines: lines}
+	view.twins = ui.Twin{CLI: "arcadia invoice explain " + quoted(i.Ref()), API: "curl http://" + v.r.Host + "/v1" + invoicePath(i.Ref()) + "/explanation", JSON: invoicePath(i.Ref()) + ".json"}
+	return v.show(http.StatusOK, invoicePage(view))
+}
+
+// documentName is what a document is, in words.
+func documentName(p billing.Purpose) string {
+	return map[billing.Purpose]string{billing.Advance: "Invoice in advance", billing.Arrears: "Invoice in arrears", billing.Credit: "Credit note"}[p]
+}
+
+// standing is how it stands with a document, in a word that has a colour.
+func standingOf(i billing.Issued, now time.Time) string {
+	switch {
+	case i.Purpose == billing.Credit:
+		return "credited"
+	case i.Open > 0 && i.DueAt.Before(now):
+		return "overdue"
+	case i.State == billing.InvoiceIssued:
+		return "open"
+	}
+	return string(i.State)
+}
+
+// factWords are the facts of a step of an explanation, in a line. Lists that stand
+// below anyway are left away.
+func factWords(e rating.Explanation) string {
+	var words []string
+	for _, f := range e.Facts {
+		if f.Texts == nil && f.Text != "" {
+			words = append(words, wire.Words(f.Name)+" "+f.Text)
+		}
+	}
+	return strings.Join(words, " · ")
+}
+
+// dataText is an event's data as it was told.
+func dataText(l billing.ExplainedLine, n int) string {
+	text, err := json.Marshal(l.Events[n].Data)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}

@@ -1,0 +1,74 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
+)
+
+const sold = `{"currency":"EUR","taxes":[{"id":"vat","rate":"19"}],"plans":[
+	{"id":"basic","version":1,"period":{"unit":"month"},"charges":[{"id":"fee","type":"recurring","price":"30.00"}]},
+	{"id":"basic","version":2,"period":{"unit":"month"},"charges":[{"id":"fee","type":"recurring","price":"35.00"}]}]}`
+
+// The pages about money: empty at first, then with an invoice that is overdue, shown as
+// its receiver sees it and with how it came about.
+func TestBillingPages(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	for path, says := range map[string]string{
+		"/billing": "No invoice was issued yet", "/invoices": "No invoice was issued yet", "/subscriptions": "There are no subscriptions yet", "/catalog": "There is no catalog yet",
+	} {
+		if page := s.get(t, path); page.status != 200 || !strings.Contains(page.body, says) {
+			t.Errorf("%s, empty, is %d and does not say %q", path, page.status, says)
+		}
+	}
+	ctx, now := t.Context(), time.Now().UTC()
+	from := now.AddDate(0, -2, 0)
+	if _, err := s.tenants.Add(ctx, tenant.Entry{Slug: "acme", Name: "Acme <b>"}, from); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := s.bills.ApplyCatalog(ctx, billing.Application{Document: []byte(sold)}, from); err != nil || !done.Done {
+		t.Fatal(done, err)
+	}
+	if _, err := s.bills.PutIssuer(ctx, billing.Issuer{ID: "main", LegalName: "Host GmbH", Series: "R-"}, "test", from); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.bills.PutCustomer(ctx, "acme", billing.Profile{Issuer: "main", Currency: "EUR", Taxes: []string{"vat"}, TermsDays: 14, Language: "de"}, "test", from); err != nil {
+		t.Fatal(err)
+	}
+	a, _, err := s.bills.Subscribe(ctx, billing.Order{Tenant: "acme", Plan: "basic@1", By: "test"}, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run, err := s.bills.RunBilling(ctx, billing.RunOrder{By: "test"}, from.Add(time.Hour)); err != nil || len(run.Issued) != 1 {
+		t.Fatal(run, err)
+	}
+	for path, says := range map[string][]string{
+		"/billing":       {"Overdue, 1 invoices", "R-1", "Open, 1 invoices"},
+		"/invoices":      {"R-1", "Overdue", "acme", "EUR"},
+		"/invoices/R-1":  {"Rechnung R-1", "Acme &lt;b&gt;", "USt. 19 %", "Rounding", "/v1/invoices/R-1.pdf", "/subscriptions/" + string(a.ID)},
+		"/subscriptions": {"basic@1", string(a.ID)}, "/subscriptions/" + string(a.ID): {"Create", "basic@1", "takes effect"},
+		"/catalog":             {"basic@2", "charges[fee].price", "<del>30.00</del>", "in use since"},
+		"/invoices?state=open": {"R-1"}, "/invoices?tenant=acme": {"R-1"},
+		"/billing.json": {`"overdue_invoices": 1`}, "/invoices.json": {`"number": "R-1"`}, "/invoices/R-1.json": {`"state": "issued"`},
+		"/subscriptions.json": {string(a.ID)}, "/catalog.json": {`"currency": "EUR"`}, "/invoices.csv": {"number,id,tenant", "R-1,"},
+	} {
+		page := s.get(t, path)
+		for _, text := range says {
+			if page.status != 200 || !strings.Contains(page.body, text) {
+				t.Errorf("%s is %d and does not say %q", path, page.status, text)
+			}
+		}
+	}
+	if found := s.get(t, "/invoices?q=R-1"); found.status != 303 || found.header.Get("Location") != "/invoices/R-1" {
+		t.Errorf("a number leads to %d %s", found.status, found.header.Get("Location"))
+	}
+	for path, want := range map[string]int{"/invoices/R-2": 404, "/invoices?state=odd": 400, "/subscriptions/sub_1": 404, "/invoices?tenant=nobody": 404} {
+		if page := s.get(t, path); page.status != want {
+			t.Errorf("%s = %d, want %d", path, page.status, want)
+		}
+	}
+}
