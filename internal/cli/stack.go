@@ -118,6 +118,7 @@ func (c *blueprintSchemaCommand) Run(_ context.Context, r *runner) error {
 type stackCommand struct {
 	Plan      stackPlanCommand      `cmd:"" help:"Work out what a new stack would take, and do nothing."`
 	Resize    stackResizeCommand    `cmd:"" help:"Work out what another size of a droplet or a volume would take, and do nothing."`
+	Rebuild   stackRebuildCommand   `cmd:"" help:"Work out what writing the disk of a droplet over would take, and do nothing."`
 	Suspend   stackSuspendCommand   `cmd:"" help:"Work out what taking a stack out of service would take, and do nothing."`
 	Resume    stackResumeCommand    `cmd:"" help:"Work out what putting a suspended stack back into service would take, and do nothing."`
 	Teardown  stackTeardownCommand  `cmd:"" help:"Work out what destroying a stack would take, and do nothing."`

@@ -58,6 +58,7 @@ var operations = []Operation{
 	provisionOperation,
 	backupOperation,
 	resizeOperation,
+	rebuildOperation,
 	suspendOperation,
 	resumeOperation,
 	teardownOperation,

@@ -103,6 +103,7 @@ func (p *Steps) Kinds() []saga.Registrable {
 		recorded(p.teardownStack()),
 		recorded(p.backupStack()),
 		recorded(p.resizeStack()),
+		recorded(p.rebuildStack()),
 		recorded(p.suspendStack()),
 		recorded(p.resumeStack()),
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,18 +27,17 @@ const growStep = "grow_disk"
 type Resizing struct {
 	Building // as it is to be
 
-	Target    string            `json:"target"` // id of the resource
-	From      string            `json:"from"`   // a droplet's size before
-	Disk      bool              `json:"disk,omitempty"`
-	Parameter map[string]string `json:"parameter,omitempty"` // of the blueprint, with its new value
-	SkipProbe bool              `json:"skip_probe,omitempty"`
-	Power     Power             `json:"power,omitzero"`
-	There     Act               `json:"there,omitzero"` // to the new size
-	Back      Act               `json:"back,omitzero"`  // to the old one
-	On        Act               `json:"on,omitzero"`
-	OffAgain  Act               `json:"off_again,omitzero"`
-	Grow      Act               `json:"grow,omitzero"`
-	OnGrown   Act               `json:"on_grown,omitzero"`
+	Target    string `json:"target"` // id of the resource
+	From      string `json:"from"`   // a droplet's size before
+	Disk      bool   `json:"disk,omitempty"`
+	SkipProbe bool   `json:"skip_probe,omitempty"`
+	Power     Power  `json:"power,omitzero"`
+	There     Act    `json:"there,omitzero"` // to the new size
+	Back      Act    `json:"back,omitzero"`  // to the old one
+	On        Act    `json:"on,omitzero"`
+	OffAgain  Act    `json:"off_again,omitzero"`
+	Grow      Act    `json:"grow,omitzero"`
+	OnGrown   Act    `json:"on_grown,omitzero"`
 }
 
 func (p *Steps) resizeStack() saga.Kind[Resizing] {
@@ -226,20 +226,23 @@ func (p *Steps) healthAfter(ctx context.Context, s *Building, skip bool) error {
 
 // recordResizing says what the stack is now.
 func recordResizing(ctx context.Context, tx *sql.Tx, s *Resizing) error {
-	if len(s.Parameter) > 0 {
-		values := map[string]string{}
-		for name, setting := range s.Spec.Parameters {
-			values[name] = setting.Value
-		}
-		text, err := json.Marshal(values)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE stacks SET parameters = $1 WHERE id = $2`, string(text), string(s.Stack)); err != nil {
-			return err
-		}
+	return settleChanged(ctx, tx, &s.Building)
+}
+
+// settleChanged says what a stack is whose spec has changed, and its parameters with it.
+func settleChanged(ctx context.Context, tx *sql.Tx, s *Building) error {
+	values := map[string]string{}
+	for name, setting := range s.Spec.Parameters {
+		values[name] = setting.Value
 	}
-	return settleStack(ctx, tx, &s.Building, s.Saga, StackActive, 0)
+	text, err := json.Marshal(values)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE stacks SET parameters = $1 WHERE id = $2`, string(text), string(s.Stack)); err != nil {
+		return err
+	}
+	return settleStack(ctx, tx, s, s.Saga, StackActive, 0)
 }
 
 // Resize is the verb.
@@ -280,10 +283,14 @@ func (s *Service) drawResize(ctx context.Context, r PlanRequest, d *drawn) error
 		return err
 	}
 	state.Target = before.ID
-	i := slices.IndexFunc(state.Spec.Resources, func(one blueprint.Resource) bool { return one.ID == before.ID })
-	state.Spec.Resources = slices.Clone(state.Spec.Resources)
-	state.Spec.Resources[i] = after
-	if err := s.findParameter(ctx, d, &state); err != nil {
+	state.Spec = with(state.Spec, after)
+	value := ""
+	if ofDroplet {
+		value = after.Droplet.Size
+	} else {
+		value = strconv.Itoa(after.Volume.SizeGiB)
+	}
+	if err := s.findParameter(ctx, d, &state.Building, value); err != nil {
 		return err
 	}
 	if err := l.resized(&state, before, after); err != nil {
@@ -434,42 +441,39 @@ func drawVolumeResize(ctx context.Context, l *ledger, c *digitalocean.Client, o 
 
 // findParameter finds the parameter of the blueprint that says what is changed, and
 // changes nothing else: it gets the new value.
-func (s *Service) findParameter(ctx context.Context, d *drawn, state *Resizing) error {
+func (s *Service) findParameter(ctx context.Context, d *drawn, to *Building, value string) error {
 	draft, err := s.Blueprint(ctx, d.stack.Blueprint)
 	if err != nil {
 		return err
 	}
-	value := ""
-	after, _ := state.Spec.Resource(state.Target)
-	if after.Droplet != nil {
-		value = after.Droplet.Size
-	} else {
-		value = strconv.Itoa(after.Volume.SizeGiB)
-	}
-	for name, setting := range state.Spec.Parameters {
-		given := map[string]string{}
-		for other, one := range d.stack.Parameters {
-			given[other] = one
-		}
+	for name, setting := range to.Spec.Parameters {
+		given := maps.Clone(d.stack.Parameters)
 		given[name] = value
-		spec, err := blueprint.Resolve(draft.Blueprint, given, state.Spec.Tenant, state.Spec.Stack)
+		spec, err := blueprint.Resolve(draft.Blueprint, given, to.Spec.Tenant, to.Spec.Stack)
 		if err != nil {
 			continue // it takes no such value
 		}
-		spec.Parameters = state.Spec.Parameters
-		if spec.Hash() != state.Spec.Hash() {
+		spec.Parameters = to.Spec.Parameters
+		if spec.Hash() != to.Spec.Hash() {
 			continue
 		}
-		settings := map[string]blueprint.Setting{}
-		for other, one := range state.Spec.Parameters {
-			settings[other] = one
-		}
 		setting.Value = value
-		settings[name] = setting
-		state.Spec.Parameters, state.Parameter = settings, map[string]string{name: value}
+		to.Spec.Parameters = maps.Clone(to.Spec.Parameters)
+		to.Spec.Parameters[name] = setting
 		d.Read["parameter "+name] = d.stack.Parameters[name]
 		return nil
 	}
 	d.Warnings = append(d.Warnings, "No parameter of the blueprint says this alone: the stack is then another than its blueprint and parameters say.")
 	return nil
+}
+
+// with is a stack's spec with one resource in place of that of its id.
+func with(spec blueprint.Spec, r blueprint.Resource) blueprint.Spec {
+	spec.Resources = slices.Clone(spec.Resources)
+	for i := range spec.Resources {
+		if spec.Resources[i].ID == r.ID {
+			spec.Resources[i] = r
+		}
+	}
+	return spec
 }

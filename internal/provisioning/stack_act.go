@@ -36,6 +36,7 @@ type deed struct {
 	// believed is set where what is seen before anything was asked for counts: where it
 	// cannot be an old view of what this saga itself has changed since.
 	believed bool
+	byAction bool // nothing but its action shows whether it is done
 
 	seen func(ctx context.Context) (done bool, lacks string, err error)
 	ask  func(ctx context.Context) (digitalocean.Action, error)
@@ -110,6 +111,8 @@ func (p *Steps) awaitAct(ctx context.Context, c *digitalocean.Client, d deed, m 
 	a := saga.Current(ctx)
 	action, err := readAct(ctx, c, d, m.Action)
 	switch {
+	case d.byAction && (err != nil || !action.Status.Known()):
+		return p.actPatiently(a, d, m, "action %d of the %s cannot be read, or says nothing that is known", m.Action, d.what)
 	case err != nil:
 		return nil //nolint:nilerr // the thing itself tells more than its action
 	case action.Status == digitalocean.ActionCompleted:

@@ -283,7 +283,7 @@ func (b *builder) snapshot(r blueprint.Resource) thing {
 			}
 			size, err := exact.ParseDecimal(is.SizeGigabytes)
 			switch {
-			case err != nil || size.Sign() <= 0:
+			case err != nil || size.Sign() < 0 || size.Sign() == 0 && strings.HasPrefix(r.Snapshot.Of, "droplet."): // a volume may be empty
 				return false, "it has no size", nil
 			case !slices.Contains(is.Regions, r.Snapshot.Region):
 				return false, "it is not in " + r.Snapshot.Region, nil

@@ -44,21 +44,20 @@ var resumeOperation = Operation{
 type ledger struct {
 	d     *drawn
 	sizes []digitalocean.Size
-	at    time.Time
 }
 
 // price is what a resource costs in a month as it stands, or as a reserved address that
 // leads nowhere; nil where that is not known.
 func (l *ledger) price(r blueprint.Resource, idle bool) (*int64, error) {
 	if idle {
-		micros, known, err := inventory.MonthlyOf("reserved_ip", map[string]any{"ip": "192.0.2.1", "droplet": nil}, l.at)
-		return known1(micros, known), err
+		micros, known, err := inventory.MonthlyOf("reserved_ip", map[string]any{"ip": "192.0.2.1", "droplet": nil}, time.Now())
+		return pricedAs(micros, known), err
 	}
-	micros, known, err := monthlyOf(r, l.sizes, l.at)
-	return known1(micros, known), err
+	micros, known, err := monthlyOf(r, l.sizes, time.Now())
+	return pricedAs(micros, known), err
 }
 
-func known1(micros int64, known bool) *int64 {
+func pricedAs(micros int64, known bool) *int64 {
 	if !known {
 		return nil
 	}
@@ -127,7 +126,7 @@ func (s *Service) ledger(ctx context.Context, d *drawn) (*ledger, *digitalocean.
 		droplets[r.ID] = is
 		d.Read[r.ID] = is.Status + ", " + is.Size
 	}
-	return &ledger{d: d, sizes: sizes.Items, at: time.Now()}, c, droplets, nil
+	return &ledger{d: d, sizes: sizes.Items}, c, droplets, nil
 }
 
 func (s *Service) drawSuspend(ctx context.Context, r PlanRequest, d *drawn) error {

@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"errors"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,6 +120,16 @@ func (y *yard) look(s *provisioning.Service) (v view) {
 	return v
 }
 
+// answers reports whether what runs on the droplet that an address leads to answers
+// there.
+func (y *yard) answers(address string) bool {
+	resp, err := y.cloud.Guests.Get("http://" + net.JoinHostPort(address, "443") + "/")
+	if err != nil {
+		return false
+	}
+	return resp.Body.Close() == nil
+}
+
 // inService asks that the stack works as it did when it was made.
 func (y *yard) inService(s *provisioning.Service, before view) {
 	y.t.Helper()
@@ -154,6 +165,7 @@ func TestSuspendAndResume(t *testing.T) {
 		engine := y.engine(y.options)
 		s := y.serve(engine)
 		y.stand(s, engine, lasting)
+		y.writeMarks(s)
 		before := y.look(s)
 		if !slices.Equal(before.firewalls, []string{"firewall.edge"}) || before.own != before.droplet.PublicIPv4 {
 			t.Fatalf("it begins with %+v", before)
@@ -174,6 +186,10 @@ func TestSuspendAndResume(t *testing.T) {
 			}
 			y.apply(s, engine, on(provisioning.Resume), saga.Completed)
 			y.inService(s, before)
+			y.marked(s, true)
+			if !y.answers(before.reserved.IP) {
+				t.Errorf("resumed from %s, nothing answers at %s", levels[len(levels)-1], before.reserved.IP)
+			}
 			if got := untagged(y.kinds()); !slices.Equal(got, lastingWhole) {
 				t.Errorf("after levels %q there is %q, want %q", levels, got, lastingWhole)
 			}
@@ -201,6 +217,9 @@ func (y *yard) suspended(s *provisioning.Service, level string, before view) {
 	}
 	if is.reserved.IP != before.reserved.IP || is.front != before.front {
 		y.t.Errorf("at level %s the address is %s and the record says %s", level, is.reserved.IP, is.front)
+	}
+	if y.answers(before.reserved.IP) {
+		y.t.Errorf("suspended at level %s, it answers at %s", level, before.reserved.IP)
 	}
 	switch level {
 	case "1":
@@ -245,7 +264,7 @@ func TestUnwindSuspension(t *testing.T) {
 }
 
 // suspending is a world in which a stack is suspended, or one that is suspended resumed.
-func (y *yard) suspending(net *sagatest.Net, level string, resumes bool) sagatest.World {
+func (y *yard) suspending(cuts *sagatest.Net, level string, resumes bool) sagatest.World {
 	engine := y.engine(y.options)
 	s := provisioning.New(y.db, engine, y.steps)
 	bp, err := s.AddBlueprint(y.t.Context(), "b.yaml", []byte(lasting), "cli:test", time.Now())
@@ -253,6 +272,7 @@ func (y *yard) suspending(net *sagatest.Net, level string, resumes bool) sagates
 		y.t.Fatal(err)
 	}
 	y.drive(s, engine, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: bp.Name, Tenant: "acme", Name: "web", Account: "main"})
+	y.writeMarks(s)
 	before := y.look(s)
 	request := on(provisioning.Suspend, "level", level)
 	if resumes {
@@ -260,9 +280,10 @@ func (y *yard) suspending(net *sagatest.Net, level string, resumes bool) sagates
 		request = on(provisioning.Resume)
 	}
 	return y.begun(s, request, func(_ *testing.T, end saga.Saga) {
-		defer net.Aside()()
+		defer cuts.Aside()()
 		if resumes == (end.State == saga.Completed) {
 			y.inService(s, before)
+			y.marked(s, true)
 			if got := untagged(y.kinds()); !slices.Equal(got, lastingWhole) {
 				y.t.Errorf("there is %q, want %q", got, lastingWhole)
 			}
@@ -284,4 +305,44 @@ func (y *yard) drive(s *provisioning.Service, engine *saga.Engine, r provisionin
 		y.t.Fatal(err)
 	}
 	y.run(engine, started.ID)
+}
+
+// TestWhatASuspensionMinds: a protection keeps what would be destroyed, what a quarantine
+// is to let in is an address, and a firewall that is not the stack's is told of.
+func TestWhatASuspensionMinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		stack := y.stand(s, engine, lasting)
+		droplet, _ := y.disks(s)
+		ask(t, y.cloud, "/v2/firewalls", `{"name":"foreign","inbound_rules":[{"protocol":"tcp","ports":"22","sources":{"addresses":["0.0.0.0/0"]}}],"tags":["test"]}`)
+		time.Sleep(time.Minute)
+		p, err := s.PlanStack(ctx, on(provisioning.Suspend, "ssh_from", "198.51.100.7, 192.0.2.0/24"), "cli:test", time.Now())
+		if err != nil || !slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "Firewall foreign") }) {
+			t.Errorf("a plan warns of %q, %v: want of the firewall", p.Warnings, err)
+		}
+		for level, options := range map[string][]string{"no address": {"ssh_from", "me"}, "no level for it": {"level", "2", "ssh_from", "192.0.2.1"}, "no level": {"level", "4"}} {
+			if _, err := s.PlanStack(ctx, on(provisioning.Suspend, options...), "cli:test", time.Now()); !errors.Is(err, fault.Invalid) {
+				t.Errorf("%s: %v", level, err)
+			}
+		}
+		third, err := s.PlanStack(ctx, on(provisioning.Suspend, "level", "3"), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Protect(ctx, droplet, "a customer's", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ApplyPlan(ctx, third.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
+			t.Errorf("a protected droplet was archived: %v", err)
+		}
+		if _, err := s.PlanStack(ctx, on(provisioning.Suspend, "level", "2"), "cli:test", time.Now()); err != nil {
+			t.Errorf("level 2 destroys nothing, and is refused: %v", err)
+		}
+		if _, err := s.PlanStack(ctx, on(provisioning.Resume), "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
+			t.Errorf("what is in service was resumed: %v, stack %s", err, stack.State)
+		}
+	})
 }
