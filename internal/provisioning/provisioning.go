@@ -159,12 +159,8 @@ func (s *Service) droplet(ctx context.Context, c *digitalocean.Client, ref strin
 	return found[0], nil
 }
 
-// capability is the leave of the attempt that ctx belongs to, for these changes.
-func capability(ctx context.Context, permits ...digitalocean.Permit) context.Context {
-	return capabilityOf(ctx, "", permits...)
-}
-
-// capabilityOf is capability in a tenant's name, whose freeze it minds.
+// capabilityOf is the leave of the attempt that ctx belongs to, for these changes, in a
+// tenant's name, whose freeze it minds; an empty one is nobody's.
 func capabilityOf(ctx context.Context, of string, permits ...digitalocean.Permit) context.Context {
 	a := saga.Current(ctx)
 	return digitalocean.WithCapability(ctx, &digitalocean.Capability{
