@@ -108,7 +108,7 @@ func TestAListSaysWhenItWasRead(t *testing.T) {
 		t.Errorf("queries = %v, want %v", queries, want)
 	}
 	want := digitalocean.Snapshot{
-		ID: "1", Name: "s1", Resource: "1", ResourceType: "droplet", SizeGigabytes: "2.36", Regions: []string{"nyc3"},
+		ID: "1", Name: "s1", Resource: "1", ResourceType: "droplet", SizeGigabytes: "2.36", MinDiskGiB: 25, Regions: []string{"nyc3"},
 		CreatedAt: time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC),
 	}
 	if got := list.Items[0]; fmt.Sprint(got) != fmt.Sprint(want) {

@@ -179,19 +179,19 @@ func TestABootGoesOnAfterARestartAndNotInAReplay(t *testing.T) {
 		if got := o.heard(); !slices.Equal(got, want) {
 			t.Errorf("after the restart: %v, want %v", got, want)
 		}
-		done := func(s interface {
+		outcome := func(s interface {
 			Guest(int64) (dosim.Guest, error)
-		}) (done []bool) {
+		}) (calls []string) {
 			g, err := s.Guest(number(t, id))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, call := range g.Boot {
-				done = append(done, call.Done)
+				calls = append(calls, fmt.Sprintf("%d attempts, done: %v", call.Attempts, call.Done))
 			}
-			return done
+			return calls
 		}
-		if got := done(again.Sim); !slices.Equal(got, []bool{true, true}) {
+		if got := outcome(again.Sim); !slices.Equal(got, []string{"1 attempts, done: true", "2 attempts, done: true"}) {
 			t.Errorf("after the restart: %v", got)
 		}
 		replayed, err := dosim.Replay(tape)
@@ -201,7 +201,7 @@ func TestABootGoesOnAfterARestartAndNotInAReplay(t *testing.T) {
 		defer replayed.Close()
 		replayed.Clock().Advance(time.Hour)
 		time.Sleep(time.Hour)
-		if got := done(replayed); len(o.heard()) != 3 || !slices.Equal(got, []bool{true, false}) {
+		if got := outcome(replayed); len(o.heard()) != 3 || !slices.Equal(got, []string{"1 attempts, done: true", "1 attempts, done: false"}) {
 			t.Errorf("the replay has done %v and asked for %v", got, o.heard()[3:])
 		}
 	})
