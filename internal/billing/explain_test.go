@@ -56,7 +56,7 @@ func TestExplainNamesWhatCounts(t *testing.T) {
 			t.Fatalf("issued %+v", issued)
 		}
 		i, lines, err := s.Explain(t.Context(), issued[0].Ref(), 0)
-		if err != nil || i.ID != issued[0].ID || len(lines) != 3 {
+		if err != nil || i.ID != issued[0].ID || len(lines) != 2 {
 			t.Fatalf("%+v, %v", lines, err)
 		}
 		var events, urns []string
@@ -75,7 +75,7 @@ func TestExplainNamesWhatCounts(t *testing.T) {
 		if _, one, err := s.Explain(t.Context(), "R-1", 2); err != nil || len(one) != 1 || one[0].Number != 2 || len(one[0].Lives) != 2 {
 			t.Errorf("one line: %+v, %v", one, err)
 		}
-		for _, bad := range []int{-1, 4} {
+		for _, bad := range []int{-1, 3} {
 			if _, _, err := s.Explain(t.Context(), "R-1", bad); !errors.Is(err, fault.NotFound) {
 				t.Errorf("line %d: %v", bad, err)
 			}
