@@ -11,6 +11,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/rating"
 )
 
@@ -88,7 +89,7 @@ func Read(i billing.Issued) (*Sheet, error) {
 		s.Title = w.creditNote + " " + i.Ref()
 	}
 	p := printer{w, zone, inv.Currency}
-	s.Facts = []Pair{{w.number, i.Ref()}, {w.issued, p.long(i.IssuedAt)}, {w.served, p.span(inv.Period.From.Time, inv.Period.To.Time)}}
+	s.Facts = []Pair{{w.number, i.Ref()}, {w.issued, p.long(i.IssuedAt)}, {w.served, p.span(served(inv))}}
 	if inv.Purpose != billing.Credit && inv.Due > 0 {
 		s.Facts = append(s.Facts, Pair{w.payBy, p.long(i.DueAt)})
 	}
@@ -104,6 +105,19 @@ func Read(i billing.Issued) (*Sheet, error) {
 		s.BankHead, s.Bank = w.transfer, bank(parties.Issuer.Bank, parties.Issuer.LegalName, i.Ref(), w)
 	}
 	return s, nil
+}
+
+// served is from the first to the last service of the lines: a document that makes up
+// for earlier periods is about more than its own.
+func served(inv billing.Invoice) (from, to time.Time) {
+	from, to = inv.Period.From.Time, inv.Period.To.Time
+	for i, l := range inv.Lines {
+		if i == 0 {
+			from, to = l.Service.From.Time, l.Service.To.Time
+		}
+		from, to = period.Earlier(from, l.Service.From.Time), period.Later(to, l.Service.To.Time)
+	}
+	return from, to
 }
 
 func party(name string, a billing.Address, ids []billing.TaxID, w *words) Party {
