@@ -23,7 +23,10 @@ func (s *Server) stackRoutes(page func(string, func(*visit) error)) {
 	page("GET /stacks", s.stackList)
 	page("GET /stacks.json", s.stackList)
 	page("GET /stacks/{stack}", s.stack)
-	page("POST /stacks/{stack}/teardown", s.planTeardown)
+	page("GET /stacks/new", s.newStack)
+	page("POST /stacks/new", s.planNewStack)
+	page("GET /stacks/{stack}/plan/{verb}", s.askVerb)
+	page("POST /stacks/{stack}/plan/{verb}", s.planVerb)
 	page("GET /plans/{plan}", s.plan)
 	page("GET /plans/{plan}/apply", s.askApply)
 	page("POST /plans/{plan}/apply", s.applyPlan)
@@ -180,15 +183,6 @@ func (s *Server) stack(v *visit) error {
 	return v.show(http.StatusOK, stackPage(view))
 }
 
-// planTeardown plans the end of a stack, and shows the plan: nothing is done yet.
-func (s *Server) planTeardown(v *visit) error {
-	p, err := s.o.Provisioning.PlanStack(v.r.Context(), provisioning.PlanRequest{Verb: provisioning.Teardown, Stack: v.r.PathValue("stack")}, actor, time.Now())
-	if err != nil {
-		return err
-	}
-	return v.redirect(planPath(p.ID))
-}
-
 // A planView is a plan with whose it is.
 type planView struct {
 	ui.Page
@@ -215,7 +209,10 @@ func (s *Server) readPlan(v *visit) (p planView, asJSON bool, err error) {
 
 // title is what the plan does, for people.
 func (p planView) title() string {
-	return map[provisioning.Verb]string{provisioning.Provision: "Make ", provisioning.Teardown: "Tear down "}[p.Verb] + p.Name
+	if p.Verb == provisioning.Provision {
+		return "Make " + p.Name
+	}
+	return verbWords(p.Verb) + " " + p.Name
 }
 
 // plan is the page of a plan: what would be done, or what was.

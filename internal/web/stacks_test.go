@@ -46,10 +46,53 @@ func TestAStackIsAppliedFromItsPlan(t *testing.T) {
 		t.Fatal(all, err)
 	}
 	page := s.get(t, "/stacks/"+string(all[0].ID)).body
-	if !strings.Contains(page, "minimal@1") || strings.Contains(page, "Plan a teardown") {
+	if !strings.Contains(page, "minimal@1") || strings.Contains(page, "/plan/teardown") {
 		t.Error("the page of a stack that is being made does not say of what, or offers to tear it down")
 	}
 	if list := s.get(t, "/stacks").body; !strings.Contains(list, "edge") {
 		t.Error("the list lacks the stack")
+	}
+}
+
+// A stack is planned by a form, which keeps what was given where it is refused; what can
+// be done with a stack is asked for by its options.
+func TestAStackIsPlannedByForms(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	ctx := t.Context()
+	if _, err := s.tenants.Add(ctx, tenant.Entry{Slug: "acme"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if page := s.get(t, "/stacks/new").body; !strings.Contains(page, "/stacks/new?blueprint=minimal%401") {
+		t.Error("the form offers no blueprint")
+	}
+	if page := s.get(t, "/stacks/new?blueprint=minimal").body; !strings.Contains(page, `name="set.region"`) || !strings.Contains(page, ">acme<") && !strings.Contains(page, "acme</option>") {
+		t.Error("the form does not ask for the region, or does not offer the tenant")
+	}
+	given := url.Values{"blueprint": {"minimal@1"}, "tenant": {"acme"}, "name": {"EDGE"}, "account": {"default"}, "set.region": {"nyc3"}}
+	if refused := s.do(t, "POST", "/stacks/new", given); refused.status < 400 || !strings.Contains(refused.body, `value="EDGE"`) || !strings.Contains(refused.body, `role="alert"`) {
+		t.Errorf("a bad name is answered with %d, without what was given", refused.status)
+	}
+	given.Set("name", "edge")
+	planned := s.do(t, "POST", "/stacks/new", given)
+	if planned.status != 303 {
+		t.Fatalf("the form is answered with %d", planned.status)
+	}
+	plans, err := s.stacks.Plans(ctx, "", 10)
+	if err != nil || len(plans) != 1 {
+		t.Fatal(plans, err)
+	}
+	_, started, err := s.stacks.ApplyPlan(ctx, plans[0].ID, "cli:test", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack := "/stacks/" + string(plans[0].Stack)
+	if page := s.get(t, stack+"/plan/teardown").body; !strings.Contains(page, "Make the plan") || !strings.Contains(page, stack+"/plan/teardown") {
+		t.Errorf("no form asks for a teardown; saga %s", started.ID)
+	}
+	if early := s.do(t, "POST", stack+"/plan/teardown", url.Values{}); early.status != 409 || !strings.Contains(early.body, `role="alert"`) {
+		t.Errorf("the teardown of a stack that is being made is answered with %d", early.status)
+	}
+	if none := s.get(t, stack+"/plan/levitate"); none.status != 404 {
+		t.Errorf("a verb that there is not is answered with %d", none.status)
 	}
 }
