@@ -46,3 +46,57 @@ func (c *Client) StackBackups(ctx context.Context, stack string, all bool) (p St
 	_, err = c.call(ctx, http.MethodGet, "/v1/stacks/"+url.PathEscape(stack)+"/backups", q, nil, nil, &p)
 	return p, err
 }
+
+// A BackupSchedule says when a stack is backed up by itself.
+type BackupSchedule struct {
+	Stack     string    `json:"stack" doc:"Id."`
+	Cron      string    `json:"cron" example:"30 3 * * *"`
+	Zone      string    `json:"zone" example:"Europe/Berlin"`
+	Keep      Retention `json:"keep"`
+	Actor     string    `json:"actor" doc:"Who set it; blueprint where it is the policy of that."`
+	NextAt    *Time     `json:"next_at" format:"date-time"`
+	LastAt    *Time     `json:"last_at" format:"date-time" doc:"When a backup was begun by it last."`
+	LastSaga  *string   `json:"last_saga"`
+	LastState string    `json:"last_state,omitempty" doc:"Of that saga."`
+	LastError string    `json:"last_error,omitempty" doc:"Why none could be begun since."`
+}
+
+// A Retention is of how many days, weeks, months and years a backup is kept.
+type Retention struct {
+	Daily   int `json:"daily,omitempty"`
+	Weekly  int `json:"weekly,omitempty"`
+	Monthly int `json:"monthly,omitempty"`
+	Yearly  int `json:"yearly,omitempty"`
+}
+
+// A BackupScheduleOrder sets a schedule.
+type BackupScheduleOrder struct {
+	Cron string    `json:"cron" example:"30 3 * * *" doc:"Minute, hour, day of the month, month and day of the week."`
+	Zone string    `json:"zone,omitempty" doc:"Whose clock counts; without it the stack's."`
+	Keep Retention `json:"keep"`
+}
+
+// A BackupSchedulePage is a list of schedules.
+type BackupSchedulePage struct {
+	Items []BackupSchedule `json:"items" nullable:"false"`
+}
+
+// BackupSchedules lists the schedules of all stacks, or of one.
+func (c *Client) BackupSchedules(ctx context.Context, stack string) (p BackupSchedulePage, err error) {
+	q := url.Values{}
+	set(q, "stack", stack)
+	_, err = c.call(ctx, http.MethodGet, "/v1/backup-schedules", q, nil, nil, &p)
+	return p, err
+}
+
+// SetBackupSchedule has a stack be backed up by itself, in place of how it was before.
+func (c *Client) SetBackupSchedule(ctx context.Context, stack string, o BackupScheduleOrder) (p BackupSchedulePage, err error) {
+	_, err = c.call(ctx, http.MethodPut, "/v1/stacks/"+url.PathEscape(stack)+"/backup-schedule", nil, nil, o, &p)
+	return p, err
+}
+
+// RemoveBackupSchedule ends that. The backups stay.
+func (c *Client) RemoveBackupSchedule(ctx context.Context, stack string) (p BackupSchedulePage, err error) {
+	_, err = c.call(ctx, http.MethodDelete, "/v1/stacks/"+url.PathEscape(stack)+"/backup-schedule", nil, nil, nil, &p)
+	return p, err
+}

@@ -3,15 +3,83 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 func (a *API) backupRoutes(h huma.API) {
 	register(a, h, operation("list-stack-backups", http.MethodGet, "/v1/stacks/{stack}/backups", "List a stack's backups, the newest first"), a.listStackBackups)
+	register(a, h, operation("list-backup-schedules", http.MethodGet, "/v1/backup-schedules", "List when stacks are backed up by themselves"), a.listBackupSchedules)
+	register(a, h, operation("set-backup-schedule", http.MethodPut, "/v1/stacks/{stack}/backup-schedule", "Have a stack be backed up by itself"), a.setBackupSchedule)
+	register(a, h, operation("remove-backup-schedule", http.MethodDelete, "/v1/stacks/{stack}/backup-schedule", "End that; the backups stay"), a.removeBackupSchedule)
+}
+
+type schedulesAnswer struct{ Body client.BackupSchedulePage }
+
+// schedules are those of one stack, or of all.
+func (a *API) schedules(ctx context.Context, of provisioning.StackID) (*schedulesAnswer, error) {
+	all, err := a.o.Provisioning.BackupSchedules(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	page := client.BackupSchedulePage{Items: make([]client.BackupSchedule, len(all))}
+	for i, one := range all {
+		page.Items[i] = wire.BackupSchedule(one)
+		if one.LastSaga == "" {
+			continue
+		}
+		last, err := a.o.Engine.Saga(ctx, one.LastSaga)
+		if err != nil {
+			return nil, err
+		}
+		page.Items[i].LastState = string(last.State)
+	}
+	return &schedulesAnswer{page}, nil
+}
+
+func (a *API) listBackupSchedules(ctx context.Context, in *struct {
+	Stack string `query:"stack" doc:"Only this stack's: its id, NAME or TENANT/NAME."`
+}) (*schedulesAnswer, error) {
+	if in.Stack == "" {
+		return a.schedules(ctx, "")
+	}
+	s, err := a.o.Provisioning.Stack(ctx, in.Stack)
+	if err != nil {
+		return nil, err
+	}
+	return a.schedules(ctx, s.ID)
+}
+
+func (a *API) setBackupSchedule(ctx context.Context, in *struct {
+	StackQuery
+	Body client.BackupScheduleOrder
+}) (*schedulesAnswer, error) {
+	s, err := a.o.Provisioning.Stack(ctx, in.Stack)
+	if err != nil {
+		return nil, err
+	}
+	o := in.Body
+	if _, err := a.o.Provisioning.SetBackupSchedule(ctx, s, o.Cron, o.Zone, blueprint.Retention(o.Keep), actor(ctx), time.Now()); err != nil {
+		return nil, err
+	}
+	return a.schedules(ctx, s.ID)
+}
+
+func (a *API) removeBackupSchedule(ctx context.Context, in *StackQuery) (*schedulesAnswer, error) {
+	s, err := a.o.Provisioning.Stack(ctx, in.Stack)
+	if err == nil {
+		err = a.o.Provisioning.RemoveBackupSchedule(ctx, s, actor(ctx), time.Now())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.schedules(ctx, s.ID)
 }
 
 func (a *API) listStackBackups(ctx context.Context, in *struct {

@@ -15,6 +15,7 @@ const (
 	followEvery = time.Minute      // brings the lifetimes of resources up to date
 	rollEvery   = time.Minute      // rolls usage up by hours
 	billEvery   = time.Hour        // issues and drafts invoices
+	backupEvery = time.Minute      // looks for backups that are due
 	forgetEvery = 24 * time.Hour   // removes old versions
 	jobsEnd     = 10 * time.Second // for running jobs, once the process is to stop
 )
@@ -49,6 +50,12 @@ type billArgs struct{}
 // Kind is the job's name, for good.
 func (billArgs) Kind() string { return "billing_run" }
 
+// backupArgs is the job that begins the backups of stacks that are due.
+type backupArgs struct{}
+
+// Kind is the job's name, for good.
+func (backupArgs) Kind() string { return "stack_schedules" }
+
 // forgetArgs is the job that removes what the inventory need not know any more.
 type forgetArgs struct{}
 
@@ -74,12 +81,15 @@ func (a *App) buildSchedules(context.Context) (err error) {
 		_, err := a.bills.BillDue(ctx, billing.DueOrder{DraftOnly: a.config.Billing == draftOnly, By: "schedule"}, time.Now())
 		return err
 	})
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[backupArgs]) error {
+		return a.provisioning.RunSchedules(ctx, time.Now())
+	})
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[forgetArgs]) error {
 		_, _, err := a.inventory.Forget(ctx, time.Now().Add(-a.config.Retention))
 		return err
 	})
 	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(followEvery, followArgs{}),
-		a.jobs.Every(rollEvery, rollArgs{}), a.jobs.Every(billEvery, billArgs{}),
+		a.jobs.Every(rollEvery, rollArgs{}), a.jobs.Every(billEvery, billArgs{}), a.jobs.Every(backupEvery, backupArgs{}),
 		a.jobs.Every(forgetEvery, forgetArgs{}))
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
@@ -124,6 +125,9 @@ type stackCommand struct {
 	Teardown  stackTeardownCommand  `cmd:"" help:"Work out what destroying a stack would take, and do nothing."`
 	Backup    stackBackupCommand    `cmd:"" help:"Work out what a backup would take, and do nothing."`
 	Backups   stackBackupsCommand   `cmd:"" help:"List a stack's backups, the newest first."`
+	Restore   stackRestoreCommand   `cmd:"" help:"Work out what going back to a backup would take, or a new stack of one, and do nothing."`
+	Prune     stackPruneCommand     `cmd:"" help:"Work out which backups would be deleted, and do nothing."`
+	Schedule  stackScheduleCommand  `cmd:"" help:"Have stacks be backed up by themselves."`
 	Apply     stackApplyCommand     `cmd:"" help:"Do what a plan says."`
 	List      stackListCommand      `cmd:"" help:"List stacks."`
 	Show      stackShowCommand      `cmd:"" help:"Show a stack, and what it has."`
@@ -143,20 +147,32 @@ type stackPlanCommand struct {
 	Account   string            `help:"The account at DigitalOcean that it is to be in."`
 	Zone      string            `placeholder:"ZONE" help:"Of its schedules, like Europe/Berlin; UTC where it is left away."`
 	Set       map[string]string `placeholder:"NAME=VALUE" help:"A parameter's value; repeat it for more."`
+	ReuseName bool              `help:"Take a name that is held since its stack was torn down."`
 }
 
 // Run plans a new stack.
 func (c *stackPlanCommand) Run(ctx context.Context, r *runner) error {
 	return r.plan(ctx, client.PlanOrder{
 		Verb: "provision", Blueprint: c.Blueprint, Tenant: c.Tenant, Name: c.Name, Account: c.Account, Zone: c.Zone, Parameters: c.Set,
+		Options: map[string]string{"reuse_name": strconv.FormatBool(c.ReuseName)},
 	})
 }
 
-type stackTeardownCommand struct{ stackRef }
+type stackTeardownCommand struct {
+	stackRef
+	NoFinalSnapshot bool   `help:"Make no final backup: the data are lost for good."`
+	FinalDays       int    `default:"30" help:"For how many days the final backup is kept; 0: somebody has to delete it."`
+	Grace           string `placeholder:"TIME" help:"How long to wait before anything is destroyed, like 24h; without it as the settings say."`
+	QuarantineDays  int    `default:"7" help:"For how many days the tenant gets no other stack of the name."`
+	KeepAddresses   bool   `help:"Release reserved addresses only after these days."`
+}
 
 // Run plans the end of a stack.
 func (c *stackTeardownCommand) Run(ctx context.Context, r *runner) error {
-	return r.plan(ctx, client.PlanOrder{Verb: "teardown", Stack: c.Stack})
+	return r.plan(ctx, client.PlanOrder{Verb: "teardown", Stack: c.Stack, Options: map[string]string{
+		"final_snapshot": strconv.FormatBool(!c.NoFinalSnapshot), "final_days": strconv.Itoa(c.FinalDays), "grace": c.Grace,
+		"quarantine_days": strconv.Itoa(c.QuarantineDays), "keep_addresses": strconv.FormatBool(c.KeepAddresses),
+	}})
 }
 
 func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {

@@ -59,3 +59,29 @@ func keptUntil(b client.StackBackup) string {
 	}
 	return "-"
 }
+
+type stackRestoreCommand struct {
+	stackRef
+	Backup    string `help:"The backup's id; without it the newest."`
+	Into      string `placeholder:"NAME" help:"Make a new stack of this name instead, and leave this one as it is."`
+	DNS       bool   `name:"dns" help:"With --into: make the DNS records too. They have to be free."`
+	NoSafety  bool   `help:"Do not back up first what is written over."`
+	SkipProbe bool   `help:"Do not ask the health probes in the end."`
+}
+
+// Run plans a restore.
+func (c *stackRestoreCommand) Run(ctx context.Context, r *runner) error {
+	return r.plan(ctx, client.PlanOrder{Verb: "restore", Stack: c.Stack, Options: map[string]string{
+		"backup": c.Backup, "into": c.Into, "dns": strconv.FormatBool(c.DNS), "safety_backup": strconv.FormatBool(!c.NoSafety), "skip_probe": strconv.FormatBool(c.SkipProbe),
+	}})
+}
+
+type stackPruneCommand struct {
+	stackRef
+	Backup string `help:"This backup alone; without it all whose time is over."`
+}
+
+// Run plans the deletion of backups.
+func (c *stackPruneCommand) Run(ctx context.Context, r *runner) error {
+	return r.plan(ctx, client.PlanOrder{Verb: "prune", Stack: c.Stack, Options: map[string]string{"backup": c.Backup}})
+}

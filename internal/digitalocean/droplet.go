@@ -20,6 +20,7 @@ type Droplet struct {
 	Status    string // "new", "active", "off", "archive"
 	Region    string // slug
 	Size      string // slug
+	Image     string // id in digits of what its disk was made of; empty where DigitalOcean does not say
 	Locked    bool   // an action holds it
 	Tags      []string
 	CreatedAt time.Time
@@ -117,6 +118,9 @@ func dropletOf(w godo.Droplet) Droplet {
 	}
 	if w.Region != nil {
 		d.Region = w.Region.Slug
+	}
+	if w.Image != nil && w.Image.ID > 0 {
+		d.Image = strconv.Itoa(w.Image.ID)
 	}
 	d.VPC, d.VolumeIDs, d.DiskGiB, d.Features = w.VPCUUID, w.VolumeIDs, w.Disk, w.Features
 	if w.Networks != nil {

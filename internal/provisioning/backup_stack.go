@@ -61,6 +61,12 @@ func (s *Service) drawBackup(ctx context.Context, r PlanRequest, d *drawn) error
 	if err := s.drawCopies(ctx, d, &backup.Copying); err != nil {
 		return err
 	}
+	if !r.Due.IsZero() {
+		backup.Reason = ScheduledBackup
+		d.begin = func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error {
+			return errors.Join(s.tick(ctx, tx, d.stack, r.Due, of, at), s.moveStack(ctx, tx, d.stack, of, at))
+		}
+	}
 	d.Steps = planned(s.steps.backupStack(), d.building.copyCalls())
 	d.input = func(of PlanID) any {
 		backup.Plan, backup.Backup = of, BackupID(id.New("backup"))

@@ -57,6 +57,8 @@ const (
 var operations = []Operation{
 	provisionOperation,
 	backupOperation,
+	restoreOperation,
+	pruneOperation,
 	resizeOperation,
 	rebuildOperation,
 	suspendOperation,

@@ -27,6 +27,8 @@ const (
 	Provision Verb = "provision"
 	Teardown  Verb = "teardown"
 	BackUp    Verb = "backup"
+	Restore   Verb = "restore"
+	Prune     Verb = "prune"
 )
 
 // A PlanID names a plan, "plan_…".

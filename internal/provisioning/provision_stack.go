@@ -56,6 +56,9 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 			for _, r := range s.of(blueprint.RecordKind) { // two stacks that want one name would both find it free
 				all = append(all, "dns:"+r.Record.Domain+"/"+r.Record.Name)
 			}
+			if s.Origin != "" {
+				all = append(all, s.Origin.subject())
+			}
 			slices.Sort(all)
 			return slices.Compact(all)
 		},

@@ -102,6 +102,8 @@ func (p *Steps) Kinds() []saga.Registrable {
 		recorded(p.provisionStack()),
 		recorded(p.teardownStack()),
 		recorded(p.backupStack()),
+		recorded(p.restoreStack()),
+		recorded(p.expireBackups()),
 		recorded(p.resizeStack()),
 		recorded(p.rebuildStack()),
 		recorded(p.suspendStack()),

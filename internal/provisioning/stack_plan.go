@@ -36,11 +36,14 @@ type PlanRequest struct {
 
 	// id that a new stack would have; the same in every plan that is made again.
 	NewID StackID `json:"new_id,omitempty"`
+
+	// Due is when the schedule was that asks for a backup; zero: a person does.
+	Due time.Time `json:"due,omitzero"`
 }
 
 // PlanStack works out what a verb would do, keeps it, and changes nothing.
 func (s *Service) PlanStack(ctx context.Context, r PlanRequest, actor string, at time.Time) (Plan, error) {
-	if r.Stack == "" && r.NewID == "" {
+	if r.NewID == "" && (r.Stack == "" || r.Options["into"] != "") {
 		r.NewID = StackID(id.New("stack"))
 	}
 	p, err := s.draw(ctx, r)
@@ -61,7 +64,9 @@ type drawn struct {
 	has      []StackResource
 	building Building
 
-	input func(PlanID) any // of the saga
+	trim  func(*blueprint.Spec) error // what a new stack takes out of its blueprint's; nil: nothing
+	kind  string                      // of the saga, where it is another than the operation's
+	input func(PlanID) any            // of the saga
 	// begin writes down that the saga has the stack; nil: the one that is there.
 	begin func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error
 }
@@ -97,7 +102,8 @@ func (s *Service) draw(ctx context.Context, r PlanRequest) (d drawn, err error) 
 
 var provisionOperation = Operation{
 	Verb: Provision, Kind: ProvisionStackKind, Help: "Make a stack from a blueprint.",
-	draw: (*Service).drawProvision, sweep: (*Service).sweepStack,
+	Options: []Option{{Name: "reuse_name", Type: SwitchOption, Default: "false", Help: "Take a name that is held since its stack was torn down."}},
+	draw:    (*Service).drawProvision, sweep: (*Service).sweepStack,
 }
 
 func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) error {
@@ -124,11 +130,23 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 	if err != nil {
 		return err
 	}
+	if d.trim != nil {
+		if err := d.trim(&spec); err != nil {
+			return err
+		}
+	}
 	if err := s.nameIsFree(ctx, s.db.Read(), of, r.Name); err != nil {
 		return err
 	}
-	if err := needsNoHost(spec); err != nil {
-		return err
+	if r.Options["reuse_name"] != "true" {
+		if err := s.nameIsHeld(ctx, of, r.Name, time.Now()); err != nil {
+			return err
+		}
+	}
+	if len(d.building.From) == 0 {
+		if err := needsNoHost(spec); err != nil {
+			return err
+		}
 	}
 	c, err := s.steps.cloud(ctx, account)
 	if err != nil {
@@ -138,7 +156,7 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 	d.Plan = Plan{Verb: Provision, Stack: r.NewID, Name: r.Name, Tenant: of.ID, Account: account, Read: map[string]string{
 		"blueprint " + draft.Ref(): draft.Hash[:12], "tenant " + of.Slug: string(of.State),
 	}, Room: map[string]string{}}
-	d.building = Building{Account: account, Tenant: string(of.ID), Stack: r.NewID, Name: r.Name, Spec: spec}
+	d.building.Account, d.building.Tenant, d.building.Stack, d.building.Name, d.building.Spec = account, string(of.ID), r.NewID, r.Name, spec
 	if err := s.readCatalog(ctx, c, d); err != nil {
 		return err
 	}
@@ -191,6 +209,18 @@ func (s *Service) nameIsFree(ctx context.Context, q db.Queryer, of tenant.Tenant
 		}
 	}
 	return nil
+}
+
+// nameIsHeld answers fault.Conflict where a stack of the name was torn down a short while
+// ago: what still knows the old one by its name would take the new one for it.
+func (s *Service) nameIsHeld(ctx context.Context, of tenant.Tenant, name string, at time.Time) error {
+	var until db.NullTime
+	err := s.db.Read().QueryRowContext(ctx, `SELECT MAX(name_held_until) FROM stacks WHERE tenant_id = $1 AND name = $2`, string(of.ID), name).Scan(&until)
+	if err == nil && until.Time.After(at) {
+		return fault.New(fault.Conflict, "The name %s is held until %s, since tenant %s had a stack of it. Take another, or say reuse_name.",
+			name, until.Time.UTC().Format("2006-01-02 15:04 UTC"), of.Slug)
+	}
+	return err
 }
 
 // readCatalog reads what DigitalOcean sells and what the account has, as far as the
@@ -396,7 +426,11 @@ func (s *Service) applyTx(ctx context.Context, tx *sql.Tx, p Plan, now drawn, ac
 	if err != nil {
 		return started, err
 	}
-	request := saga.Request{Kind: o.Kind, Input: now.input(p.ID), Tenant: string(p.Tenant), RequestedBy: actor}
+	kind := o.Kind
+	if now.kind != "" {
+		kind = now.kind
+	}
+	request := saga.Request{Kind: kind, Input: now.input(p.ID), Tenant: string(p.Tenant), RequestedBy: actor}
 	if started, _, err = s.engine.StartTx(ctx, tx, request); err != nil {
 		return started, err
 	}

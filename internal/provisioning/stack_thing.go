@@ -30,7 +30,32 @@ type Building struct {
 	Made    map[string]*Made `json:"made,omitempty"`    // by resource of the spec
 	Known   blueprint.Known  `json:"known,omitempty"`
 	Health  map[string]Seen  `json:"health,omitempty"` // by probe
+
+	Origin BackupID `json:"origin,omitempty"` // that it is made of, and locks; empty: none
+	// From names the snapshots that droplets and volumes are made of in place of what
+	// their specs say, and Disks the names that volumes had when these were taken.
+	From  map[string]string `json:"from,omitempty"`
+	Disks map[string]string `json:"disks_were,omitempty"`
 }
+
+// links is user data for a droplet that is made of a snapshot: its disk knows volumes by
+// their names, and finds them under those that they have now. Empty: they are the same.
+func (s *Building) links(r blueprint.Resource) string {
+	var lines []string
+	for _, id := range r.Droplet.Volumes {
+		now, ok := s.Spec.Resource(id)
+		if was := s.Disks[id]; ok && was != "" && was != now.Name {
+			lines = append(lines, fmt.Sprintf("  - [ln, -sfn, %q, %q]\n", diskPrefix+now.Name, diskPrefix+was))
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return "#cloud-config\nbootcmd:\n" + strings.Join(lines, "") + "  - [mount, -a]\n"
+}
+
+// diskPrefix and a volume's name are where a droplet finds it.
+const diskPrefix = "/dev/disk/by-id/scsi-0DO_Volume_"
 
 // made is what the state knows of a resource.
 func (s *Building) made(id string) *Made {
@@ -94,7 +119,7 @@ func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
 	a := saga.Current(ctx)
 	of := a.Saga
 	return &builder{
-		c: c, looks: p.looks, attempt: a, state: s,
+		c: c, looks: p.looks, attempt: a, state: s, from: s.From,
 		marker: func(r blueprint.Resource) string {
 			if m := s.Made[r.ID]; m != nil && m.By != "" {
 				return resourceMarker(m.By, r)
@@ -184,7 +209,7 @@ func (b *builder) droplet(r blueprint.Resource) thing {
 				request.BackupPlan = &digitalocean.BackupPlan{Plan: d.Backups.Plan, Weekday: d.Backups.Weekday, Hour: d.Backups.Hour}
 			}
 			if of := b.from[r.ID]; of != "" { // its disk has been set up already: user data would do that again
-				request.Image = of
+				request.Image, request.UserData = of, b.state.links(r)
 			} else if d.UserData != nil {
 				text, err := blueprint.RenderUserData(b.state.Spec, r.ID, b.state.Known)
 				if err != nil {

@@ -198,7 +198,7 @@ func TestSuspendAndResume(t *testing.T) {
 			t.Errorf("each time some tags are left: %q", tags)
 		}
 		y.apply(s, engine, on(provisioning.Suspend, "level", "3"), saga.Completed)
-		y.apply(s, engine, on(provisioning.Teardown), saga.Completed)
+		y.apply(s, engine, on(provisioning.Teardown, "final_snapshot", "false"), saga.Completed)
 		if left := untagged(y.kinds()); len(left) != 0 {
 			t.Errorf("torn down while archived, and %q is left", left)
 		}

@@ -3,12 +3,15 @@ package provisioning
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
@@ -19,9 +22,14 @@ const TeardownStackKind = "teardown_stack"
 // A Removal is the state of a saga that destroys a stack.
 type Removal struct {
 	Building // what there is to destroy: everything in Made has its id
+	Copying  // the final backup; none without a Backup
 
 	Grace time.Duration `json:"grace,omitempty"` // how long after its begin nothing is done yet
 	Until time.Time     `json:"until,omitzero"`  // when that is over
+
+	HoldName      time.Duration `json:"hold_name,omitempty"`      // how long its name is not given to another
+	HoldAddresses time.Duration `json:"hold_addresses,omitempty"` // how long its reserved addresses stay the account's
+	HeldUntil     time.Time     `json:"held_until,omitzero"`
 }
 
 func (p *Steps) teardownStack() saga.Kind[Removal] {
@@ -46,9 +54,12 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 		Steps: []saga.Step[Removal]{
 			{Name: "grace", Do: p.waitForGrace, NothingToUndo: "it only waits"},
 			{Name: "check_protection", Do: p.checkProtection, NothingToUndo: "it only reads"},
-			{Name: "point_of_no_return", Pivot: true, Local: func(context.Context, *sql.Tx, *Removal) error { return nil }},
 		},
 	}
+	k.Steps = append(k.Steps, copySteps(p, func(s *Removal) (*Building, *Copying) { return &s.Building, &s.Copying })...)
+	k.Steps = append(k.Steps, saga.Step[Removal]{Name: pointOfNoReturn, Pivot: true, Local: func(ctx context.Context, tx *sql.Tx, s *Removal) error {
+		return recordBackup(ctx, tx, &s.Building, &s.Copying)
+	}})
 	remove := func(step string, kind blueprint.Kind) {
 		k.Steps = append(k.Steps, saga.Step[Removal]{
 			Name: step, Forward: true, Retry: p.patient(),
@@ -61,7 +72,13 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 		remove(one.remove, one.kind)
 	}
 	remove(deleteSnapshotsStep, blueprint.SnapshotKind) // of a stack that is archived
-	k.Steps = append(k.Steps, saga.Step[Removal]{Name: "forget_stack", Local: forgetStack, Forward: true})
+	k.Steps = append(k.Steps,
+		saga.Step[Removal]{Name: "forget_stack", Local: forgetStack, Forward: true},
+		saga.Step[Removal]{Name: "hold_addresses", Do: p.holdAddresses, Forward: true},
+		saga.Step[Removal]{Name: "release_held_addresses", Forward: true, Retry: p.patient(), Do: func(ctx context.Context, s *Removal) error {
+			return unfrozen(p, func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, blueprint.ReservedIPKind) })(ctx, &s.Building)
+		}},
+	)
 	return k
 }
 
@@ -72,6 +89,22 @@ func (p *Steps) waitForGrace(ctx context.Context, s *Removal) error {
 	}
 	if a.Now().Before(s.Until) {
 		return saga.Wait(s.Until, "nothing is destroyed before %s: cancel the saga until then to keep the stack", s.Until.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return nil
+}
+
+// holdAddresses waits with what leads nowhere any more: the tenant may come back, and
+// want the addresses that others know. Who skips the steps keeps them for good.
+func (p *Steps) holdAddresses(ctx context.Context, s *Removal) error {
+	if s.HoldAddresses == 0 || len(s.standingOf(blueprint.ReservedIPKind)) == 0 {
+		return nil
+	}
+	a := saga.Current(ctx)
+	if s.HeldUntil.IsZero() {
+		s.HeldUntil = a.Now().Add(s.HoldAddresses)
+	}
+	if a.Now().Before(s.HeldUntil) {
+		return saga.Wait(s.HeldUntil, "the stack is gone, and its addresses are held until %s", s.HeldUntil.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	return nil
 }
@@ -121,17 +154,75 @@ func forgetStack(ctx context.Context, tx *sql.Tx, s *Removal) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM stack_resources WHERE stack_id = $1`, string(s.Stack)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'gone', gone_at = $1, updated_at = $1, rev = rev + 1 WHERE id = $2`, db.Micros(time.Now()), string(s.Stack))
+	at, held := time.Now(), db.NullTime{}
+	if s.HoldName > 0 {
+		held.Time = at.Add(s.HoldName)
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'gone', gone_at = $1, updated_at = $1, name_held_until = $3, rev = rev + 1 WHERE id = $2`, db.Micros(at), string(s.Stack), held)
 	return err
 }
 
 var teardownOperation = Operation{
 	Verb: Teardown, Kind: TeardownStackKind, Help: "Destroy a stack and all that it has.", From: []StackState{StackActive, StackSuspended},
-	draw: (*Service).drawTeardown,
+	Options: []Option{
+		{Name: "final_snapshot", Type: SwitchOption, Default: "true", Help: "Make a verified backup first."},
+		{Name: "final_days", Type: NumberOption, Default: "30", Help: "For how many days that is kept."},
+		{Name: "grace", Type: TextOption, Help: "How long to wait before anything is destroyed, like 24h; empty: as the settings say."},
+		{Name: "quarantine_days", Type: NumberOption, Default: "7", Help: "For how many days the tenant gets no other stack of the name; 0: it does at once."},
+		{Name: "keep_addresses", Type: SwitchOption, Default: "false", Help: "Release reserved addresses only after these days."},
+	},
+	draw: (*Service).drawTeardown, sweep: (*Service).sweepCopies,
 }
 
-func (s *Service) drawTeardown(ctx context.Context, _ PlanRequest, d *drawn) error {
+// drawOptions reads what a teardown is told besides.
+func (s *Service) drawOptions(r PlanRequest, d *drawn, removal *Removal) error {
+	if text := r.Options["grace"]; text != "" {
+		grace, err := time.ParseDuration(text)
+		if err != nil || grace < 0 || grace > 90*24*time.Hour {
+			return fault.New(fault.Invalid, "grace is a time up to 2160h, like 30m or 24h, not %q.", clip(text))
+		}
+		removal.Grace = grace
+	}
+	days, err := daysOf(r.Options["quarantine_days"])
+	if err != nil {
+		return err
+	}
+	removal.HoldName = time.Duration(days) * 24 * time.Hour
+	if r.Options["keep_addresses"] == "true" {
+		removal.HoldAddresses = removal.HoldName
+	}
+	if removal.KeepFor, err = daysOf(r.Options["final_days"]); err != nil {
+		return err
+	}
+	tell := func(format string, args ...any) { d.Warnings = append(d.Warnings, fmt.Sprintf(format, args...)) }
+	if removal.Grace > 0 {
+		tell("Nothing is destroyed before %s have passed since it was applied.", removal.Grace)
+	}
+	if days > 0 {
+		tell("The name %s is held for %d days afterwards.", d.Name, days)
+	}
+	if removal.HoldAddresses > 0 {
+		tell("Its reserved addresses are released %d days afterwards.", days)
+	}
+	switch {
+	case r.Options["final_snapshot"] != "true":
+		tell("There is no final backup: its data are lost for good.")
+	case len(removal.items(&d.building)) == 0:
+		tell("It has no droplet and no volume of which a final backup could be made.")
+	default:
+		removal.Reason = FinalBackup
+		if removal.KeepFor > 0 {
+			tell("Its final backup is kept for %d days.", removal.KeepFor)
+		}
+	}
+	return nil
+}
+
+func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) error {
 	removal := Removal{Building: d.building, Grace: s.steps.set.Grace}
+	if err := s.drawOptions(r, d, &removal); err != nil {
+		return err
+	}
 	removal.Made = map[string]*Made{}
 	if err := s.readRemoval(ctx, d, removal.Made); err != nil {
 		return err
@@ -143,11 +234,37 @@ func (s *Service) drawTeardown(ctx context.Context, _ PlanRequest, d *drawn) err
 	if len(protected) > 0 {
 		return protectedError(d.Name, protected)
 	}
-	d.Steps = planned(s.steps.teardownStack(), d.deletes())
+	calls := d.deletes()
+	if removal.Reason != "" {
+		if err := s.drawFinal(ctx, d, &removal.Copying); err != nil {
+			return err
+		}
+		maps.Copy(calls, d.building.copyCalls())
+	}
+	d.Steps = planned(s.steps.teardownStack(), calls)
 	d.input = func(of PlanID) any {
-		removal.Plan = of
+		if removal.Plan = of; removal.Reason != "" {
+			removal.Backup = BackupID(id.New("backup"))
+		}
 		return removal
 	}
+	return nil
+}
+
+// drawFinal shows what the final backup costs; what the stack costs is counted already.
+func (s *Service) drawFinal(ctx context.Context, d *drawn, c *Copying) error {
+	before, after, unpriced := d.Before, d.After, d.Unpriced
+	d.Before, d.After, d.Unpriced = 0, 0, nil
+	if err := s.drawCopies(ctx, d, c); err != nil {
+		return err
+	}
+	d.Before, d.After = before, after+d.After-d.Before
+	for _, key := range d.Unpriced {
+		if !slices.Contains(unpriced, key) {
+			unpriced = append(unpriced, key)
+		}
+	}
+	d.Unpriced = unpriced
 	return nil
 }
 

@@ -51,7 +51,7 @@ var realPace = pace{
 		UndoRetry: saga.Backoff{Attempts: 5, Base: 10 * time.Millisecond, Max: 40 * time.Millisecond},
 	},
 	params: map[string]string{
-		"action.snapshot": "60ms", "lag.snapshot_visible": "50ms", "lag.list_after_delete": "50ms",
+		"action.snapshot": "60ms", "action.attach_volume": "30ms", "action.detach_volume": "30ms", "action.restore": "40ms", "action.rebuild": "40ms", "lag.snapshot_visible": "50ms", "lag.list_after_delete": "50ms",
 		"droplet.create": "80ms", "lag.detach_after_delete": "30ms", "action.assign_ip": "30ms", "action.unassign_ip": "30ms", "firewall.apply": "30ms", "lag.vpc_members": "30ms", "lag.replica": "30ms", "lag.get_after_create": "40ms", "lag.list_after_create": "50ms", "lag.status": "20ms", "lag.tag": "30ms", "lag.update": "30ms", "lag.project": "30ms",
 		"ratelimit.hourly": "1000000", "ratelimit.burst": "1000000",
 	},

@@ -23,3 +23,11 @@ func StackBackups(all []provisioning.StackBackup) client.StackBackupPage {
 	}
 	return w
 }
+
+// BackupSchedule is a schedule; the state of its last saga is the caller's to add.
+func BackupSchedule(b provisioning.BackupSchedule) client.BackupSchedule {
+	return client.BackupSchedule{
+		Stack: string(b.Stack), Cron: b.Cron, Zone: b.Zone, Keep: client.Retention(b.Keep), Actor: b.Actor,
+		NextAt: client.At(b.NextAt), LastAt: client.At(b.LastAt), LastSaga: Text(string(b.LastSaga)), LastError: b.LastError,
+	}
+}

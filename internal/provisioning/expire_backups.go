@@ -1,0 +1,152 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// ExpireBackupsKind deletes backups of a stack.
+const ExpireBackupsKind = "expire_backups"
+
+// An Expiry is the state of a saga that deletes backups.
+type Expiry struct {
+	Building
+	Backups []BackupID      `json:"backups"`
+	Items   []BackupItem    `json:"items"`          // of all of them
+	Gone    map[string]bool `json:"gone,omitempty"` // by snapshot
+}
+
+func (p *Steps) expireBackups() saga.Kind[Expiry] {
+	return saga.Kind[Expiry]{
+		Name: ExpireBackupsKind,
+		Begin: func(s *Expiry) error {
+			if s.Stack == "" || len(s.Backups) == 0 || len(s.Gone) > 0 {
+				return fault.New(fault.Invalid, "Backups are deleted by applying a plan: arcadia stack prune, then arcadia stack apply.")
+			}
+			return nil
+		},
+		Subjects: func(s Expiry) (all []string) { // the stack itself stays free
+			for _, id := range s.Backups {
+				all = append(all, id.subject())
+			}
+			return all
+		},
+		Policy: saga.Refuse,
+		Steps: []saga.Step[Expiry]{
+			{Name: "check_markers", Do: p.checkMarkers, Retry: p.patient(), NothingToUndo: "it only reads"},
+			{Name: pointOfNoReturn, Pivot: true, Local: forgetBackups},
+			{Name: "delete_snapshots", Do: unfrozen(p, p.deleteCopies), Retry: p.patient(), Forward: true},
+		},
+	}
+}
+
+// checkMarkers asks that what would be deleted is what the backup was made of: each
+// snapshot has the name that its saga gave it.
+func (p *Steps) checkMarkers(ctx context.Context, s *Expiry) error {
+	c, err := p.cloud(ctx, s.Account)
+	if err != nil {
+		return saga.Permanent(err)
+	}
+	for _, i := range s.Items {
+		switch is, err := c.Snapshot(ctx, i.Snapshot); {
+		case errors.Is(err, digitalocean.NotFound):
+		case err != nil:
+			return err
+		case is.Name != i.Marker:
+			return saga.Permanent(fault.New(fault.Conflict, "Snapshot %s is named %s and not %s: it is not what the backup was made of.", i.Snapshot, is.Name, i.Marker))
+		}
+	}
+	return nil
+}
+
+// forgetBackups says, before the first snapshot goes, that there are no such backups any
+// more: nothing is restored from a half of one.
+func forgetBackups(ctx context.Context, tx *sql.Tx, s *Expiry) error {
+	for _, id := range s.Backups {
+		if _, err := tx.ExecContext(ctx, `UPDATE stack_backups SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, db.Micros(time.Now()), string(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Steps) deleteCopies(ctx context.Context, s *Expiry) error {
+	c, err := p.cloud(ctx, s.Account)
+	if err != nil {
+		return err
+	}
+	for _, i := range s.Items {
+		if s.Gone[i.Snapshot] {
+			continue
+		}
+		err := c.DeleteSnapshot(capabilityOf(ctx, s.Tenant, digitalocean.DeleteSnapshotPermit(i.Snapshot)), i.Snapshot)
+		if err != nil && !errors.Is(err, digitalocean.NotFound) {
+			return err
+		}
+		if s.Gone == nil {
+			s.Gone = map[string]bool{}
+		}
+		s.Gone[i.Snapshot] = true
+	}
+	return nil
+}
+
+var pruneOperation = Operation{
+	Verb: Prune, Kind: ExpireBackupsKind, Help: "Delete the backups whose time is over, or one.", From: []StackState{StackActive, StackSuspended, StackGone},
+	Options: []Option{{Name: "backup", Type: TextOption, Help: "One backup's id; empty: all whose time is over."}},
+	draw:    (*Service).drawPrune,
+}
+
+func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error {
+	all, err := s.Backups(ctx, d.stack.ID, false)
+	if err != nil {
+		return err
+	}
+	over, err := s.over(ctx, d.stack, all, time.Now())
+	if err != nil {
+		return err
+	}
+	if ref := r.Options["backup"]; ref != "" {
+		one, err := s.usable(ctx, d.stack, ref)
+		if err != nil {
+			return err
+		}
+		if d.stack.State != StackGone && one.ID == all[0].ID {
+			return fault.New(fault.Conflict, "Backup %s is the last good one of stack %s. Make another first.", one.ID, d.Name)
+		}
+		over = []StackBackup{one}
+	}
+	if len(over) == 0 {
+		return fault.New(fault.Unprocessable, "No backup of stack %s is to be deleted by now.", d.Name)
+	}
+	expiry := Expiry{Building: d.building}
+	delete(d.Read, "revision of the stack") // it stays as it is, whatever becomes of it
+	calls := map[string][]string{}
+	for _, b := range over {
+		expiry.Backups = append(expiry.Backups, b.ID)
+		expiry.Items = append(expiry.Items, b.Items...)
+		d.Read["backup "+string(b.ID)] = fmt.Sprintf("%d snapshots", len(b.Items))
+		for _, i := range b.Items {
+			d.Changes = append(d.Changes, Change{
+				Action: "destroy", Key: "snapshot." + i.Snapshot, Kind: "snapshot", Name: i.Marker, URN: snapshotURN(i.Snapshot),
+				Detail: fmt.Sprintf("of %s, %s GB, %s", i.Key, i.SizeGB, b.TakenAt.UTC().Format("2006-01-02 15:04 UTC")),
+			})
+			calls["delete_snapshots"] = append(calls["delete_snapshots"], "DELETE /v2/snapshots/{id}")
+		}
+	}
+	d.Steps = planned(s.steps.expireBackups(), calls)
+	d.input = func(of PlanID) any {
+		expiry.Plan = of
+		return expiry
+	}
+	d.begin = func(context.Context, *sql.Tx, saga.ID, time.Time) error { return nil }
+	return nil
+}

@@ -1,0 +1,202 @@
+package provisioning_test
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
+)
+
+// urn is the URN of a resource of a stack.
+func (y *yard) urn(s *provisioning.Service, of provisioning.StackID, key string) string {
+	y.t.Helper()
+	has, err := s.StackResources(y.t.Context(), of)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	for _, r := range has {
+		if r.Key == key {
+			return r.URN
+		}
+	}
+	y.t.Fatalf("stack %s has no %s: %+v", of, key, has)
+	return ""
+}
+
+// write writes a data marker on both disks of the stack web, and disks reads them.
+func (y *yard) write(s *provisioning.Service, text string) {
+	y.t.Helper()
+	of := y.stack(s).ID
+	for _, key := range []string{"droplet.web", "volume.data"} {
+		if err := y.cloud.WriteDisk(y.urn(s, of, key), map[string]string{"orders": text}); err != nil {
+			y.t.Fatal(err)
+		}
+	}
+}
+
+func (y *yard) disks(s *provisioning.Service, of provisioning.StackID) map[string]string {
+	y.t.Helper()
+	all := map[string]string{}
+	for _, key := range []string{"droplet.web", "volume.data"} {
+		files, err := y.cloud.Disk(y.urn(s, of, key))
+		if err != nil {
+			y.t.Fatal(err)
+		}
+		all[key] = files["orders"]
+	}
+	return all
+}
+
+var wasWritten = map[string]string{"droplet.web": "42 rows", "volume.data": "42 rows"}
+
+// TestARestoreBringsTheDataBack writes a marker, backs up, writes another one over it and
+// restores: in place the first is back on both disks, and the second is in the safety
+// backup; into a new stack it is there too, and the old one stays as it is.
+func TestARestoreBringsTheDataBack(t *testing.T) {
+	onBoth(t, func(t *testing.T, y *yard) {
+		ctx := t.Context()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		_, started, err := s.ApplyPlan(ctx, y.plan(s).ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		of := y.stack(s).ID
+		y.write(s, "42 rows")
+		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
+		y.write(s, "nothing")
+		p, _ := y.apply(s, engine, on(provisioning.Restore), saga.Completed)
+		if got := y.disks(s, of); !maps.Equal(got, wasWritten) {
+			t.Errorf("restored, the disks have %v", got)
+		}
+		if len(p.Destroys()) != 2 {
+			t.Errorf("the plan destroys %+v, want what is on both disks", p.Destroys())
+		}
+		volume, err := y.client.Volume(ctx, strings.TrimPrefix(y.urn(s, of, "volume.data"), "do:volume:"))
+		if err != nil || len(volume.Droplets) != 1 {
+			t.Errorf("restored, the volume is %+v: %v", volume, err)
+		}
+		all, err := s.Backups(ctx, of, false)
+		if err != nil || len(all) != 2 || all[0].Reason != provisioning.SafetyBackup {
+			t.Fatalf("there are the backups %+v, want a safety backup too: %v", all, err)
+		}
+		into, _ := y.apply(s, engine, on(provisioning.Restore, "into", "copy", "backup", string(all[0].ID)), saga.Completed)
+		want := map[string]string{"droplet.web": "nothing", "volume.data": "nothing"}
+		if got := y.disks(s, into.Stack); into.Stack == of || !maps.Equal(got, want) {
+			t.Errorf("the new stack %s has %v, want what the safety backup has", into.Stack, got)
+		}
+		if got := y.disks(s, of); !maps.Equal(got, wasWritten) {
+			t.Errorf("the old stack has %v after it was copied", got)
+		}
+	})
+}
+
+// TestATeardownKeepsAFinalBackup tears a stack down: its data are in a backup that can be
+// restored, its name is held, and it can be taken all the same by who says so.
+func TestATeardownKeepsAFinalBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		of := y.stack(s).ID
+		y.write(s, "42 rows")
+		y.apply(s, engine, on(provisioning.Teardown, "final_days", "9"), saga.Completed)
+		all, err := s.Backups(ctx, of, false)
+		if err != nil || len(all) != 1 || all[0].Reason != provisioning.FinalBackup || all[0].ExpiresAt.Sub(all[0].TakenAt) != 9*24*time.Hour {
+			t.Fatalf("there are the backups %+v: %v", all, err)
+		}
+		again := provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "everything", Tenant: "acme", Name: "web", Account: "main"}
+		if _, err := s.PlanStack(ctx, again, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "held until") {
+			t.Errorf("the name of a stack that is gone a moment ago: %v", err)
+		}
+		again.Options = map[string]string{"reuse_name": "true"}
+		if _, err := s.PlanStack(ctx, again, "cli:test", time.Now()); err != nil {
+			t.Errorf("told to, it is refused all the same: %v", err)
+		}
+		back := provisioning.PlanRequest{Verb: provisioning.Restore, Stack: string(of), Options: map[string]string{"into": "back", "dns": "true"}}
+		p, _ := y.apply(s, engine, back, saga.Completed)
+		if got := y.disks(s, p.Stack); !maps.Equal(got, wasWritten) {
+			t.Errorf("made of the final backup, the disks have %v", got)
+		}
+	})
+}
+
+// TestHeldAddressesAreReleasedInTheEnd has a teardown keep its address for two days.
+func TestHeldAddressesAreReleasedInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		p, err := s.PlanStack(t.Context(), on(provisioning.Teardown, "final_snapshot", "false", "quarantine_days", "2", "keep_addresses", "true"), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+		if got := untagged(y.kinds()); len(got) != 1 || got[0] != "reserved_ip" {
+			now, err := engine.Saga(t.Context(), started.ID)
+			t.Errorf("a day later there is %q, want the address alone; the saga is %s, waits for %+v: %v, %s", got, now.State, now.Wait, err, now.Data)
+		}
+		settle(t, engine, started.ID, saga.Completed)
+		if got := untagged(y.kinds()); len(got) != 0 {
+			t.Errorf("in the end there is %q", got)
+		}
+	})
+}
+
+// TestUnwindRestore cuts a restore in place: before its point of no return the disks stay
+// as they are, after it they are what the backup has.
+func TestUnwindRestore(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			s := y.standing()
+			y.write(s, "42 rows")
+			engine := y.engine(y.options)
+			s = provisioning.New(y.db, engine, y.steps)
+			p, err := s.PlanStack(t.Context(), on(provisioning.BackUp), "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			y.run(engine, started.ID)
+			y.write(s, "nothing")
+			return y.begun(s, on(provisioning.Restore), func(t *testing.T, end saga.Saga) {
+				want, snapshots := wasWritten, 4
+				if end.State == saga.RolledBack {
+					want, snapshots = map[string]string{"droplet.web": "nothing", "volume.data": "nothing"}, 2
+				}
+				if got := y.disks(s, y.stack(s).ID); !maps.Equal(got, want) {
+					t.Errorf("it is %s, and the disks have %v", end.State, got)
+				}
+				if left := y.snapshots(); len(left) != snapshots {
+					t.Errorf("it is %s, and there are the snapshots %q, want %d", end.State, left, snapshots)
+				}
+				if left := untagged(y.kinds()); len(left) != len(whole)+snapshots {
+					t.Errorf("it is %s, and there is %q", end.State, left)
+				}
+			})
+		},
+	})
+}

@@ -1,0 +1,150 @@
+package provisioning
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+)
+
+// TestCronCountsEveryTimeOnTheWallOnce walks schedules through both changes of the clocks.
+func TestCronCountsEveryTimeOnTheWallOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name, cron, zone, after string
+		want                    []string
+	}{
+		{"a usual day", "30 3 * * *", "Europe/Berlin", "2026-07-01T00:00:00Z", []string{"2026-07-01T01:30:00Z", "2026-07-02T01:30:00Z"}},
+		{"a time that is left out comes when the clocks are put forward", "30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", []string{"2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"}},
+		{"a time that comes twice counts once", "30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", []string{"2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"}},
+		{"several that are left out come as one", "*/20 2 * * *", "America/New_York", "2026-03-08T05:00:00Z", []string{"2026-03-08T07:00:00Z", "2026-03-09T06:00:00Z"}},
+		{"asked in the hour that comes again", "45 1 * * *", "America/New_York", "2026-11-01T06:10:00Z", []string{"2026-11-02T06:45:00Z"}},
+		{"once a month", "0 5 1 * *", "Asia/Kolkata", "2026-01-31T23:00:00Z", []string{"2026-01-31T23:30:00Z", "2026-02-28T23:30:00Z"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := parseCron(tt.cron, tt.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, err := time.Parse(time.RFC3339, tt.after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tt.want {
+				at = p.next(at)
+				if got := at.UTC().Format(time.RFC3339); got != want {
+					t.Errorf("next = %s, want %s", got, want)
+				}
+			}
+		})
+	}
+	for _, bad := range [][2]string{{"30 3 * *", "UTC"}, {"30 3 30 2 *", "UTC"}, {"30 3 * * *", "Mars"}, {"30 3 * * *", ""}} {
+		if _, err := parseCron(bad[0], bad[1]); err == nil {
+			t.Errorf("%q in %q is taken", bad[0], bad[1])
+		}
+	}
+}
+
+// TestADailyScheduleComesOnceADay walks a year in zones that change their clocks: one
+// time on each day, in order.
+func TestADailyScheduleComesOnceADay(t *testing.T) {
+	for _, zone := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "UTC"} {
+		for _, hour := range []string{"0", "1", "2", "3"} {
+			p, err := parseCron("15 "+hour+" * * *", zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+			days := map[string]bool{}
+			for range 365 {
+				next := p.next(at)
+				day := next.In(p.zone).Format(time.DateOnly)
+				if !next.After(at) || days[day] || next.Sub(at) > 27*time.Hour {
+					t.Fatalf("%s at %s: after %s comes %s", zone, hour, at, next)
+				}
+				days[day], at = true, next
+			}
+		}
+	}
+}
+
+// TestRetentionKeepsTheNewestOfEachPeriod checks against random histories what a retention
+// promises.
+func TestRetentionKeepsTheNewestOfEachPeriod(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		keep := blueprint.Retention{Daily: random.IntN(5), Weekly: random.IntN(4), Monthly: random.IntN(4), Yearly: random.IntN(3)}
+		var taken []time.Time
+		at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+		for range random.IntN(150) {
+			at = at.Add(time.Duration(1+random.IntN(200)) * time.Hour)
+			taken = append(taken, at)
+		}
+		keeps := kept(taken, keep, zone)
+		if most := keep.Daily + keep.Weekly + keep.Monthly + keep.Yearly; len(keeps) > most {
+			t.Fatalf("%+v keeps %d of %d", keep, len(keeps), len(taken))
+		}
+		if len(taken) > 0 && keep != (blueprint.Retention{}) && !keeps[taken[len(taken)-1]] {
+			t.Fatalf("%+v does not keep the newest", keep)
+		}
+		// As time goes on, what was dropped is not missed: pruning at every step and
+		// pruning once come to the same.
+		var left []time.Time
+		for _, one := range taken {
+			left = append(left, one)
+			stays := kept(left, keep, zone)
+			next := left[:0:0]
+			for _, t := range left {
+				if stays[t] {
+					next = append(next, t)
+				}
+			}
+			left = next
+		}
+		if len(left) != len(keeps) {
+			t.Fatalf("%+v: pruned at every step %d are left, pruned once %d", keep, len(left), len(keeps))
+		}
+		for _, one := range left {
+			if !keeps[one] {
+				t.Fatalf("%+v: %s is left where it is pruned at every step", keep, one)
+			}
+		}
+	}
+}
+
+// TestTheLastGoodBackupStays: whatever a retention says, and whatever time is over.
+func TestTheLastGoodBackupStays(t *testing.T) {
+	at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	old := func(id BackupID, days int, reason BackupReason, until time.Time) StackBackup {
+		return StackBackup{ID: id, Reason: reason, TakenAt: at.AddDate(0, 0, -days), ExpiresAt: until}
+	}
+	ids := func(all []StackBackup) (text string) {
+		for _, b := range all {
+			text += string(b.ID) + " "
+		}
+		return text
+	}
+	all := []StackBackup{
+		old("newest", 1, SafetyBackup, at.AddDate(0, 0, -1)), old("daily", 2, ScheduledBackup, time.Time{}), old("second", 3, ScheduledBackup, time.Time{}),
+		old("by hand", 400, ManualBackup, time.Time{}), old("for a time", 400, ManualBackup, at),
+	}
+	keep := &blueprint.Retention{Daily: 1}
+	for _, tt := range []struct {
+		name  string
+		keep  *blueprint.Retention
+		there bool
+		want  string
+	}{
+		{"of a stack that is there", keep, true, "second for a time "},
+		{"without a schedule", nil, true, "for a time "},
+		{"of a stack that is gone", keep, false, "newest for a time "},
+	} {
+		if got := ids(expired(all, tt.keep, time.UTC, tt.there, at)); got != tt.want {
+			t.Errorf("%s: %q is deleted, want %q", tt.name, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package provisioning_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// TestAScheduleBacksUpAndForgets follows a daily schedule that keeps two days: what is due
+// begins once whoever asks, what was missed is made up once, what is not kept goes, and the
+// last one never does.
+func TestAScheduleBacksUpAndForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		stack := y.stack(s)
+		if _, err := s.SetBackupSchedule(ctx, stack, "0 3 * * *", "Europe/Berlin", blueprint.Retention{}, "cli:test", time.Now()); !errors.Is(err, fault.Invalid) {
+			t.Errorf("a schedule that keeps nothing: %v", err)
+		}
+		set, err := s.SetBackupSchedule(ctx, stack, "0 3 * * *", "Europe/Berlin", blueprint.Retention{Daily: 2}, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func() (backups []provisioning.StackBackup) {
+			t.Helper()
+			for range 2 { // as two processes do
+				if err := s.RunSchedules(ctx, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Hour)
+			if err := s.RunSchedules(ctx, time.Now()); err != nil { // what is not kept any more
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			backups, err := s.Backups(ctx, stack.ID, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := y.snapshots(); len(got) != 2*len(backups) {
+				t.Errorf("there are the snapshots %q of %d backups", got, len(backups))
+			}
+			return backups
+		}
+		if all := run(); len(all) != 0 {
+			t.Errorf("before it is due there is %+v", all)
+		}
+		time.Sleep(time.Until(set.NextAt))
+		if all := run(); len(all) != 1 || all[0].Reason != provisioning.ScheduledBackup {
+			t.Fatalf("when it was due there is %+v, want one scheduled backup", all)
+		}
+		time.Sleep(5 * 24 * time.Hour) // nobody ran it
+		if all := run(); len(all) != 2 {
+			t.Errorf("after five days that were missed there is %+v, want one more", all)
+		}
+		time.Sleep(24 * time.Hour)
+		all := run()
+		if len(all) != 2 || time.Since(all[0].TakenAt) > 3*time.Hour {
+			t.Errorf("a day later there is %+v, want two with a new one", all)
+		}
+		if err := s.RemoveBackupSchedule(ctx, stack, "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * 24 * time.Hour)
+		if all := run(); len(all) != 2 {
+			t.Errorf("without a schedule there is %+v, want the two that were there", all)
+		}
+		if _, err := s.PlanStack(ctx, on(provisioning.Prune, "backup", string(all[0].ID)), "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
+			t.Errorf("to delete the last good backup: %v", err)
+		}
+		y.apply(s, engine, on(provisioning.Prune, "backup", string(all[1].ID)), saga.Completed)
+		if got := y.snapshots(); len(got) != 2 {
+			t.Errorf("after one was deleted by hand there is %q", got)
+		}
+	})
+}
