@@ -100,3 +100,27 @@ func (c *Client) RemoveBackupSchedule(ctx context.Context, stack string) (p Back
 	_, err = c.call(ctx, http.MethodDelete, "/v1/stacks/"+url.PathEscape(stack)+"/backup-schedule", nil, nil, nil, &p)
 	return p, err
 }
+
+// A StackDrill is a restore that was tried out beside its stack.
+type StackDrill struct {
+	ID      string `json:"id"`
+	Stack   string `json:"stack" doc:"Id."`
+	Backup  string `json:"backup"`
+	Saga    string `json:"saga"`
+	Outcome string `json:"outcome" enum:"running,passed,failed,undone" doc:"Undone: it did not get as far as the probes."`
+	Said    string `json:"said,omitempty" doc:"Why it failed."`
+	BeganAt Time   `json:"began_at" format:"date-time"`
+	ReadyAt *Time  `json:"ready_at" format:"date-time" doc:"When all probes were content."`
+	EndedAt *Time  `json:"ended_at" format:"date-time" doc:"When all was destroyed again."`
+}
+
+// A StackDrillPage is a list of drills, the newest first.
+type StackDrillPage struct {
+	Items []StackDrill `json:"items" nullable:"false"`
+}
+
+// StackDrills lists the drills of a stack, the newest first.
+func (c *Client) StackDrills(ctx context.Context, stack string) (p StackDrillPage, err error) {
+	_, err = c.call(ctx, http.MethodGet, "/v1/stacks/"+url.PathEscape(stack)+"/drills", nil, nil, nil, &p)
+	return p, err
+}

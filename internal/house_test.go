@@ -141,6 +141,7 @@ var owners = map[string]string{
 	"stack_backups":      "internal/provisioning",
 	"stack_backup_items": "internal/provisioning",
 	"stack_schedules":    "internal/provisioning",
+	"stack_drills":       "internal/provisioning",
 
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",

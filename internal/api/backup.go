@@ -15,6 +15,7 @@ import (
 
 func (a *API) backupRoutes(h huma.API) {
 	register(a, h, operation("list-stack-backups", http.MethodGet, "/v1/stacks/{stack}/backups", "List a stack's backups, the newest first"), a.listStackBackups)
+	register(a, h, operation("list-stack-drills", http.MethodGet, "/v1/stacks/{stack}/drills", "List the restores of a stack that were tried out, the newest first"), a.listStackDrills)
 	register(a, h, operation("list-backup-schedules", http.MethodGet, "/v1/backup-schedules", "List when stacks are backed up by themselves"), a.listBackupSchedules)
 	register(a, h, operation("set-backup-schedule", http.MethodPut, "/v1/stacks/{stack}/backup-schedule", "Have a stack be backed up by itself"), a.setBackupSchedule)
 	register(a, h, operation("remove-backup-schedule", http.MethodDelete, "/v1/stacks/{stack}/backup-schedule", "End that; the backups stay"), a.removeBackupSchedule)
@@ -92,4 +93,13 @@ func (a *API) listStackBackups(ctx context.Context, in *struct {
 	}
 	all, err := a.o.Provisioning.Backups(ctx, s.ID, in.All)
 	return &struct{ Body client.StackBackupPage }{wire.StackBackups(all)}, err
+}
+
+func (a *API) listStackDrills(ctx context.Context, in *StackQuery) (*struct{ Body client.StackDrillPage }, error) {
+	s, err := a.o.Provisioning.Stack(ctx, in.Stack)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.o.Provisioning.Drills(ctx, s.ID)
+	return &struct{ Body client.StackDrillPage }{wire.StackDrills(all)}, err
 }

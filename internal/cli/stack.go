@@ -126,6 +126,8 @@ type stackCommand struct {
 	Backup    stackBackupCommand    `cmd:"" help:"Work out what a backup would take, and do nothing."`
 	Backups   stackBackupsCommand   `cmd:"" help:"List a stack's backups, the newest first."`
 	Restore   stackRestoreCommand   `cmd:"" help:"Work out what going back to a backup would take, or a new stack of one, and do nothing."`
+	Drill     stackDrillCommand     `cmd:"" help:"Work out what trying a restore out beside the stack would take, and do nothing."`
+	Drills    stackDrillsCommand    `cmd:"" help:"List the restores that were tried out, the newest first."`
 	Prune     stackPruneCommand     `cmd:"" help:"Work out which backups would be deleted, and do nothing."`
 	Schedule  stackScheduleCommand  `cmd:"" help:"Have stacks be backed up by themselves."`
 	Apply     stackApplyCommand     `cmd:"" help:"Do what a plan says."`

@@ -59,6 +59,7 @@ var operations = []Operation{
 	backupOperation,
 	restoreOperation,
 	pruneOperation,
+	drillOperation,
 	resizeOperation,
 	rebuildOperation,
 	suspendOperation,

@@ -29,6 +29,7 @@ const (
 	BackUp    Verb = "backup"
 	Restore   Verb = "restore"
 	Prune     Verb = "prune"
+	TryOut    Verb = "drill"
 )
 
 // A PlanID names a plan, "plan_…".

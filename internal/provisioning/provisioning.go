@@ -104,6 +104,7 @@ func (p *Steps) Kinds() []saga.Registrable {
 		recorded(p.backupStack()),
 		recorded(p.restoreStack()),
 		recorded(p.expireBackups()),
+		recorded(p.drillStack()),
 		recorded(p.resizeStack()),
 		recorded(p.rebuildStack()),
 		recorded(p.suspendStack()),

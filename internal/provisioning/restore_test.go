@@ -168,10 +168,10 @@ func TestUnwindRestore(t *testing.T) {
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
 			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
-			s := y.standing()
-			y.write(s, "42 rows")
+			y.standing()
 			engine := y.engine(y.options)
-			s = provisioning.New(y.db, engine, y.steps)
+			s := provisioning.New(y.db, engine, y.steps)
+			y.write(s, "42 rows")
 			p, err := s.PlanStack(t.Context(), on(provisioning.BackUp), "cli:test", time.Now())
 			if err != nil {
 				t.Fatal(err)

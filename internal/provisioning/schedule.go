@@ -130,7 +130,7 @@ func (s *Service) RunSchedules(ctx context.Context, at time.Time) error {
 			failed = append(failed, s.postpone(ctx, b, fault.Message(err), at))
 		}
 	}
-	return errors.Join(append(failed, s.pruneAll(ctx, at))...)
+	return errors.Join(append(failed, s.pruneAll(ctx, at), s.runDrills(ctx, at))...)
 }
 
 // adoptPolicies gives the stacks whose blueprint has a policy its schedule, unless

@@ -58,13 +58,16 @@ type yard struct {
 
 func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(http.RoundTripper) http.RoundTripper) *yard {
 	t.Helper()
-	p.settings.Probe = func(_ context.Context, _ blueprint.Probe, target string) (string, error) {
+	whatIsThere := func(_ context.Context, _ blueprint.Probe, target string) (string, error) {
 		for _, one := range cloud.Truth("reserved_ip") {
 			if one.Name == target {
 				return target + " is there", nil
 			}
 		}
 		return "", fmt.Errorf("%s does not answer", target)
+	}
+	if p.settings.Probe == nil {
+		p.settings.Probe = whatIsThere
 	}
 	w := newWorld(t, d, cloud, p, wrap)
 	ask(t, cloud, "/v2/domains", `{"name":"example.com"}`)

@@ -464,7 +464,7 @@ func (b *builder) firewall(r blueprint.Resource) thing {
 }
 
 func (b *builder) firewallRequest(r blueprint.Resource, name string) (request digitalocean.FirewallCreate, err error) {
-	request.Name = name
+	request.Name, request.Tags = name, r.Firewall.Tags
 	for _, droplet := range r.Firewall.Droplets {
 		n, err := b.number(droplet)
 		if err != nil {

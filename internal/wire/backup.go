@@ -31,3 +31,15 @@ func BackupSchedule(b provisioning.BackupSchedule) client.BackupSchedule {
 		NextAt: client.At(b.NextAt), LastAt: client.At(b.LastAt), LastSaga: Text(string(b.LastSaga)), LastError: b.LastError,
 	}
 }
+
+// StackDrills are restores that were tried out.
+func StackDrills(all []provisioning.StackDrill) client.StackDrillPage {
+	w := client.StackDrillPage{Items: make([]client.StackDrill, len(all))}
+	for i, d := range all {
+		w.Items[i] = client.StackDrill{
+			ID: string(d.ID), Stack: string(d.Stack), Backup: string(d.Backup), Saga: string(d.Saga), Outcome: d.Outcome, Said: d.Said,
+			BeganAt: client.Time{Time: d.BeganAt}, ReadyAt: client.At(d.ReadyAt), EndedAt: client.At(d.EndedAt),
+		}
+	}
+	return w
+}

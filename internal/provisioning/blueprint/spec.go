@@ -108,6 +108,7 @@ type UserData struct {
 // A FirewallSpec is what may come to droplets and go from them.
 type FirewallSpec struct {
 	Droplets []string   `json:"droplets"`
+	Tags     []string   `json:"tags,omitempty"` // whose droplets it is for, too; a blueprint names none
 	Inbound  []RuleSpec `json:"inbound,omitempty"`
 	Outbound []RuleSpec `json:"outbound,omitempty"`
 }

@@ -1,0 +1,112 @@
+package provisioning_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
+)
+
+// newProvingGround is a yard whose probes ask the guests over the network, and are content
+// where these answer.
+func newProvingGround(t *testing.T, cloud *dosimtest.Server, wrap func(http.RoundTripper) http.RoundTripper) (y *yard, asked *[]string) {
+	asked = new([]string)
+	p := bubblePace
+	p.settings.Probe = func(ctx context.Context, _ blueprint.Probe, target string) (string, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+":443/", http.NoBody)
+		if err != nil {
+			return "", err
+		}
+		resp, err := cloud.Guests.Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return "", err
+		}
+		*asked = append(*asked, target+" "+string(body))
+		return string(body), nil
+	}
+	return newYard(t, dbtest.New(t), cloud, p, wrap), asked
+}
+
+// TestADrillFindsTheDataAndLeavesNothing tries the newest backup out: the scratch droplet
+// answers with the data of both disks, at an address that is not the stack's; then all is
+// gone, the time is written down, and the stack is as it was.
+func TestADrillFindsTheDataAndLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y, asked := newProvingGround(t, dosimtest.Pipe(t), nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		before := y.stack(s)
+		y.write(s, "42 rows")
+		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
+		y.write(s, "nothing")
+		held, rev := y.kinds(), y.stack(s).Rev
+		*asked = nil
+		y.apply(s, engine, on(provisioning.TryOut), saga.Completed)
+		if len(*asked) == 0 || strings.Count((*asked)[len(*asked)-1], "42 rows") != 2 {
+			t.Errorf("the scratch droplet answered %q, want the data of both disks as they were backed up", *asked)
+		}
+		address := strings.TrimPrefix(y.urn(s, before.ID, "reserved_ip.front"), "do:reserved_ip:")
+		for _, one := range *asked {
+			if strings.HasPrefix(one, address) {
+				t.Errorf("the drill asked the stack itself: %q", one)
+			}
+		}
+		if got := y.kinds(); !slices.Equal(got, held) {
+			t.Errorf("there was %q and after the drill there is %q", held, got)
+		}
+		all, err := s.Drills(ctx, before.ID)
+		if err != nil || len(all) != 1 || all[0].Outcome != "passed" || !all[0].ReadyAt.After(all[0].BeganAt) || !all[0].EndedAt.After(all[0].ReadyAt) {
+			t.Errorf("the drills are %+v: %v", all, err)
+		}
+		if now := y.stack(s); now.Rev != rev {
+			t.Errorf("the drill changed the stack: revision %d was %d", now.Rev, rev)
+		}
+	})
+}
+
+// TestUnwindDrill cuts a drill: however it ends, nothing of it stays.
+func TestUnwindDrill(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			y, _ := newProvingGround(t, dosimtest.Pipe(t), net.Transport)
+			y.standing()
+			engine := y.engine(y.options)
+			s := provisioning.New(y.db, engine, y.steps)
+			p, err := s.PlanStack(t.Context(), on(provisioning.BackUp), "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			y.run(engine, started.ID)
+			held := y.kinds()
+			return y.begun(s, on(provisioning.TryOut), func(t *testing.T, end saga.Saga) {
+				if got := y.kinds(); !slices.Equal(got, held) {
+					t.Errorf("it is %s; there was %q and there is %q", end.State, held, got)
+				}
+			})
+		},
+	})
+}
