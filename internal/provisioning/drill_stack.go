@@ -215,6 +215,7 @@ func (s *Service) drawDrill(ctx context.Context, r PlanRequest, d *drawn) error 
 	d.Read["backup"] = string(from.ID)
 	d.building = drill.Building
 	before := d.Read
+	d.Room = map[string]string{}
 	if err := s.readCatalog(ctx, c, d); err != nil {
 		return err
 	}

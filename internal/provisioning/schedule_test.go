@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -23,7 +24,7 @@ func TestAScheduleBacksUpAndForgets(t *testing.T) {
 		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
 		y.standing()
 		engine := y.engine(y.options)
-		s := y.serve(engine)
+		s := provisioning.New(y.db, engine, y.steps)
 		stack := y.stack(s)
 		if _, err := s.SetBackupSchedule(ctx, stack, "0 3 * * *", "Europe/Berlin", blueprint.Retention{}, "cli:test", time.Now()); !errors.Is(err, fault.Invalid) {
 			t.Errorf("a schedule that keeps nothing: %v", err)
@@ -39,11 +40,11 @@ func TestAScheduleBacksUpAndForgets(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			time.Sleep(time.Hour)
+			y.serveFor(engine, 20*time.Minute)
 			if err := s.RunSchedules(ctx, time.Now()); err != nil { // what is not kept any more
 				t.Fatal(err)
 			}
-			time.Sleep(time.Hour)
+			y.serveFor(engine, 20*time.Minute)
 			backups, err := s.Backups(ctx, stack.ID, false)
 			if err != nil {
 				t.Fatal(err)
@@ -79,9 +80,27 @@ func TestAScheduleBacksUpAndForgets(t *testing.T) {
 		if _, err := s.PlanStack(ctx, on(provisioning.Prune, "backup", string(all[0].ID)), "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
 			t.Errorf("to delete the last good backup: %v", err)
 		}
-		y.apply(s, engine, on(provisioning.Prune, "backup", string(all[1].ID)), saga.Completed)
+		p, err := s.PlanStack(ctx, on(provisioning.Prune, "backup", string(all[1].ID)), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, started, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		y.run(engine, started.ID)
 		if got := y.snapshots(); len(got) != 2 {
 			t.Errorf("after one was deleted by hand there is %q", got)
 		}
 	})
+}
+
+// serveFor runs an engine for a while.
+func (y *yard) serveFor(engine *saga.Engine, d time.Duration) {
+	y.t.Helper()
+	ctx, stop := context.WithTimeout(y.t.Context(), d)
+	defer stop()
+	if err := engine.Serve(ctx); err != nil {
+		y.t.Fatal(err)
+	}
 }

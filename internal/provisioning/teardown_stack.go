@@ -64,6 +64,9 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 		k.Steps = append(k.Steps, saga.Step[Removal]{
 			Name: step, Forward: true, Retry: p.patient(),
 			Do: func(ctx context.Context, s *Removal) error {
+				if kind == blueprint.ReservedIPKind && s.HoldAddresses > 0 {
+					return nil // they go with the last step
+				}
 				return unfrozen(p, func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, kind) })(ctx, &s.Building)
 			},
 		})
