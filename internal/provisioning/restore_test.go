@@ -32,7 +32,7 @@ func (y *yard) urn(s *provisioning.Service, of provisioning.StackID, key string)
 	return ""
 }
 
-// write writes a data marker on both disks of the stack web, and disks reads them.
+// write writes a data marker on both disks of the stack web, and written reads them.
 func (y *yard) write(s *provisioning.Service, text string) {
 	y.t.Helper()
 	of := y.stack(s).ID
@@ -43,7 +43,7 @@ func (y *yard) write(s *provisioning.Service, text string) {
 	}
 }
 
-func (y *yard) disks(s *provisioning.Service, of provisioning.StackID) map[string]string {
+func (y *yard) written(s *provisioning.Service, of provisioning.StackID) map[string]string {
 	y.t.Helper()
 	all := map[string]string{}
 	for _, key := range []string{"droplet.web", "volume.data"} {
@@ -77,7 +77,7 @@ func TestARestoreBringsTheDataBack(t *testing.T) {
 		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
 		y.write(s, "nothing")
 		p, _ := y.apply(s, engine, on(provisioning.Restore), saga.Completed)
-		if got := y.disks(s, of); !maps.Equal(got, wasWritten) {
+		if got := y.written(s, of); !maps.Equal(got, wasWritten) {
 			t.Errorf("restored, the disks have %v", got)
 		}
 		if len(p.Destroys()) != 2 {
@@ -93,10 +93,10 @@ func TestARestoreBringsTheDataBack(t *testing.T) {
 		}
 		into, _ := y.apply(s, engine, on(provisioning.Restore, "into", "copy", "backup", string(all[0].ID)), saga.Completed)
 		want := map[string]string{"droplet.web": "nothing", "volume.data": "nothing"}
-		if got := y.disks(s, into.Stack); into.Stack == of || !maps.Equal(got, want) {
+		if got := y.written(s, into.Stack); into.Stack == of || !maps.Equal(got, want) {
 			t.Errorf("the new stack %s has %v, want what the safety backup has", into.Stack, got)
 		}
-		if got := y.disks(s, of); !maps.Equal(got, wasWritten) {
+		if got := y.written(s, of); !maps.Equal(got, wasWritten) {
 			t.Errorf("the old stack has %v after it was copied", got)
 		}
 	})
@@ -128,7 +128,7 @@ func TestATeardownKeepsAFinalBackup(t *testing.T) {
 		}
 		back := provisioning.PlanRequest{Verb: provisioning.Restore, Stack: string(of), Options: map[string]string{"into": "back", "dns": "true"}}
 		p, _ := y.apply(s, engine, back, saga.Completed)
-		if got := y.disks(s, p.Stack); !maps.Equal(got, wasWritten) {
+		if got := y.written(s, p.Stack); !maps.Equal(got, wasWritten) {
 			t.Errorf("made of the final backup, the disks have %v", got)
 		}
 	})
@@ -139,7 +139,9 @@ func TestHeldAddressesAreReleasedInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
 		y.standing()
-		engine := y.engine(y.options)
+		slow := y.options
+		slow.Poll = 5 * time.Minute // it has a day to wait
+		engine := y.engine(slow)
 		s := y.serve(engine)
 		p, err := s.PlanStack(t.Context(), on(provisioning.Teardown, "final_snapshot", "false", "quarantine_days", "1", "keep_addresses", "true"), "cli:test", time.Now())
 		if err != nil {
@@ -187,7 +189,7 @@ func TestUnwindRestore(t *testing.T) {
 				if end.State == saga.RolledBack {
 					want, snapshots = map[string]string{"droplet.web": "nothing", "volume.data": "nothing"}, 2
 				}
-				if got := y.disks(s, y.stack(s).ID); !maps.Equal(got, want) {
+				if got := y.written(s, y.stack(s).ID); !maps.Equal(got, want) {
 					t.Errorf("it is %s, and the disks have %v", end.State, got)
 				}
 				if left := y.snapshots(); len(left) != snapshots {

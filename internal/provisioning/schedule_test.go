@@ -3,6 +3,7 @@ package provisioning_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,6 +92,51 @@ func TestAScheduleBacksUpAndForgets(t *testing.T) {
 		y.run(engine, started.ID)
 		if got := y.snapshots(); len(got) != 2 {
 			t.Errorf("after one was deleted by hand there is %q", got)
+		}
+	})
+}
+
+// TestABlueprintsPolicyIsFollowed has a stack whose blueprint asks for backups and for
+// drills: both begin by themselves, and what somebody took away does not come back.
+func TestABlueprintsPolicyIsFollowed(t *testing.T) {
+	onBoth(t, func(t *testing.T, y *yard) {
+		ctx := t.Context()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		source := strings.Replace(everything, "name: everything", "name: careful", 1) + "backup_policy: {schedule: 30 3 * * *, keep: {daily: 3}, drill: 0 5 1 * *}\n"
+		if _, err := s.AddBlueprint(ctx, "careful.yaml", []byte(source), "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		y.apply(s, engine, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "careful", Tenant: "acme", Name: "web", Account: "main", Zone: "Asia/Tokyo"}, saga.Completed)
+		stack := y.stack(s)
+		now := time.Now()
+		if err := s.RunSchedules(ctx, now); err != nil {
+			t.Fatal(err)
+		}
+		found, err := s.BackupSchedules(ctx, stack.ID)
+		if err != nil || len(found) != 1 || found[0].Actor != "blueprint" || found[0].Zone != "Asia/Tokyo" || found[0].Keep.Daily != 3 || !found[0].NextAt.After(now) {
+			t.Fatalf("the schedules are %+v: %v", found, err)
+		}
+		if err := s.RunSchedules(ctx, found[0].NextAt); err != nil {
+			t.Fatal(err)
+		}
+		found, err = s.BackupSchedules(ctx, stack.ID)
+		if err != nil || found[0].LastSaga == "" {
+			t.Fatalf("when it was due no backup began: %+v %v", found, err)
+		}
+		settle(t, engine, found[0].LastSaga, saga.Completed)
+		if err := s.RemoveBackupSchedule(ctx, stack, "cli:test", now); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RunSchedules(ctx, now.AddDate(0, 0, 40)); err != nil { // a drill is due
+			t.Fatal(err)
+		}
+		if found, err = s.BackupSchedules(ctx, ""); err != nil || len(found) != 0 {
+			t.Errorf("what was taken away is back: %+v %v", found, err)
+		}
+		drills, err := s.Drills(ctx, stack.ID)
+		if err != nil || len(drills) != 1 || drills[0].Outcome != "running" {
+			t.Errorf("when one was due there are the drills %+v: %v", drills, err)
 		}
 	})
 }
