@@ -83,7 +83,7 @@ func TestABadCopyIsNoBackup(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for len(y.snapshots()) == 0 {
+		for len(y.snapshots()) < 2 { // both are taken, and not looked at yet
 			time.Sleep(time.Second)
 		}
 		gone := ""
