@@ -110,6 +110,90 @@ type CreditUse struct {
 	Fingerprint string       `json:"fingerprint"`
 }
 
+// A NoteOrder asks for a credit note of an invoice.
+type NoteOrder struct {
+	Full   bool   `json:"full,omitempty" doc:"All that is still charged: the invoice is void."`
+	Line   int    `json:"line,omitempty" minimum:"0" doc:"A line, from 1; left away: an amount over all lines."`
+	Amount int64  `json:"amount,omitempty" minimum:"0" doc:"Minor units, with tax; left away: the whole line."`
+	Reason string `json:"reason" minLength:"1" doc:"It is on the credit note."`
+	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would be issued."`
+	Expect string `json:"expect,omitempty" doc:"The fingerprint of a dry run: where anything else would be done, nothing is."`
+}
+
+// A CreditNote is a credit note that was issued by hand, or would be.
+type CreditNote struct {
+	Note        Invoice      `json:"note"`
+	Invoice     Invoice      `json:"invoice" doc:"As it is after it."`
+	Settled     []Settlement `json:"settled" nullable:"false" doc:"Of the invoice."`
+	Credit      int64        `json:"credit" doc:"The rest, which becomes credit of the tenant's account."`
+	Done        bool         `json:"done"`
+	Fingerprint string       `json:"fingerprint"`
+}
+
+// A WriteOffOrder says that what an invoice has open will not be paid.
+type WriteOffOrder struct {
+	Reason string `json:"reason" minLength:"1"`
+	DryRun bool   `json:"dry_run,omitempty"`
+	Expect string `json:"expect,omitempty" doc:"The fingerprint of a dry run."`
+}
+
+// A WriteOff is what was, or would be, written off.
+type WriteOff struct {
+	Invoice     Invoice `json:"invoice" doc:"As it is after it."`
+	Amount      int64   `json:"amount"`
+	Done        bool    `json:"done"`
+	Fingerprint string  `json:"fingerprint"`
+}
+
+// A Statement is how a tenant's account moved: what it owes less what it has to its
+// credit.
+type Statement struct {
+	Tenant   string             `json:"tenant"`
+	From     *Time              `json:"from" format:"date-time" doc:"null: from the first entry."`
+	To       *Time              `json:"to" format:"date-time" doc:"Not included; null: to the last entry."`
+	Accounts []StatementAccount `json:"accounts" nullable:"false" doc:"One for each currency."`
+}
+
+// A StatementAccount is a statement in one currency.
+type StatementAccount struct {
+	Currency string          `json:"currency"`
+	Opening  int64           `json:"opening" doc:"Minor units; above zero: the tenant owes."`
+	Closing  int64           `json:"closing"`
+	Lines    []StatementLine `json:"lines" nullable:"false"`
+}
+
+// A StatementLine is an entry of the journal as it moves the account.
+type StatementLine struct {
+	Entry   string `json:"entry"`
+	At      Time   `json:"at" format:"date-time"`
+	Kind    string `json:"kind" example:"invoice"`
+	Text    string `json:"text"`
+	Amount  int64  `json:"amount" doc:"Above zero: owed."`
+	Balance int64  `json:"balance" doc:"After it."`
+}
+
+// CreditInvoice issues a credit note of an invoice.
+func (c *Client) CreditInvoice(ctx context.Context, invoice string, o NoteOrder) (n CreditNote, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/invoices/"+url.PathEscape(invoice)+"/credit-notes", nil, nil, o, &n)
+	return n, err
+}
+
+// WriteOffInvoice writes off what an invoice has open.
+func (c *Client) WriteOffInvoice(ctx context.Context, invoice string, o WriteOffOrder) (w WriteOff, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/invoices/"+url.PathEscape(invoice)+"/write-off", nil, nil, o, &w)
+	return w, err
+}
+
+// Statement reads the statement of a tenant's account, between dates of the customer's
+// zone, both included, or instants; empty ones are open.
+func (c *Client) Statement(ctx context.Context, tenant, from, to string) (s Statement, err error) {
+	q := url.Values{}
+	set(q, "from", from)
+	set(q, "to", to)
+	_, err = c.call(ctx, http.MethodGet, "/v1/statements/"+url.PathEscape(tenant), q, nil, nil, &s)
+	return s, err
+}
+
 // Payments lists the payments of a tenant or for an invoice, or all; limit 0 is 100.
 func (c *Client) Payments(ctx context.Context, tenant, invoice string, limit int, cursor string) (p PaymentPage, err error) {
 	q := url.Values{}

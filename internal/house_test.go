@@ -125,6 +125,7 @@ var owners = map[string]string{
 	"billing_settlements":   "internal/billing",
 	"billing_drafts":        "internal/billing",
 	"billing_runs":          "internal/billing",
+	"billing_credit_notes":  "internal/billing",
 
 	"journal_entries":  "internal/journal",
 	"journal_postings": "internal/journal",

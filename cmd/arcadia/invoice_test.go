@@ -86,6 +86,10 @@ func TestPaymentsFromTheCommandLine(t *testing.T) {
 	if said := h.run(t, "payment", "list", "acme").want(t, 0).out; !strings.Contains(said, "reversed") {
 		t.Errorf("the list: %s", said)
 	}
+	if said := h.run(t, "statement", "acme").want(t, 0).out; !strings.Contains(said, "reversal of a payment: no cover") || !strings.Contains(said, "acme owes nothing") {
+		t.Errorf("the statement: %s", said)
+	}
+	h.run(t, "invoice", "void", "R-1", "--reason", "x", "--yes").want(t, 1)
 	if said := h.run(t, "billing", "verify").want(t, 0).out; !strings.Contains(said, "no credit is spent twice: 0") {
 		t.Errorf("verify: %s", said)
 	}

@@ -28,6 +28,51 @@ func (a *API) paymentRoutes(h huma.API) {
 	register(a, h, record, a.recordPayment)
 	register(a, h, operation("reverse-payment", http.MethodPost, "/v1/payments/{ref}/reversal", "Take back a payment that a bank took back, or say what would be open again"), a.reversePayment)
 	register(a, h, operation("apply-credit", http.MethodPost, "/v1/credit-uses", "Have credit of a tenant's account pay invoices, or say which"), a.applyCredit)
+	register(a, h, operation("credit-invoice", http.MethodPost, "/v1/invoices/{ref}/credit-notes", "Issue a credit note of an invoice, or say what it would be"), a.creditInvoice)
+	register(a, h, operation("write-off-invoice", http.MethodPost, "/v1/invoices/{ref}/write-off", "Write off what an invoice has open, or say how much"), a.writeOffInvoice)
+	register(a, h, operation("get-statement", http.MethodGet, "/v1/statements/{tenant}", "Read the statement of a tenant's account"), a.getStatement)
+}
+
+func (a *API) creditInvoice(ctx context.Context, in *struct {
+	Ref  string `path:"ref" doc:"The id or the number." example:"R-1"`
+	Body client.NoteOrder
+}) (*struct{ Body client.CreditNote }, error) {
+	o := in.Body
+	n, err := a.o.Bills.CreditInvoice(ctx, billing.NoteOrder{
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Invoice: in.Ref, Full: o.Full, Line: o.Line, Amount: o.Amount, Reason: o.Reason, By: actor(ctx),
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	w, err := wire.Note(n)
+	return &struct{ Body client.CreditNote }{w}, err
+}
+
+func (a *API) writeOffInvoice(ctx context.Context, in *struct {
+	Ref  string `path:"ref" doc:"The id or the number." example:"R-1"`
+	Body client.WriteOffOrder
+}) (*struct{ Body client.WriteOff }, error) {
+	o := in.Body
+	x, err := a.o.Bills.WriteOffInvoice(ctx, billing.WriteOffOrder{
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Invoice: in.Ref, Reason: o.Reason, By: actor(ctx),
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	w, err := wire.WriteOff(x)
+	return &struct{ Body client.WriteOff }{w}, err
+}
+
+func (a *API) getStatement(ctx context.Context, in *struct {
+	TenantQuery
+	From string `query:"from" doc:"A date of the customer's zone, or an instant; left away: from the first entry." example:"2026-01-01"`
+	To   string `query:"to" doc:"A date, which is included, or an instant, which is not; left away: to the last." example:"2026-12-31"`
+}) (*struct{ Body client.Statement }, error) {
+	s, err := a.o.Bills.Statement(ctx, billing.StatementOrder{Tenant: in.Tenant, From: in.From, To: in.To})
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Statement }{wire.Statement(s)}, nil
 }
 
 func (a *API) listPayments(ctx context.Context, in *struct {

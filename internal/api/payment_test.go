@@ -69,6 +69,19 @@ func TestPaymentsOverTheAPI(t *testing.T) {
 	if page, err := c.Payments(ctx, "", "R-1", 0, ""); err != nil || len(page.Items) != 1 || page.Items[0].Reversed == nil {
 		t.Errorf("payments: %+v, %v", page, err)
 	}
+	note, err := c.CreditInvoice(ctx, "R-1", client.NoteOrder{Line: 1, Amount: 5, Reason: "outage", DryRun: true})
+	if err != nil || note.Done || note.Note.Number != nil || note.Note.Total != 5 || note.Invoice.Open != due-5 {
+		t.Errorf("a credit note would be: %+v, %v", note, err)
+	}
+	if note, err = c.CreditInvoice(ctx, "R-1", client.NoteOrder{Line: 1, Amount: 5, Reason: "outage", Expect: note.Fingerprint}); err != nil || !note.Done || note.Note.Number == nil {
+		t.Errorf("a credit note: %+v, %v", note, err)
+	}
+	if w, err := c.WriteOffInvoice(ctx, "R-1", client.WriteOffOrder{Reason: "insolvent"}); err != nil || w.Amount != due-5 || w.Invoice.State != "uncollectible" {
+		t.Errorf("a write-off: %+v, %v", w, err)
+	}
+	if st, err := c.Statement(ctx, "acme", "", ""); err != nil || len(st.Accounts) != 1 || len(st.Accounts[0].Lines) != 5 || st.Accounts[0].Closing != 0 {
+		t.Errorf("a statement: %+v, %v", st, err)
+	}
 	for what, try := range map[string]struct {
 		err  error
 		want string
@@ -79,6 +92,8 @@ func TestPaymentsOverTheAPI(t *testing.T) {
 		"no reason":     {second(c.ReversePayment(ctx, done.Payment.ID, client.ReversalOrder{})), "invalid"},
 		"no credit":     {second(c.ApplyCredit(ctx, client.CreditOrder{Tenant: "acme"})), "conflict"},
 		"another line":  {second(c.RecordPayment(ctx, client.PaymentOrder{Currency: "EUR", Tenant: "acme", Amount: 1, Key: "line/1"})), "conflict"},
+		"no note":       {second(c.CreditInvoice(ctx, "R-9", client.NoteOrder{Full: true, Reason: "x"})), "not_found"},
+		"no days":       {second(c.Statement(ctx, "acme", "x", "")), "invalid"},
 		"no such limit": {second(c.Payments(ctx, "", "", 1001, "")), "invalid"},
 	} {
 		if got := code(try.err); got != try.want {

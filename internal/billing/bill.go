@@ -24,6 +24,7 @@ type bill struct {
 	warnings  []string
 	resources bool     // it charges for resources
 	uncovered []string // URNs of those that none of its charges is about
+	notes     []kept   // that were issued by hand, when it was read
 	err       error    // why it cannot be issued
 
 	issued []Issued // in the end
@@ -137,6 +138,11 @@ func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time
 // bill works out what is to be issued of a subscription, of which issued was. That must
 // come out as it was.
 func (s *Service) bill(ctx context.Context, b *bill, issued []Issued, upTo time.Time, catalogs *catalogs) error {
+	var err error
+	if b.notes, err = creditedBy(issued); err != nil {
+		return err
+	}
+	issued = slices.DeleteFunc(slices.Clone(issued), func(i Issued) bool { return i.revision < 0 })
 	all, err := s.rate(ctx, b, later(upTo, later(b.billed, b.agreement.StartedAt)), catalogs)
 	if err != nil {
 		return err
@@ -176,6 +182,7 @@ func (s *Service) rate(ctx context.Context, b *bill, upTo time.Time, catalogs *c
 	if err != nil {
 		return nil, err
 	}
+	sub.credited = b.notes
 	at := upTo
 	if catalogs.ahead {
 		at = at.Add(sub.grace())

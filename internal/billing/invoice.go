@@ -55,6 +55,7 @@ type Invoice struct {
 	Total         int64            `json:"total"` // with tax; negative when more is given back than charged
 	CreditApplied int64            `json:"credit_applied"`
 	Due           int64            `json:"due"`
+	Credits       *Credits         `json:"credits,omitempty"` // of a credit note by hand
 }
 
 // A Line is one charge for one time of service.

@@ -293,7 +293,8 @@ func TestMoneyAddsUp(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, uint64(step)))
 		at = at.Add(time.Duration(random.IntN(4*24)) * time.Hour)
 		var err error
-		what := random.IntN(10)
+		what := random.IntN(13)
+		invoice := fmt.Sprintf("R-%d", 1+random.IntN(12))
 		switch {
 		case what < 4:
 			o := PaymentOrder{Tenant: "acme", Amount: eur(1 + random.Int64N(8000)), By: "test"}
@@ -309,10 +310,18 @@ func TestMoneyAddsUp(t *testing.T) {
 			_, err = s.ReversePayment(t.Context(), ReverseOrder{Payment: payments[random.IntN(len(payments))], Reason: "no cover", Fee: random.Int64N(400), By: "test"}, at)
 		case what < 8:
 			_, err = s.ApplyCredit(t.Context(), CreditOrder{Tenant: "acme", Amount: random.Int64N(3000), By: "test"}, at)
+		case what < 10:
+			o := NoteOrder{Invoice: invoice, Full: what == 8, Reason: "outage", By: "test"}
+			if !o.Full {
+				o.Amount = 1 + random.Int64N(1500)
+			}
+			_, err = s.CreditInvoice(t.Context(), o, at)
+		case what < 11 && step%4 == 0:
+			_, err = s.WriteOffInvoice(t.Context(), WriteOffOrder{Invoice: invoice, Reason: "insolvent", By: "test"}, at)
 		default:
 			runAt(t, s, at)
 		}
-		if err != nil && !errors.Is(err, fault.Conflict) {
+		if err != nil && !errors.Is(err, fault.Conflict) && !errors.Is(err, fault.NotFound) {
 			t.Fatalf("step %d: %v", step, err)
 		}
 		list, _, err := s.Invoices(t.Context(), IssuedFilter{Limit: 1000})

@@ -109,7 +109,11 @@ func moveState(ctx context.Context, tx *sql.Tx, i *Issued, x settling) error {
 	if err != nil {
 		return err
 	}
-	state := stateOf(i.Due, sums)
+	totals, err := noteTotals(ctx, tx, i.ID)
+	if err != nil {
+		return err
+	}
+	state := stateOf(i, sums, totals[i.ID])
 	if state == i.State {
 		return nil
 	}
@@ -123,16 +127,19 @@ func moveState(ctx context.Context, tx *sql.Tx, i *Issued, x settling) error {
 	return err
 }
 
-// stateOf is how it stands with an invoice, by what settled it.
-func stateOf(due int64, sums map[SettlementKind]int64) InvoiceState {
+// stateOf is how it stands with an invoice, by what settled it and what was credited of
+// it by hand.
+func stateOf(i *Issued, sums map[SettlementKind]int64, credited int64) InvoiceState {
 	var settled int64
 	for _, sum := range sums {
 		settled += sum
 	}
 	switch {
-	case settled == 0 && due > 0:
+	case credited > 0 && credited == i.Total:
+		return InvoiceVoid
+	case settled == 0 && i.Due > 0:
 		return InvoiceIssued
-	case settled < due:
+	case settled < i.Due:
 		return InvoicePartlyPaid
 	case sums[ByWriteOff] > 0:
 		return InvoiceUncollectible

@@ -457,8 +457,15 @@ func (s *Service) upcoming(ctx context.Context, a *Agreement, at time.Time) ([]I
 	if err != nil {
 		return nil, err
 	}
+	issued, err := listIssued(ctx, s.db.Read(), IssuedFilter{subscriptions: []SubscriptionID{a.ID}, Limit: -1})
+	if err != nil {
+		return nil, err
+	}
 	sub, err := a.subscription(catalog)
 	if err != nil {
+		return nil, err
+	}
+	if sub.credited, err = creditedBy(issued); err != nil {
 		return nil, err
 	}
 	until := at

@@ -24,6 +24,8 @@ type Subscription struct {
 	Suspended []Suspension
 	Coupons   []string
 	Credit    money.Amount // prepaid
+
+	credited []kept // by hand, of documents that were issued
 }
 
 // A Phase is a time for which an item has a plan. It supersedes its item from its

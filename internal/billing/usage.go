@@ -32,6 +32,7 @@ type ratedLine struct {
 	unitPrice *exact.Number
 	exact     exact.Number
 	amount    int64
+	credited  int64 // of the amount, by hand
 	explain   rating.Explanation
 	taxes     []rating.Tax
 	off       map[string]int64
@@ -293,7 +294,7 @@ func (b *biller) difference(before, now *rated) []*draft {
 	for _, old := range before.lines {
 		l := find(now.lines, old.id)
 		if l != nil {
-			l.off = old.off
+			l.off, l.credited = old.off, min(old.credited, l.amount)
 		}
 		if l != nil && l.amount == old.amount {
 			continue
@@ -306,7 +307,7 @@ func (b *biller) difference(before, now *rated) []*draft {
 			drafts = append(drafts, b.takeBack(before, old))
 		}
 		if l != nil {
-			l.off = make(map[string]int64)
+			l.off, l.credited = make(map[string]int64), 0
 			drafts = append(drafts, b.usageDraft(now, l, AdjustmentLine))
 		}
 	}
@@ -333,7 +334,7 @@ func (b *biller) usageDraft(r *rated, l *ratedLine, kind LineKind) *draft {
 // rounded, so that no part of a minor unit makes a line.
 func (b *biller) adjust(r *rated, old, l *ratedLine) *draft {
 	d := b.usageDraft(r, l, AdjustmentLine)
-	d.Amount, d.Quantity = l.amount-old.amount, l.quantity.Sub(old.quantity)
+	d.Amount, d.Quantity = old.lessen(l.amount-old.amount), l.quantity.Sub(old.quantity)
 	d.Exact = exact.Whole(d.Amount).Mul(b.unit())
 	d.Explain = rating.Explanation{Rule: "adjustment", Value: d.Exact, Of: []rating.Explanation{b.rounded(l.amount, l.explain)},
 		Facts: []rating.Fact{rating.Num("billed", exact.Whole(old.amount).Mul(b.unit()))}}
@@ -346,7 +347,7 @@ func (b *biller) adjust(r *rated, old, l *ratedLine) *draft {
 // takeBack reverses a line wholly.
 func (b *biller) takeBack(r *rated, old *ratedLine) *draft {
 	d := b.usageDraft(r, old, ReversalLine)
-	d.Amount, d.Quantity, d.took = -old.amount, old.quantity.Neg(), nil
+	d.Amount, d.Quantity, d.took = old.lessen(-old.amount), old.quantity.Neg(), nil
 	d.Exact = exact.Whole(d.Amount).Mul(b.unit())
 	d.Explain = rating.Explanation{Rule: "reversal", Value: d.Exact, Facts: []rating.Fact{rating.Text("because_of", "usage")}, Of: []rating.Explanation{d.Explain}}
 	d.back = old.giveBack(old.amount, old.amount)

@@ -33,8 +33,16 @@ func (s *Service) verifyMoney(ctx context.Context, issued []Issued) ([]Verificat
 	if err != nil {
 		return nil, err
 	}
+	totals, err := noteTotals(ctx, s.db.Read(), "")
+	if err != nil {
+		return nil, err
+	}
+	notes, err := s.verifyNotes(ctx, issued, totals)
+	if err != nil {
+		return nil, err
+	}
 	owed, credit := verifyOwed(issued, balances), verifyCredit(balances)
-	return []Verification{owed, credit, booked, verifyStates(issued, settled)}, nil
+	return []Verification{owed, credit, booked, notes, verifyStates(issued, settled, totals)}, nil
 }
 
 func verifyOwed(issued []Issued, balances []journal.Balance) Verification {
@@ -120,7 +128,34 @@ func (s *Service) verifyBooked(ctx context.Context, settled []Settlement) (Verif
 	return v, err
 }
 
-func verifyStates(issued []Issued, settled []Settlement) Verification {
+// verifyNotes checks that no more was credited than was charged, of invoices and lines.
+func (s *Service) verifyNotes(ctx context.Context, issued []Issued, totals map[string]int64) (Verification, error) {
+	v := Verification{Name: "credit notes stay within their invoices"}
+	for _, i := range issued {
+		if i.revision < 0 {
+			v.Count++
+		}
+		total := totals[i.ID]
+		if total == 0 {
+			continue
+		}
+		if total > i.Total {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s, and %s of it are credited", i.Ref(), money.New(i.Total, i.Currency), money.New(total, i.Currency)))
+		}
+		_, whole, left, err := s.charged(ctx, s.db.Read(), &i)
+		if err != nil {
+			return v, err
+		}
+		for n := range left {
+			if whole[n].Gross > 0 && (left[n].Gross < 0 || left[n].Tax < 0) {
+				v.Wrong = append(v.Wrong, fmt.Sprintf("more than line %d of %s is credited", n+1, i.Ref()))
+			}
+		}
+	}
+	return v, nil
+}
+
+func verifyStates(issued []Issued, settled []Settlement, totals map[string]int64) Verification {
 	sums := make(map[string]map[SettlementKind]int64)
 	for _, x := range settled {
 		if sums[x.Invoice] == nil {
@@ -134,7 +169,7 @@ func verifyStates(issued []Issued, settled []Settlement) Verification {
 			continue
 		}
 		v.Count++
-		if state := stateOf(i.Due, sums[i.ID]); state != i.State {
+		if state := stateOf(&i, sums[i.ID], totals[i.ID]); state != i.State {
 			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s and should be %s", i.Ref(), i.State, state))
 		}
 		if i.Open < 0 || i.Open > i.Due {

@@ -110,6 +110,7 @@ type commands struct {
 	Subscription subscriptionCommand `cmd:"" help:"Keep what customers subscribed to."`
 	Invoice      invoiceCommand      `cmd:"" help:"Look at invoices and credit notes."`
 	Payment      paymentCommand      `cmd:"" help:"Book what tenants paid, and take it back."`
+	Statement    statementCommand    `cmd:"" help:"Show what a tenant owes and how that came about, by the journal."`
 	Issuer       issuerCommand       `cmd:"" help:"Keep who sends invoices."`
 	Blueprint    blueprintCommand    `cmd:"" help:"Keep descriptions of what tenants get."`
 	Stack        stackCommand        `cmd:"" help:"Make tenants' stacks, and destroy them: planned first."`

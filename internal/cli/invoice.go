@@ -20,6 +20,10 @@ type invoiceCommand struct {
 	PDF     invoicePDFCommand     `cmd:"" name:"pdf" help:"Write a document as its receiver sees it, as a PDF."`
 	HTML    invoiceHTMLCommand    `cmd:"" name:"html" help:"The same as a page that needs nothing else."`
 	CSV     invoiceCSVCommand     `cmd:"" name:"csv" help:"Its lines, discounts and taxes as a table."`
+
+	Credit   invoiceCreditCommand   `cmd:"" help:"Issue a credit note of an invoice; it is shown first."`
+	Void     invoiceVoidCommand     `cmd:"" help:"Credit all that an invoice still charges; its number stays."`
+	WriteOff invoiceWriteOffCommand `cmd:"" name:"write-off" help:"Book what an invoice has open as bad debt."`
 }
 
 type invoiceListCommand struct {

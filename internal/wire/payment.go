@@ -56,3 +56,39 @@ func PaymentReversed(r billing.Reversed) client.PaymentReversed {
 func CreditUse(u billing.CreditUse) client.CreditUse {
 	return client.CreditUse{Tenant: u.Slug, Currency: string(u.Currency), Settled: Settlements(u.Settled), Left: u.Left, Done: u.Done, Fingerprint: u.Fingerprint}
 }
+
+// Note is a credit note that was, or would be, issued by hand.
+func Note(n billing.Note) (w client.CreditNote, err error) {
+	w = client.CreditNote{Settled: Settlements(n.Settled), Credit: n.Credit, Done: n.Done, Fingerprint: n.Fingerprint}
+	if w.Note, err = Invoice(n.Issued); err != nil {
+		return w, err
+	}
+	if !n.Done {
+		w.Note.ID, w.Note.IssuedAt, w.Note.DueAt, w.Note.Hash = "", nil, nil, ""
+		for i := range w.Settled {
+			w.Settled[i].Source = nil
+		}
+	}
+	w.Invoice, err = Invoice(n.Of)
+	return w, err
+}
+
+// WriteOff is what was, or would be, written off.
+func WriteOff(x billing.WriteOff) (w client.WriteOff, err error) {
+	w = client.WriteOff{Amount: x.Amount, Done: x.Done, Fingerprint: x.Fingerprint}
+	w.Invoice, err = Invoice(x.Of)
+	return w, err
+}
+
+// Statement is how a tenant's account moved.
+func Statement(s billing.Statement) client.Statement {
+	w := client.Statement{Tenant: s.Slug, From: client.At(s.From), To: client.At(s.To), Accounts: make([]client.StatementAccount, len(s.Accounts))}
+	for i, a := range s.Accounts {
+		lines := make([]client.StatementLine, len(a.Lines))
+		for n, l := range a.Lines {
+			lines[n] = client.StatementLine{Entry: l.Entry, At: client.Time{Time: l.At}, Kind: l.Kind, Text: l.Text, Amount: l.Amount, Balance: l.Balance}
+		}
+		w.Accounts[i] = client.StatementAccount{Currency: string(a.Currency), Opening: a.Opening, Closing: a.Closing, Lines: lines}
+	}
+	return w
+}

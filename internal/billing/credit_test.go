@@ -1,0 +1,147 @@
+package billing
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/journal"
+)
+
+func credit(t *testing.T, s *Service, at time.Time, o NoteOrder) Note {
+	t.Helper()
+	o.Reason, o.By = "outage", "test"
+	n, err := s.CreditInvoice(t.Context(), o, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestCreditNotesByHand(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, at := owing(t, d)
+		order := NoteOrder{Invoice: "R-1", Amount: 1201}
+		order.DryRun = true
+		dry := credit(t, s, at, order)
+		if dry.Number != 0 || dry.Done || dry.Total != 1201 || settledText(dry.Settled) != "R-1 credit_note 1201" {
+			t.Errorf("a dry run: %+v", dry)
+		}
+		order.DryRun, order.Expect = false, dry.Fingerprint
+		part := credit(t, s, at, order)
+		if part.Ref() != part.Series+"1" || !strings.Contains(string(part.Document), `"tax_total":200`) || !strings.Contains(string(part.Document), `"invoice":"R-1"`) {
+			t.Errorf("a part: %s %s", part.Ref(), part.Document)
+		}
+		stands(t, s, "R-1 partially_paid 2399, R-2 issued 3600, R-3 issued 3600, "+part.Ref()+" issued 0")
+		// More than is still charged is refused, and so is what was never charged.
+		for name, o := range map[string]NoteOrder{
+			"more than is left": {Invoice: "R-1", Amount: 2400, Reason: "x"}, "no such line": {Invoice: "R-1", Line: 2, Reason: "x"},
+			"no reason": {Invoice: "R-1", Full: true}, "nothing": {Invoice: "R-1", Reason: "x"}, "both": {Invoice: "R-1", Full: true, Line: 1, Reason: "x"},
+			"a credit note": {Invoice: part.Ref(), Full: true, Reason: "x"}, "more of a line": {Invoice: "R-1", Line: 1, Amount: 2400, Reason: "x"},
+		} {
+			if n, err := s.CreditInvoice(t.Context(), o, at); err == nil || fault.KindOf(err) == fault.Internal {
+				t.Errorf("%s: %+v, %v", name, n, err)
+			}
+		}
+		// What is left is closed exactly: both notes together are the invoice, tax and all.
+		rest := credit(t, s, at, NoteOrder{Invoice: "R-1", Full: true})
+		if rest.Total != 2399 || rest.Of.State != InvoiceVoid || !strings.Contains(string(rest.Document), `"tax_total":400`) {
+			t.Errorf("the rest: %d, %s, %s", rest.Total, rest.Of.State, rest.Document)
+		}
+		// A credit note of a paid invoice is credit of the account.
+		pay(t, s, at, PaymentOrder{Tenant: "acme", Amount: eur(3600), Invoices: []string{"R-2"}})
+		paid := credit(t, s, at, NoteOrder{Invoice: "R-2", Line: 1, Amount: 600})
+		if paid.Credit != 600 || len(paid.Settled) != 0 || paid.Of.State != InvoicePaid {
+			t.Errorf("of a paid invoice: %+v", paid)
+		}
+		if got := balance(t, d, journal.AccountCredit); got != -600 {
+			t.Errorf("credit of the account is %d", -got)
+		}
+		if got := balance(t, d, journal.TaxPayable); got != -(3*600 - 600 - 100) {
+			t.Errorf("tax payable is %d", got)
+		}
+		// And what is written off is bad debt, of which nothing is credited.
+		if w, err := s.WriteOffInvoice(t.Context(), WriteOffOrder{Invoice: "R-3", Reason: "insolvent", By: "test"}, at); err != nil || w.Amount != 3600 || w.Of.State != InvoiceUncollectible {
+			t.Errorf("written off: %+v, %v", w, err)
+		}
+		if _, err := s.CreditInvoice(t.Context(), NoteOrder{Invoice: "R-3", Full: true, Reason: "x"}, at); !errors.Is(err, fault.Conflict) {
+			t.Errorf("credited after it was written off: %v", err)
+		}
+		if _, err := s.WriteOffInvoice(t.Context(), WriteOffOrder{Invoice: "R-3", Reason: "again", By: "test"}, at); !errors.Is(err, fault.Conflict) {
+			t.Errorf("written off again: %v", err)
+		}
+		if got := balance(t, d, journal.BadDebt); got != 3600 {
+			t.Errorf("bad debt is %d", got)
+		}
+		sound(t, s, 6)
+	})
+}
+
+// What was credited by hand is not given back again when service ends in the past, and
+// bills come out again as they were.
+func TestWhatIsCreditedIsNotGivenBackTwice(t *testing.T) {
+	d := dbtest.New(t)
+	s, at := owing(t, d)
+	credit(t, s, at, NoteOrder{Invoice: "R-2", Full: true})            // April
+	credit(t, s, at, NoteOrder{Invoice: "R-3", Line: 1, Amount: 1800}) // half of May
+	list, err := s.Subscriptions(t.Context(), "acme")
+	if err != nil || len(list) != 1 {
+		t.Fatal(err)
+	}
+	if _, _, err := s.ChangeSubscription(t.Context(), list[0].ID, ChangeOrder{Type: CancelChange, When: "2026-04-01", By: "test"}, at.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	done := runAt(t, s, at.Add(2*time.Hour))
+	var back int64
+	for _, i := range done.Issued {
+		back += i.Total
+	}
+	if back != -1800 { // of April and May, 72.00, 54.00 were credited
+		t.Errorf("given back: %d, want -1800", back)
+	}
+	checks, err := s.VerifyBilling(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound(t, s, checks[0].Count)
+}
+
+func TestAStatementOfAccount(t *testing.T) {
+	d := dbtest.New(t)
+	s, at := owing(t, d)
+	p := pay(t, s, at, PaymentOrder{Tenant: "acme", Amount: eur(5000), At: "2026-05-08"})
+	credit(t, s, at, NoteOrder{Invoice: "R-3", Full: true})
+	if _, err := s.ReversePayment(t.Context(), ReverseOrder{Payment: p.ID, Reason: "no cover", By: "test"}, at.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := s.Statement(t.Context(), StatementOrder{Tenant: "acme"})
+	if err != nil || len(whole.Accounts) != 1 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	a := whole.Accounts[0]
+	var kinds []string
+	var sum int64
+	for _, l := range a.Lines {
+		kinds = append(kinds, l.Kind)
+		if sum += l.Amount; l.Balance != sum {
+			t.Errorf("the balance after %s is %d, want %d", l.Text, l.Balance, sum)
+		}
+	}
+	if got := strings.Join(kinds, " "); got != "invoice invoice invoice payment reversal invoice" || a.Opening != 0 || a.Closing != 7200 {
+		t.Errorf("%s, from %d to %d", got, a.Opening, a.Closing)
+	}
+	// A part of it begins where the part before it ends; the last day is included.
+	april, err := s.Statement(t.Context(), StatementOrder{Tenant: "acme", From: "2026-04-01", To: "2026-05-08"})
+	if a := april.Accounts[0]; err != nil || a.Opening != 3600 || a.Closing != 5800 || len(a.Lines) != 3 {
+		t.Errorf("a part: %+v, %v", a, err)
+	}
+	for _, o := range []StatementOrder{{Tenant: "nosuch"}, {Tenant: "acme", From: "x"}, {Tenant: "acme", From: "2026-05-01", To: "2026-04-01"}} {
+		if _, err := s.Statement(t.Context(), o); err == nil || fault.KindOf(err) == fault.Internal {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
