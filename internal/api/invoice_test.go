@@ -97,7 +97,7 @@ func TestBillingOverTheAPI(t *testing.T) {
 		t.Errorf("a line that is not there: %v", err)
 	}
 	checks, err := c.VerifyBilling(ctx)
-	if err != nil || len(checks.Items) != 11 {
+	if err != nil || len(checks.Items) != 12 {
 		t.Errorf("VerifyBilling = %+v, %v", checks, err)
 	}
 	for _, check := range checks.Items {
