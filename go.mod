@@ -30,6 +30,7 @@ require (
 	golang.org/x/image v0.40.0
 	golang.org/x/oauth2 v0.27.0
 	golang.org/x/term v0.44.0
+	golang.org/x/time v0.6.0
 	modernc.org/sqlite v1.62.0
 	mvdan.cc/sh/v3 v3.12.0
 	pgregory.net/rapid v1.3.0
@@ -61,7 +62,6 @@ require (
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/time v0.6.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

@@ -35,7 +35,7 @@ var floors = [][]string{
 	{"internal/metering"},
 	{"internal/provisioning"},
 	{"internal/inventory"},
-	{"internal/access"},
+	{"internal/access", "internal/secret"},
 	{"internal/tenant"},
 	{"internal/saga"},
 	{"internal/digitalocean"},
@@ -82,6 +82,9 @@ var owners = map[string]string{
 
 	"do_tokens":   "internal/access",
 	"do_accounts": "internal/access",
+
+	"secrets":            "internal/secret",
+	"one_time_addresses": "internal/secret",
 
 	"tenants": "internal/tenant",
 

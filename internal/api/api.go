@@ -26,6 +26,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+	"github.com/arcadia-cloud/arcadia/internal/secret"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -44,6 +45,7 @@ type Options struct {
 	Tenants      *tenant.Service
 	Metering     *metering.Service
 	Access       *access.Service
+	Secrets      *secret.Service
 	Account      string         // our name for the account that requests without one mean
 	Clients      access.Clients // for the check of an account's tokens
 
@@ -75,6 +77,7 @@ func New(o Options) *API {
 	a.sagaRoutes(h)
 	a.fleetRoutes(h)
 	a.accountRoutes(h)
+	a.secretRoutes(h)
 	a.tenantRoutes(h)
 	a.stackRoutes(h)
 	a.ruleRoutes(h)

@@ -27,6 +27,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
+	"github.com/arcadia-cloud/arcadia/internal/secret"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
@@ -38,6 +39,9 @@ type server struct {
 	engine *saga.Engine
 	client *client.Client
 	drop   string // the droplet's id
+
+	secrets *secret.Service
+	oneTime http.Handler // for droplets
 }
 
 // serve starts the API. The engine is served where drive says so.
@@ -60,8 +64,9 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	secrets := secret.New(d, v)
 	steps := provisioning.NewSteps(func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
-		provisioning.Settings{Account: "default", Horizon: 300 * time.Millisecond, Poll: 50 * time.Millisecond}, nil)
+		provisioning.Settings{Account: "default", Horizon: 300 * time.Millisecond, Poll: 50 * time.Millisecond, Secrets: secrets, PublicURL: "https://arcadia.example.com"}, nil)
 	engine, err := saga.New(d, saga.Options{Lease: 3 * time.Second, Poll: 50 * time.Millisecond}, steps.Kinds()...)
 	if err != nil {
 		t.Fatal(err)
@@ -74,13 +79,13 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	inv := inventory.New(d, engine, inventory.Settings{})
 	a := api.New(api.Options{
 		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
-		Access:  access.New(d, v, given...),
+		Access: access.New(d, v, given...), Secrets: secrets,
 		Tenants: tenant.New(d), Inventory: inv, Metering: metering.New(d, inv, nil), Bills: billing.New(d, nil, nil),
 		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
 		Ready:   func(context.Context) error { return nil },
 		Checks:  func(context.Context) []client.Check { return []client.Check{} },
 	})
-	s := &server{Server: httptest.NewServer(a.Handler()), cloud: cloud, engine: engine}
+	s := &server{Server: httptest.NewServer(a.Handler()), cloud: cloud, engine: engine, secrets: secrets, oneTime: a.OneTime()}
 	s.drop = jsonNumber(id)
 	if s.client, err = client.New(s.URL, client.Options{Actor: "cli:tester"}); err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
 	"github.com/arcadia-cloud/arcadia/internal/schema"
+	"github.com/arcadia-cloud/arcadia/internal/secret"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 	"github.com/arcadia-cloud/arcadia/internal/web"
@@ -49,6 +50,7 @@ type App struct {
 	tenants      *tenant.Service
 	bills        *billing.Service
 	access       *access.Service
+	secrets      *secret.Service
 	clouds       *clouds
 	engine       *saga.Engine
 	provisioning *provisioning.Service
@@ -165,9 +167,15 @@ func (a *App) buildServices(context.Context) (err error) {
 		return provisioning.Destroys(ctx, a.db, a.config.destroyCap(), a.resources, what, time.Now())
 	}
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
+	a.secrets = secret.New(a.db, a.vault)
+	proxy, err := probeProxy(a.config.ProbeProxy)
+	if err != nil {
+		return err
+	}
 	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
 		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
 		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen,
+		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: provisioning.Prober(proxy),
 		Protected: func(ctx context.Context, subjects []string) error {
 			return provisioning.ProtectedBy(ctx, a.db.Read(), subjects)
 		},
@@ -196,7 +204,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.api = api.New(api.Options{
 		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Billing: a.clouds.billing, Tenants: a.tenants,
-		Metering: a.metering, Bills: a.bills, Access: a.access, Account: account, Clients: a.clouds.client,
+		Metering: a.metering, Bills: a.bills, Access: a.access, Secrets: a.secrets, Account: account, Clients: a.clouds.client,
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil
@@ -209,15 +217,22 @@ func (a *App) resources(ctx context.Context, account string) (int, error) {
 	return list.Total, err
 }
 
-// handler answers every request of the one port: the API under its own paths, and
-// pages under all others.
+// handler answers every request of the one port: the API under its own paths, droplets
+// at their one-time addresses, and pages under all others.
 func (a *App) handler() http.Handler {
+	droplets := a.api.OneTime()
 	mux := http.NewServeMux()
 	for _, path := range []string{"/v1/", "/v1", "/healthz", "/readyz"} {
 		mux.Handle(path, a.api.Handler())
 	}
 	mux.Handle("/", a.web.Handler())
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api.IsOneTime(r.URL.Path) { // before the mux, which redirects
+			droplets.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // ready answers whether the database does.

@@ -18,6 +18,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/cli"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/origin"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
@@ -44,10 +45,12 @@ type Config struct {
 
 	Frozen string `env:"ARCADIA_FROZEN"` // why nothing may be changed at DigitalOcean while this process runs; empty: it may
 
-	DestroyCapOperation int `env:"ARCADIA_DESTROY_CAP_OPERATION" envDefault:"50"` // things that one saga may destroy
-	DestroyCapHour      int `env:"ARCADIA_DESTROY_CAP_HOUR" envDefault:"200"`     // of an account within an hour
-	DestroyCapDay       int `env:"ARCADIA_DESTROY_CAP_DAY" envDefault:"1000"`     // of an account within a day
-	DestroyCapPercent   int `env:"ARCADIA_DESTROY_CAP_PERCENT" envDefault:"25"`   // of an account's resources within a day
+	DestroyCapOperation int    `env:"ARCADIA_DESTROY_CAP_OPERATION" envDefault:"50"` // things that one saga may destroy
+	DestroyCapHour      int    `env:"ARCADIA_DESTROY_CAP_HOUR" envDefault:"200"`     // of an account within an hour
+	DestroyCapDay       int    `env:"ARCADIA_DESTROY_CAP_DAY" envDefault:"1000"`     // of an account within a day
+	DestroyCapPercent   int    `env:"ARCADIA_DESTROY_CAP_PERCENT" envDefault:"25"`   // of an account's resources within a day
+	PublicURL           string `env:"ARCADIA_PUBLIC_URL"`                            // where droplets reach this server, for blueprints whose droplets ask it
+	ProbeProxy          string `env:"ARCADIA_PROBE_PROXY"`                           // an HTTP proxy through which health probes look; may hold a password
 
 	Billing string `env:"ARCADIA_BILLING" envDefault:"issue"` // what is done on the clock: issue, or draft, where people issue
 
@@ -162,6 +165,12 @@ func (c Config) resolved() (Config, error) {
 		return c, err
 	}
 	c.DataDir = dir
+	if c.PublicURL, err = publicURL(c.PublicURL); err != nil {
+		return c, err
+	}
+	if _, err := probeProxy(c.ProbeProxy); err != nil {
+		return c, err
+	}
 	if c.DatabaseURL == "" {
 		c.DatabaseURL = "sqlite://" + filepath.Join(dir, "arcadia.db")
 	}
@@ -227,6 +236,34 @@ func (c Config) tokens() (given []access.Given) {
 		}
 	}
 	return given
+}
+
+// publicURL is the address at which droplets reach this server, without a slash at its
+// end. Secrets travel to it and from it: off this machine that takes TLS.
+func publicURL(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+		return "", fault.New(fault.Invalid, "ARCADIA_PUBLIC_URL must be an address as https://arcadia.example.com, without a user, a query or a fragment.")
+	}
+	if u.Scheme == "http" && !origin.Local(u.Host) {
+		return "", fault.New(fault.Invalid, "ARCADIA_PUBLIC_URL must begin with https:// as droplets get secrets there: http is for this machine alone.")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+// probeProxy is the proxy through which health probes look, nil for none.
+func probeProxy(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fault.New(fault.Invalid, "ARCADIA_PROBE_PROXY must be the address of an HTTP proxy, as http://bastion.example.com:3128.")
+	}
+	return u, nil
 }
 
 // checkAddr refuses what is not an address of this machine alone: whoever can

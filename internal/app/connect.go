@@ -40,6 +40,7 @@ func (p *Process) Connect(ctx context.Context, at cli.Place, drive bool) (*cli.C
 		if conn := p.holder(ctx, c); conn != nil {
 			return conn, nil
 		}
+		c.PublicURL = "" // what this process serves is not what droplets reach
 		a, err := Open(ctx, c, p.version, at.Log)
 		if err == nil {
 			return p.embed(ctx, a, drive)

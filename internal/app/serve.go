@@ -35,6 +35,12 @@ func (p *Process) Serve(ctx context.Context, at cli.Place, how cli.Serving) (err
 	if how.Addr != "" {
 		c.Addr = how.Addr
 	}
+	if how.PublicURL != "" {
+		c.PublicURL = how.PublicURL
+	}
+	if how.ProbeProxy != "" {
+		c.ProbeProxy = how.ProbeProxy
+	}
 	if err := checkAddr(c.Addr); err != nil {
 		return err
 	}

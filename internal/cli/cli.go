@@ -50,6 +50,9 @@ type Serving struct {
 	Addr  string // host and port; empty leaves it to the environment
 	Role  string // "all", "web" or "worker"
 	Ready func(url string)
+
+	PublicURL  string // where droplets reach the server; empty leaves it to the environment
+	ProbeProxy string // an HTTP proxy for health probes; empty leaves it to the environment
 }
 
 // A Host is what the commands ask of the process that they run in.
@@ -118,6 +121,7 @@ type commands struct {
 	Tenant       tenantCommand       `cmd:"" help:"Keep whom the product is hosted for."`
 	Account      accountCommand      `cmd:"" help:"Keep the accounts at DigitalOcean."`
 	Token        tokenCommand        `cmd:"" help:"Keep the tokens of DigitalOcean."`
+	Secret       secretCommand       `cmd:"" help:"Keep what droplets are told in private when they first start."`
 	Serve        serveCommand        `cmd:"" help:"Run the server: REST API, sagas, schedules."`
 	Dosim        dosimCommand        `cmd:"" help:"Run a simulated DigitalOcean to try things with."`
 	Doctor       doctorCommand       `cmd:"" help:"Check that everything is in place."`
@@ -168,7 +172,9 @@ func mistyped(err error) error {
 	at := commandOf(err)
 	switch text := err.Error(); {
 	case at == "arcadia token set" && strings.HasPrefix(text, "unexpected argument"):
-		return tokenAsArgument()
+		return asArgument("token")
+	case at == "arcadia secret set" && strings.HasPrefix(text, "unexpected argument"):
+		return asArgument("secret")
 	case strings.HasPrefix(text, "expected one of"):
 		err = errors.New("a command is missing") // kong lists a few of them
 	}

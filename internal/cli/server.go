@@ -11,11 +11,14 @@ import (
 type serveCommand struct {
 	Addr string `placeholder:"HOST:PORT" help:"Where to listen ($$ARCADIA_ADDR, else 127.0.0.1:4000). Loopback only, until log-in exists."`
 	Role string `default:"all" enum:"all,web,worker" help:"What this process does: answer requests (web), run sagas (worker), or all. With PostgreSQL there may be many of each."`
+
+	PublicURL  string `name:"public-url" placeholder:"URL" help:"Where droplets reach this server, through a proxy of yours: they get secrets there and call back ($$ARCADIA_PUBLIC_URL)."`
+	ProbeProxy string `placeholder:"URL" help:"An HTTP proxy through which health probes look, as a bastion has ($$ARCADIA_PROBE_PROXY)."`
 }
 
 // Run serves until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, r *runner) error {
-	return r.host.Serve(ctx, r.place, Serving{Addr: c.Addr, Role: c.Role, Ready: func(url string) {
+	return r.host.Serve(ctx, r.place, Serving{Addr: c.Addr, Role: c.Role, PublicURL: c.PublicURL, ProbeProxy: c.ProbeProxy, Ready: func(url string) {
 		switch {
 		case r.json:
 			_ = r.print(map[string]string{"url": url}) // serving goes on without a reader

@@ -51,11 +51,11 @@ func (c *tokenSetCommand) expiry() (*client.Time, error) {
 	return &client.Time{Time: day}, nil
 }
 
-// tokenAsArgument says why a token is none of the arguments. The parser's own
+// asArgument says why a token or a secret is none of the arguments. The parser's own
 // words would show it.
-func tokenAsArgument() error {
-	return fault.New(fault.Invalid, "A token is never an argument, where other users and the shell's history see it: "+
-		"give it on standard input, and replace this one.")
+func asArgument(what string) error {
+	return fault.New(fault.Invalid, "A %s is never an argument, where other users and the shell's history see it: "+
+		"give it on standard input, and replace this one.", what)
 }
 
 // longestToken bounds what is read of standard input, in bytes.

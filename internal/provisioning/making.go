@@ -42,6 +42,9 @@ type thing struct {
 
 	create func(ctx context.Context) (id string, action int64, err error)
 
+	// prepare does here what must be done before a request for it leaves; nil: nothing.
+	prepare func(ctx context.Context) error
+
 	// read asks for it by its id: whether it works, and what it still lacks.
 	read func(ctx context.Context, id string) (ready bool, lacks string, err error)
 
@@ -95,6 +98,11 @@ func (p *Steps) ensure(ctx context.Context, t thing, m *Made) error {
 	}
 	if m.Requests >= mostRequests {
 		return saga.Permanent(fault.New(fault.Unavailable, "%d requests for %s were sent and none was answered in a way that tells its outcome.", m.Requests, t.what))
+	}
+	if t.prepare != nil {
+		if err := t.prepare(ctx); err != nil {
+			return err
+		}
 	}
 	m.Requests++
 	id, action, err := t.create(ctx)

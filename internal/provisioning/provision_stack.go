@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -138,6 +136,11 @@ func (p *Steps) buildAll(ctx context.Context, s *Building, kind blueprint.Kind) 
 
 // unbuildAll takes back what buildAll made, the last first.
 func (p *Steps) unbuildAll(ctx context.Context, s *Building, kind blueprint.Kind) error {
+	if kind == blueprint.DropletKind {
+		if err := p.closeAddresses(ctx, s, ""); err != nil {
+			return err
+		}
+	}
 	b, err := p.builder(ctx, s)
 	if err != nil {
 		return err
@@ -199,54 +202,4 @@ func resourceURN(account string, r blueprint.Resource, id string) string {
 		return "do:domain_record:" + id
 	}
 	return fmt.Sprintf("do:%s:%s", r.Kind, id)
-}
-
-// A Seen is what a probe saw last.
-type Seen struct {
-	OK    bool      `json:"ok"`
-	Said  string    `json:"said"`
-	Since time.Time `json:"since,omitzero"` // when it was first asked
-}
-
-// checkHealth asks every probe until all are content, each at most as long as it says.
-func (p *Steps) checkHealth(ctx context.Context, s *Building) error {
-	a := saga.Current(ctx)
-	if s.Health == nil {
-		s.Health = map[string]Seen{}
-	}
-	waiting := ""
-	for _, key := range slices.Sorted(maps.Keys(s.Spec.Health)) {
-		probe, seen := s.Spec.Health[key], s.Health[key]
-		if seen.OK {
-			continue
-		}
-		if seen.Since.IsZero() {
-			seen.Since = a.Now()
-		}
-		target, err := s.value(probe.Target)
-		if err != nil {
-			return saga.Permanent(err)
-		}
-		seen.Said, err = p.set.Probe(ctx, probe, target)
-		seen.OK = err == nil
-		if err != nil {
-			seen.Said = err.Error()
-		}
-		s.Health[key] = seen
-		limit, err := time.ParseDuration(probe.Timeout)
-		if err != nil {
-			return saga.Permanent(err)
-		}
-		if !seen.OK && a.Now().Sub(seen.Since) > limit {
-			return saga.Permanent(fault.New(fault.Unavailable, "Probe %s was not content within %s: %s", key, limit, seen.Said))
-		}
-		if !seen.OK {
-			waiting = key + ": " + seen.Said
-		}
-	}
-	a.Note(s.Health)
-	if waiting != "" {
-		return saga.Wait(a.Now().Add(p.set.Poll), "waiting for probe %s", waiting)
-	}
-	return nil
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
-	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/secret"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -42,8 +42,13 @@ type Settings struct {
 	// Reading is the cloud for what only looks; nil is the one that changes things.
 	Reading Cloud
 
+	// Secrets are what droplets ask for, at one-time addresses under PublicURL, which has
+	// no slash at its end. Without either, blueprints whose droplets ask are refused.
+	Secrets   *secret.Service
+	PublicURL string
+
 	// Probe asks whether a stack works, and says what it saw. nil asks over the network.
-	Probe func(ctx context.Context, p blueprint.Probe, target string) (said string, err error)
+	Probe Probe
 	// Protected answers an error where one of the subjects must not be destroyed; nil:
 	// nothing is protected.
 	Protected func(ctx context.Context, subjects []string) error
@@ -70,7 +75,7 @@ func (s Settings) withDefaults() Settings {
 		s.CloudSpeed = 1
 	}
 	if s.Probe == nil {
-		s.Probe = probe
+		s.Probe = Prober(nil)
 	}
 	return s
 }

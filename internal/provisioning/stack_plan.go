@@ -143,11 +143,6 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 			return err
 		}
 	}
-	if len(d.building.From) == 0 {
-		if err := needsNoHost(spec); err != nil {
-			return err
-		}
-	}
 	c, err := s.steps.cloud(ctx, account)
 	if err != nil {
 		return err
@@ -157,6 +152,11 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 		"blueprint " + draft.Ref(): draft.Hash[:12], "tenant " + of.Slug: string(of.State),
 	}, Room: map[string]string{}}
 	d.building.Account, d.building.Tenant, d.building.Stack, d.building.Name, d.building.Spec = account, string(of.ID), r.NewID, r.Name, spec
+	if len(d.building.From) == 0 { // copied disks have been set up: no user data asks for anything
+		if err := s.readOneTime(ctx, d); err != nil {
+			return err
+		}
+	}
 	if err := s.readCatalog(ctx, c, d); err != nil {
 		return err
 	}
@@ -167,27 +167,6 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 	}
 	d.begin = func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error {
 		return s.beginStack(ctx, tx, d, of, at)
-	}
-	return nil
-}
-
-// needsNoHost answers fault.Unprocessable for a spec whose droplets ask Arcadia for
-// secrets, or call it back: it gives no addresses out yet at which they could.
-func needsNoHost(spec blueprint.Spec) error {
-	for key, probe := range spec.Health {
-		if probe.Type == "callback" {
-			return fault.New(fault.Unprocessable, "Probe %s waits for a call of the droplet, and Arcadia has no address for droplets yet. Use a probe of type http, https or tcp.", key)
-		}
-	}
-	for _, r := range spec.Resources {
-		if r.Droplet == nil || r.Droplet.UserData == nil {
-			continue
-		}
-		for _, need := range r.Droplet.UserData.Needs {
-			if strings.HasPrefix(need, "secret.") || strings.HasPrefix(need, "callback.") {
-				return fault.New(fault.Unprocessable, "%s asks Arcadia for %s when it starts, and Arcadia has no address for droplets yet. Leave it out of the blueprint's cloud_init.", r.ID, need)
-			}
-		}
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (s *Service) sweeper(ctx context.Context, w saga.Sweep, state *Building) (*
 		return nil, err
 	}
 	return &builder{
-		c: c, state: state, marker: func(r blueprint.Resource) string { return resourceMarker(w.Saga.ID, r) },
+		c: c, set: &s.steps.set, state: state, marker: func(r blueprint.Resource) string { return resourceMarker(w.Saga.ID, r) },
 		leave: func(ctx context.Context, permits ...digitalocean.Permit) context.Context {
 			return digitalocean.WithCapability(ctx, &digitalocean.Capability{
 				Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind, Tenant: state.Tenant, Permits: permits, Valid: ctx.Err,

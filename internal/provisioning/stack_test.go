@@ -58,16 +58,8 @@ type yard struct {
 
 func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(http.RoundTripper) http.RoundTripper) *yard {
 	t.Helper()
-	whatIsThere := func(_ context.Context, _ blueprint.Probe, target string) (string, error) {
-		for _, one := range cloud.Truth("reserved_ip") {
-			if one.Name == target {
-				return target + " is there", nil
-			}
-		}
-		return "", fmt.Errorf("%s does not answer", target)
-	}
 	if p.settings.Probe == nil {
-		p.settings.Probe = whatIsThere
+		p.settings.Probe = reservedIPProbe(cloud)
 	}
 	w := newWorld(t, d, cloud, p, wrap)
 	ask(t, cloud, "/v2/domains", `{"name":"example.com"}`)
@@ -84,6 +76,18 @@ func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(
 	}
 	w.mark = cloud.Mark()
 	return &yard{world: w}
+}
+
+// reservedIPProbe is content once a reserved IP is there.
+func reservedIPProbe(cloud *dosimtest.Server) provisioning.Probe {
+	return func(_ context.Context, _ blueprint.Probe, target string) (string, error) {
+		for _, one := range cloud.Truth("reserved_ip") {
+			if one.Name == target {
+				return target + " is there", nil
+			}
+		}
+		return "", fmt.Errorf("%s does not answer", target)
+	}
 }
 
 // ask asks the cloud for something as somebody else.
@@ -389,21 +393,21 @@ func TestUnwindStacks(t *testing.T) {
 		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 50,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			return newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport).unwound(bubblePace)
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			s := provisioning.New(y.db, y.engine(y.options), y.steps)
+			_, started, err := s.ApplyPlan(t.Context(), y.plan(s).ID, "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return y.unwound(bubblePace, s, started.ID)
 		},
 	})
 }
 
-// unwound makes the world of one run of sagatest.Unwind, in which a plan is applied.
-func (y *yard) unwound(p pace) sagatest.World {
-	y.t.Helper()
-	s := provisioning.New(y.db, y.engine(y.options), y.steps)
-	_, started, err := s.ApplyPlan(y.t.Context(), y.plan(s).ID, "cli:test", time.Now())
-	if err != nil {
-		y.t.Fatal(err)
-	}
+// unwound makes the world of one run of sagatest.Unwind, in which a plan was applied.
+func (y *yard) unwound(p pace, s *provisioning.Service, begun saga.ID) sagatest.World {
 	return sagatest.World{
-		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: started.ID,
+		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: begun,
 		Sweep: func(ctx context.Context, e *saga.Engine) error {
 			time.Sleep(p.options.Sweeps[0] + time.Millisecond) // until they are due
 			return provisioning.New(y.db, e, y.steps).Sweep(ctx)

@@ -19,17 +19,19 @@ import (
 
 // A Building is the state of a saga that makes a stack.
 type Building struct {
-	Account string           `json:"account"`
-	Tenant  string           `json:"tenant"` // id
-	Stack   StackID          `json:"stack"`
-	Name    string           `json:"name"`
-	Plan    PlanID           `json:"plan"`
-	Saga    saga.ID          `json:"saga,omitempty"` // once it runs
-	Spec    blueprint.Spec   `json:"spec"`
-	Project string           `json:"project,omitempty"` // id of the one that the spec names
-	Made    map[string]*Made `json:"made,omitempty"`    // by resource of the spec
-	Known   blueprint.Known  `json:"known,omitempty"`
-	Health  map[string]Seen  `json:"health,omitempty"` // by probe
+	Account string         `json:"account"`
+	Tenant  string         `json:"tenant"` // id
+	Stack   StackID        `json:"stack"`
+	Name    string         `json:"name"`
+	Plan    PlanID         `json:"plan"`
+	Saga    saga.ID        `json:"saga,omitempty"` // once it runs
+	Spec    blueprint.Spec `json:"spec"`
+	Project string         `json:"project,omitempty"` // id of the one that the spec names
+	// PublicURL is where droplets reach Arcadia; empty where they need not.
+	PublicURL string           `json:"public_url,omitempty"`
+	Made      map[string]*Made `json:"made,omitempty"` // by resource of the spec
+	Known     blueprint.Known  `json:"known,omitempty"`
+	Health    map[string]Seen  `json:"health,omitempty"` // by probe
 
 	Origin BackupID `json:"origin,omitempty"` // that it is made of, and locks; empty: none
 	// From names the snapshots that droplets and volumes are made of in place of what
@@ -102,6 +104,7 @@ type builder struct {
 	c       *digitalocean.Client
 	looks   *looks
 	attempt *saga.Attempt // nil: none, in a sweep
+	set     *Settings
 	state   *Building
 	marker  func(blueprint.Resource) string
 	leave   func(context.Context, ...digitalocean.Permit) context.Context // to change things
@@ -119,7 +122,7 @@ func (p *Steps) builder(ctx context.Context, s *Building) (*builder, error) {
 	a := saga.Current(ctx)
 	of := a.Saga
 	return &builder{
-		c: c, looks: p.looks, attempt: a, state: s, from: s.From,
+		c: c, looks: p.looks, attempt: a, set: &p.set, state: s, from: s.From,
 		marker: func(r blueprint.Resource) string {
 			if m := s.Made[r.ID]; m != nil && m.By != "" {
 				return resourceMarker(m.By, r)
@@ -174,76 +177,6 @@ func (b *builder) thing(r blueprint.Resource) thing {
 	}
 	t.what = strings.ReplaceAll(string(r.Kind), "_", " ") + " " + r.Name
 	return t
-}
-
-func (b *builder) droplet(r blueprint.Resource) thing {
-	d, marker := r.Droplet, b.marker(r)
-	judge := func(is digitalocean.Droplet) (bool, string) {
-		if is.Status != "active" || is.PublicIPv4 == "" {
-			return false, "its status is " + is.Status
-		}
-		b.state.know("droplet."+r.Key+".id", strconv.FormatInt(is.ID, 10))
-		b.state.know("droplet."+r.Key+".public_ip", is.PublicIPv4)
-		b.state.know("droplet."+r.Key+".private_ip", is.PrivateIPv4)
-		b.state.know("droplet."+r.Key+".public_ipv6", is.PublicIPv6)
-		return true, ""
-	}
-	return thing{
-		listed: among(b, "droplets", b.c.Droplets, func(d digitalocean.Droplet) string { return strconv.FormatInt(d.ID, 10) }, judge),
-		find: func(ctx context.Context) ([]string, error) {
-			list, err := b.c.DropletsTagged(ctx, marker)
-			return idsOf(list.Items, func(d digitalocean.Droplet) string { return strconv.FormatInt(d.ID, 10) }), err
-		},
-		create: func(ctx context.Context) (string, int64, error) {
-			request := digitalocean.DropletCreate{
-				Name: r.Name, Region: d.Region, Size: d.Size, Image: d.Image, SSHKeys: d.SSHKeys, Tags: append(slices.Clone(r.Tags), marker),
-				VPC: b.id(d.VPC), Monitoring: d.Monitoring, IPv6: d.IPv6, Marker: marker,
-			}
-			if d.VPC == "" {
-				request.VPC = ""
-			}
-			for _, volume := range d.Volumes {
-				request.Volumes = append(request.Volumes, b.id(volume))
-			}
-			if d.Backups != nil {
-				request.BackupPlan = &digitalocean.BackupPlan{Plan: d.Backups.Plan, Weekday: d.Backups.Weekday, Hour: d.Backups.Hour}
-			}
-			if of := b.from[r.ID]; of != "" { // its disk has been set up already: user data would do that again
-				request.Image, request.UserData = of, b.state.links(r)
-			} else if d.UserData != nil {
-				text, err := blueprint.RenderUserData(b.state.Spec, r.ID, b.state.Known)
-				if err != nil {
-					return "", 0, err
-				}
-				request.UserData = text
-			}
-			made, action, err := b.c.CreateDroplet(b.permitted(ctx, request.Permit(b.state.Account)), request)
-			return strconv.FormatInt(made.ID, 10), action, err
-		},
-		read: func(ctx context.Context, id string) (bool, string, error) {
-			n, err := strconv.ParseInt(id, 10, 64)
-			if err != nil {
-				return false, "", err
-			}
-			is, err := b.c.Droplet(ctx, n)
-			if err != nil {
-				return false, "", err
-			}
-			ready, lacks := judge(is)
-			return ready, lacks, nil
-		},
-		watch: func(id string, action int64) saga.Watch {
-			return resourceWatch(b.state.Account, "droplet", id, action)
-		},
-		delete: func(ctx context.Context, id string) error {
-			n, err := strconv.ParseInt(id, 10, 64)
-			if err != nil {
-				return err
-			}
-			return b.c.DeleteDroplet(b.permitted(ctx, digitalocean.DeleteDropletPermit(n)), n)
-		},
-		tidy: b.untag(marker),
-	}
 }
 
 func (b *builder) volume(r blueprint.Resource) thing {

@@ -137,6 +137,11 @@ func (s *Removal) subjects() []string {
 
 // removeAll deletes all resources of a kind, the last first.
 func (p *Steps) removeAll(ctx context.Context, s *Building, kind blueprint.Kind) error {
+	if kind == blueprint.DropletKind {
+		if err := p.closeAddresses(ctx, s, ""); err != nil {
+			return err
+		}
+	}
 	b, err := p.builder(ctx, s)
 	if err != nil {
 		return err
