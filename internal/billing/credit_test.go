@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 )
 
 func credit(t *testing.T, s *Service, at time.Time, o NoteOrder) Note {
@@ -144,4 +146,57 @@ func TestAStatementOfAccount(t *testing.T) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
+}
+
+// The parts of a line add up to it, its tax too, however they are rounded.
+func TestPartsOfALineCloseIt(t *testing.T) {
+	for _, tt := range []struct {
+		gross, tax int64
+		parts      []int64
+	}{{3, 1, []int64{1, 1, 1}}, {100, 17, []int64{33, 33, 34}}, {119, 19, []int64{119}}, {5, 0, []int64{2, 3}}} {
+		whole := credited{Line: 1, Gross: tt.gross, Tax: tt.tax}
+		left := whole
+		for _, gross := range tt.parts {
+			part := partOf(whole, left, gross)
+			if part.Tax < 0 || part.Tax > part.Gross {
+				t.Errorf("%d of %d with tax %d has the tax %d", gross, tt.gross, tt.tax, part.Tax)
+			}
+			left.Gross, left.Tax = left.Gross-part.Gross, left.Tax-part.Tax
+		}
+		if left.Gross != 0 || left.Tax != 0 {
+			t.Errorf("%v of %d with tax %d leave %+v", tt.parts, tt.gross, tt.tax, left)
+		}
+	}
+}
+
+// Usage that was credited by hand and turns out to be less is not given back once more.
+func TestUsageThatIsCreditedIsNotGivenBackTwice(t *testing.T) {
+	d := dbtest.New(t)
+	event := metering.Event{Line: 1, Source: "app", ID: "1", Type: "api.call", At: day(t, "2026-03-12"), RecordedAt: day(t, "2026-03-12"), Data: metering.Data{"n": metering.Value("700")}}
+	s := New(d, func(context.Context, Asked) (Facts, error) { return Facts{Events: []metering.Event{event}}, nil }, nil)
+	apply(t, s, strings.Replace(plans, `"19"`, `"20"`, 1), noon)
+	customer(t, d, s)
+	subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	at := day(t, "2026-04-05")
+	issued := runAt(t, s, at).Issued
+	usage := issued[len(issued)-1]
+	if usage.Purpose != Arrears || usage.Total != 8400 {
+		t.Fatalf("%+v", usage)
+	}
+	credit(t, s, at, NoteOrder{Invoice: usage.Ref(), Amount: 6000})
+	event.CorrectedAt = day(t, "2026-04-10") // voided: all of it would go back
+	var back int64
+	for _, i := range runAt(t, s, day(t, "2026-05-10")).Issued {
+		if i.Purpose == Arrears {
+			back += i.Total
+		}
+	}
+	if back != -2400 {
+		t.Errorf("given back: %d, want -2400", back)
+	}
+	checks, err := s.VerifyBilling(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound(t, s, checks[0].Count)
 }
