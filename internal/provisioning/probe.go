@@ -76,7 +76,7 @@ func connect(ctx context.Context, conn net.Conn, proxy *url.URL, address string)
 	if err := req.Write(conn); err != nil {
 		return err
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), req) //nolint:bodyclose // after 200 there is no body: the connection is the address's
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,6 @@ type billingView struct {
 	owed    []billing.Receivable
 	overdue []billing.Issued // of which something is open, the oldest first
 	latest  []billing.Issued
-	table   ui.Table
 	month   time.Time
 	twins   ui.Twin
 }

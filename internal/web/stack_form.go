@@ -93,7 +93,7 @@ func (s *Server) planNewStack(v *visit) error {
 	if err := formError(v.r.ParseForm()); err != nil {
 		return err
 	}
-	given := v.r.PostForm
+	given := v.r.Form
 	order := provisioning.PlanRequest{
 		Verb: provisioning.Provision, Blueprint: given.Get("blueprint"), Tenant: given.Get("tenant"), Name: strings.TrimSpace(given.Get("name")),
 		Account: given.Get("account"), Zone: strings.TrimSpace(given.Get("zone")), Parameters: map[string]string{},
@@ -177,7 +177,7 @@ func (s *Server) planVerb(v *visit) error {
 	}
 	order := provisioning.PlanRequest{Verb: o.Verb, Stack: string(one.ID), Options: map[string]string{}}
 	for _, option := range o.Options {
-		value := strings.TrimSpace(v.r.PostForm.Get(option.Name))
+		value := strings.TrimSpace(v.r.Form.Get(option.Name))
 		if option.Type == provisioning.SwitchOption && value == "" {
 			value = "false" // a box without its tick is not sent
 		}
@@ -187,7 +187,7 @@ func (s *Server) planVerb(v *visit) error {
 	}
 	p, err := s.o.Provisioning.PlanStack(v.r.Context(), order, actor, time.Now())
 	if err != nil {
-		return s.askOptions(v, v.problem(err).Status, v.r.PostForm, err)
+		return s.askOptions(v, v.problem(err).Status, v.r.Form, err)
 	}
 	return v.redirect(planPath(p.ID))
 }
