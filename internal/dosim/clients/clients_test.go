@@ -102,7 +102,7 @@ func TestGodoVersionsEndInTheSameState(t *testing.T) {
 		if err := tell(t, s, g.built(t), "everything"); err != nil {
 			t.Fatalf("godo %s: %v", g.version, err)
 		}
-		if diff := cmp.Diff(godoHasNone(), unreached(s)); diff != "" {
+		if diff := cmp.Diff(slices.Sorted(slices.Values(append(godoHasNone(), leftOut()...))), unreached(s)); diff != "" {
 			t.Errorf("godo %s gets a good answer of all but these (-want +have):\n%s", g.version, diff)
 		}
 		var end strings.Builder
@@ -206,6 +206,19 @@ func godoHasNone() []string {
 		"POST /v2/volumes/actions",
 		"PUT /v2/projects/default",
 		"PUT /v2/projects/{project}",
+	}
+}
+
+// leftOut are the operations that godo has methods for and that its story leaves out: it
+// finds what was listed before, and makes and deletes none. dosim's own tests have them.
+func leftOut() []string {
+	return []string{
+		"DELETE /v2/databases/{database}",
+		"DELETE /v2/kubernetes/clusters/{kubernetes_cluster}",
+		"DELETE /v2/kubernetes/clusters/{kubernetes_cluster}/destroy_with_associated_resources/dangerous",
+		"DELETE /v2/kubernetes/clusters/{kubernetes_cluster}/destroy_with_associated_resources/selective",
+		"GET /v2/kubernetes/clusters/{kubernetes_cluster}/destroy_with_associated_resources",
+		"POST /v2/databases",
 	}
 }
 
