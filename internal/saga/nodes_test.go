@@ -60,7 +60,7 @@ func TestKindThatABusyNodeKnows(t *testing.T) {
 		}}}
 		fresh := saga.Kind[count]{Name: "fresh", Steps: []saga.Step[count]{noted(new(journal), "b")}}
 		o := quick()
-		o.Lease, o.UnknownKind = time.Minute, 400*time.Millisecond
+		o.Lease, o.UnknownKind = time.Minute, 2*time.Second
 		busy := o
 		busy.Workers = 1
 		both := newEngine(t, d, busy, slow, fresh)
@@ -70,7 +70,7 @@ func TestKindThatABusyNodeKnows(t *testing.T) {
 		s := launch(t, both, "fresh", count{})
 		old := newEngine(t, d, o, saga.Kind[count]{Name: "known", Steps: []saga.Step[count]{noted(new(journal), "a")}})
 		serve(t, old)
-		for began := time.Now(); time.Since(began) < 3*o.UnknownKind; time.Sleep(10 * time.Millisecond) {
+		for began := time.Now(); time.Since(began) < 2*o.UnknownKind; time.Sleep(10 * time.Millisecond) {
 			if now, err := old.Saga(t.Context(), s.ID); err != nil || now.State == saga.Stuck {
 				t.Fatalf("the saga is %s, %v, while a live node knows its kind", now.State, err)
 			}
