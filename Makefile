@@ -35,7 +35,7 @@ test: ## run every test on SQLite and PostgreSQL, installing what is missing
 	$(GO) test -race -short -timeout=20m -skip="$(BUBBLES)" $(RACY)
 	$(GO) test -race -short -timeout=20m -run="$(SHARED)" ./internal/inventory
 	$(GO) test -race -short -timeout=20m -run="$(MONEY)" ./internal/billing ./internal/metering ./internal/journal
-	$(GO) test -race -short -timeout=20m -cpu=1 $(BUBBLY)
+	$(GO) test -race -short -timeout=45m -cpu=1 $(BUBBLY)
 	$(GO) test -timeout=30m ./...'
 
 .PHONY: screenshots
