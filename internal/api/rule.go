@@ -26,12 +26,7 @@ func (a *API) ruleRoutes(h huma.API) {
 
 // slugs are the slugs of all tenants.
 func (a *API) slugs(ctx context.Context) (wire.Slugs, error) {
-	tenants, err := a.o.Tenants.All(ctx)
-	slugs := make(wire.Slugs, len(tenants))
-	for _, t := range tenants {
-		slugs[t.ID] = t.Slug
-	}
-	return slugs, err
+	return a.o.Tenants.Slugs(ctx)
 }
 
 func (a *API) listRules(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Rule] }, error) {

@@ -45,13 +45,9 @@ func (a *API) listSecrets(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	tenants, err := a.o.Tenants.All(ctx)
+	slugs, err := a.o.Tenants.Slugs(ctx)
 	if err != nil {
 		return nil, err
-	}
-	slugs := map[tenant.ID]string{}
-	for _, t := range tenants {
-		slugs[t.ID] = t.Slug
 	}
 	items := make([]client.Secret, len(all))
 	for i, one := range all {

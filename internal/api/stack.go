@@ -10,7 +10,6 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
-	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
@@ -201,13 +200,9 @@ func (a *API) listPlans(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	tenants, err := a.o.Tenants.All(ctx)
+	slugs, err := a.o.Tenants.Slugs(ctx)
 	if err != nil {
 		return nil, err
-	}
-	slugs := map[tenant.ID]string{}
-	for _, t := range tenants {
-		slugs[t.ID] = t.Slug
 	}
 	page := client.PlanPage{Items: make([]client.Plan, len(all))}
 	for i, p := range all {

@@ -83,11 +83,7 @@ func (a *API) tenantNames(ctx context.Context, ref string) (slugs map[tenant.ID]
 		}
 		return map[tenant.ID]string{t.ID: t.Slug}, t.ID, nil
 	}
-	all, err := a.o.Tenants.All(ctx)
-	slugs = make(map[tenant.ID]string, len(all))
-	for _, t := range all {
-		slugs[t.ID] = t.Slug
-	}
+	slugs, err = a.o.Tenants.Slugs(ctx)
 	return slugs, "", err
 }
 

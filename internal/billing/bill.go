@@ -13,6 +13,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // A bill is what has to be issued of a subscription, worked out from what was read.
@@ -143,7 +144,7 @@ func (s *Service) bill(ctx context.Context, b *bill, issued []Issued, upTo time.
 		return err
 	}
 	issued = slices.DeleteFunc(slices.Clone(issued), func(i Issued) bool { return i.revision < 0 })
-	all, err := s.rate(ctx, b, later(upTo, later(b.billed, b.agreement.StartedAt)), catalogs)
+	all, err := s.rate(ctx, b, period.Later(upTo, period.Later(b.billed, b.agreement.StartedAt)), catalogs)
 	if err != nil {
 		return err
 	}

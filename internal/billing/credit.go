@@ -14,6 +14,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/rating"
 )
 
@@ -243,7 +244,7 @@ func (s *Service) issueByHand(ctx context.Context, tx *sql.Tx, n *Note, parts []
 	if err := takeNumbers(ctx, tx, issuer.CreditSeries, &numbers); err != nil {
 		return err
 	}
-	at := later(micros(now), numbers.lastIssued)
+	at := period.Later(micros(now), numbers.lastIssued)
 	d, err := noteDocument(of, parts, o.Reason, at, db.Time(billed).Add(time.Microsecond))
 	if err != nil {
 		return err
@@ -298,16 +299,11 @@ func (s *Service) issueByHand(ctx context.Context, tx *sql.Tx, n *Note, parts []
 }
 
 // postingsByHand are those of a credit note that settles so much of its invoice.
-func (i *Issued) postingsByHand(tax, settled int64) (postings []journal.Posting) {
-	for _, p := range []journal.Posting{
+func (i *Issued) postingsByHand(tax, settled int64) []journal.Posting {
+	return posted(
 		posting(i.Tenant, i.Currency, journal.Receivable, -settled), posting(i.Tenant, i.Currency, journal.AccountCredit, settled-i.Total),
 		posting(i.Tenant, i.Currency, journal.Revenue, i.Total-tax), posting(i.Tenant, i.Currency, journal.TaxPayable, tax),
-	} {
-		if p.Amount.Minor != 0 {
-			postings = append(postings, p)
-		}
-	}
-	return postings
+	)
 }
 
 // noteDocument is the credit note of parts of an invoice, whose lines it repeats.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -66,7 +67,7 @@ func (s *Service) BillDue(ctx context.Context, o DueOrder, now time.Time) (Progr
 			return p, err
 		}
 	}
-	p.EndedAt = later(micros(time.Now()), p.BegunAt)
+	p.EndedAt = period.Later(micros(time.Now()), p.BegunAt)
 	return p, s.endProgress(ctx, p)
 }
 
@@ -115,8 +116,7 @@ func (b *bill) hold(drafts []Issued, all bool) {
 		if all {
 			return true
 		}
-		asDrafted := func(d Issued) bool { return d.key() == k.key() && bytes.Equal(d.Document, k.text) }
-		return k.Purpose == Arrears && !slices.ContainsFunc(drafts, asDrafted)
+		return k.Purpose == Arrears && k.draftAmong(drafts) == nil
 	})
 	if n >= 0 {
 		b.upcoming = append(slices.Clone(b.new[n:]), b.upcoming...)
@@ -124,13 +124,21 @@ func (b *bill) hold(drafts []Issued, all bool) {
 	}
 }
 
+// draftAmong is the draft of a document as it comes out; nil where there is none.
+func (k *keyed) draftAmong(drafts []Issued) *Issued {
+	i := slices.IndexFunc(drafts, func(d Issued) bool { return d.key() == k.key() && bytes.Equal(d.Document, k.text) })
+	if i < 0 {
+		return nil
+	}
+	return &drafts[i]
+}
+
 // draft makes the drafts of a subscription what is upcoming, where they are not, and
 // returns how many are others than they were.
 func (s *Service) draft(ctx context.Context, b *bill, before []Issued, now time.Time) (drafted int64, err error) {
 	same := len(before) == len(b.upcoming)
 	for n := range b.upcoming {
-		k := &b.upcoming[n]
-		if !slices.ContainsFunc(before, func(d Issued) bool { return d.key() == k.key() && bytes.Equal(d.Document, k.text) }) {
+		if b.upcoming[n].draftAmong(before) == nil {
 			drafted++
 		}
 	}
@@ -144,10 +152,8 @@ func (s *Service) draft(ctx context.Context, b *bill, before []Issued, now time.
 		for n := range b.upcoming {
 			d := b.document(&b.upcoming[n])
 			d.IssuedAt = micros(now)
-			for _, old := range before {
-				if old.key() == d.key() && bytes.Equal(old.Document, d.Document) {
-					d.IssuedAt = old.IssuedAt
-				}
+			if old := b.upcoming[n].draftAmong(before); old != nil {
+				d.IssuedAt = old.IssuedAt
 			}
 			if err := insertDraft(ctx, tx, &d); err != nil {
 				return err

@@ -13,7 +13,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
-	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -125,7 +125,7 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 		if err != nil {
 			return err
 		}
-		i.ID, i.IssuedAt, i.IssuedBy, i.State = id.New("inv"), later(now, numbers.lastIssued), by, InvoiceIssued
+		i.ID, i.IssuedAt, i.IssuedBy, i.State = id.New("inv"), period.Later(now, numbers.lastIssued), by, InvoiceIssued
 		i.DueAt = i.IssuedAt.In(zone).AddDate(0, 0, of.customer.TermsDays).UTC()
 		numbers.number++
 		i.Number, i.PreviousHash, i.Parties = numbers.number, numbers.hash, of.parties[b.agreement.Zone]
@@ -240,16 +240,8 @@ func (i *Issued) postings(tax int64) []journal.Posting {
 	if i.Purpose == Credit {
 		receivable, credit, sign = 0, -i.Total, -1
 	}
-	var postings []journal.Posting
-	for _, p := range []struct {
-		account journal.Account
-		minor   int64
-	}{
-		{journal.Receivable, receivable}, {journal.CustomerCredit, credit}, {journal.Revenue, -sign * (i.Total - tax)}, {journal.TaxPayable, -sign * tax},
-	} {
-		if p.minor != 0 {
-			postings = append(postings, journal.Posting{Account: p.account, Tenant: string(i.Tenant), Amount: money.New(p.minor, i.Currency)})
-		}
-	}
-	return postings
+	return posted(
+		posting(i.Tenant, i.Currency, journal.Receivable, receivable), posting(i.Tenant, i.Currency, journal.CustomerCredit, credit),
+		posting(i.Tenant, i.Currency, journal.Revenue, -sign*(i.Total-tax)), posting(i.Tenant, i.Currency, journal.TaxPayable, -sign*tax),
+	)
 }

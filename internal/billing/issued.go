@@ -165,16 +165,8 @@ type IssuedFilter struct {
 // Invoices lists the documents that were issued, the last first, and the cursor of
 // the next page, which is empty on the last one.
 func (s *Service) Invoices(ctx context.Context, f IssuedFilter) (list []Issued, next string, err error) {
-	if f.Limit == 0 {
-		f.Limit = 100
-	}
-	if f.Limit < 1 || f.Limit > 1000 {
-		return nil, "", fault.New(fault.Invalid, "A page holds 1 to 1000 documents, not %d.", f.Limit)
-	}
-	if f.Cursor != "" {
-		if err := id.Check("inv", f.Cursor); err != nil {
-			return nil, "", fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
-		}
+	if f.Limit, err = pageOf(f.Limit, f.Cursor, "inv", "documents"); err != nil {
+		return nil, "", err
 	}
 	if f.Tenant != "" {
 		t, err := s.tenants.Tenant(ctx, f.Tenant)
@@ -193,14 +185,25 @@ func (s *Service) Invoices(ctx context.Context, f IssuedFilter) (list []Issued, 
 	return list, next, s.nameTenants(ctx, list)
 }
 
+// pageOf is how much a page of a list holds, where it and the cursor are in order. The
+// cursor is the id of the last of the page before.
+func pageOf(limit int, cursor, ids, what string) (int, error) {
+	if limit == 0 {
+		limit = 100
+	}
+	if limit < 1 || limit > 1000 {
+		return 0, fault.New(fault.Invalid, "A page holds 1 to 1000 %s, not %d.", what, limit)
+	}
+	if cursor != "" && id.Check(ids, cursor) != nil {
+		return 0, fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
+	}
+	return limit, nil
+}
+
 func (s *Service) nameTenants(ctx context.Context, list []Issued) error {
-	all, err := s.tenants.All(ctx)
+	slugs, err := s.tenants.Slugs(ctx)
 	if err != nil {
 		return err
-	}
-	slugs := make(map[tenant.ID]string, len(all))
-	for _, t := range all {
-		slugs[t.ID] = t.Slug
 	}
 	for i := range list {
 		list[i].Slug = slugs[list[i].Tenant]

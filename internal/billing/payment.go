@@ -298,14 +298,8 @@ type PaymentFilter struct {
 // Payments lists payments, the last recorded first, and the cursor of the next page,
 // which is empty on the last one.
 func (s *Service) Payments(ctx context.Context, f PaymentFilter) (list []Payment, next string, err error) {
-	if f.Limit == 0 {
-		f.Limit = 100
-	}
-	if f.Limit < 1 || f.Limit > 1000 {
-		return nil, "", fault.New(fault.Invalid, "A page holds 1 to 1000 payments, not %d.", f.Limit)
-	}
-	if f.Cursor != "" && id.Check("payment", f.Cursor) != nil {
-		return nil, "", fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
+	if f.Limit, err = pageOf(f.Limit, f.Cursor, "payment", "payments"); err != nil {
+		return nil, "", err
 	}
 	if f.Tenant != "" {
 		t, err := s.tenants.Tenant(ctx, f.Tenant)

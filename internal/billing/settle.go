@@ -178,6 +178,11 @@ func posting(t tenant.ID, c money.Currency, account journal.Account, minor int64
 	return journal.Posting{Account: account, Tenant: string(t), Amount: money.New(minor, c)}
 }
 
+// posted are the postings that move anything.
+func posted(all ...journal.Posting) []journal.Posting {
+	return slices.DeleteFunc(all, func(p journal.Posting) bool { return p.Amount.Minor == 0 })
+}
+
 // useCredit has the credit of a tenant's account pay open invoices, in their order.
 func useCredit(ctx context.Context, tx *sql.Tx, t tenant.ID, c money.Currency, open []Issued, most int64, by string, at time.Time) ([]share, error) {
 	credit, err := accountCredit(ctx, tx, t, c)

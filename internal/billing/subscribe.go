@@ -12,6 +12,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -472,8 +473,8 @@ func (s *Service) upcoming(ctx context.Context, a *Agreement, at time.Time) ([]I
 	for _, item := range sub.items() {
 		for _, r := range sub.stretches(item, forever) {
 			last := a.Changes[len(a.Changes)-1]
-			if effective := later(last.EffectiveAt, last.UntilAt); !r.from.After(effective) && effective.Before(r.to) || r.to.Equal(effective) {
-				until = later(until, r.schedule.Begin(r.schedule.Index(later(effective, at))+1).Add(r.plan.Grace))
+			if effective := period.Later(last.EffectiveAt, last.UntilAt); !r.from.After(effective) && effective.Before(r.to) || r.to.Equal(effective) {
+				until = period.Later(until, r.schedule.Begin(r.schedule.Index(period.Later(effective, at))+1).Add(r.plan.Grace))
 			}
 		}
 	}
@@ -495,13 +496,6 @@ func (s *Service) upcoming(ctx context.Context, a *Agreement, at time.Time) ([]I
 	return slices.DeleteFunc(out.documents(), func(i Invoice) bool { return !i.IssueAt.After(billed[a.ID]) }), nil
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // documents are all of them in the order of their issue: of one instant credit notes
 // first, for they pay the invoices.
 func (o *Outcome) documents() []Invoice {
@@ -512,13 +506,9 @@ func (o *Outcome) documents() []Invoice {
 
 // Subscriptions are those of a tenant, of all where ref is empty, by id.
 func (s *Service) Subscriptions(ctx context.Context, ref string) ([]Agreement, error) {
-	all, err := s.tenants.All(ctx)
+	slugs, err := s.tenants.Slugs(ctx)
 	if err != nil {
 		return nil, err
-	}
-	slugs := make(map[tenant.ID]string, len(all))
-	for _, t := range all {
-		slugs[t.ID] = t.Slug
 	}
 	var of tenant.ID
 	if ref != "" {

@@ -38,7 +38,7 @@ func (b *biller) warnings(at time.Time) (all []string) {
 			if from.IsZero() || r.At.Before(from) {
 				from = r.At
 			}
-			to = later(to, r.At)
+			to = period.Later(to, r.At)
 		}
 	}
 	if len(idle) > 0 {

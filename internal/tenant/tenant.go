@@ -271,6 +271,16 @@ func (s *Service) All(ctx context.Context) ([]Tenant, error) {
 	return listTenants(ctx, s.db.Read(), Filter{Limit: -1})
 }
 
+// Slugs are the slugs of all tenants.
+func (s *Service) Slugs(ctx context.Context) (map[ID]string, error) {
+	all, err := s.All(ctx)
+	slugs := make(map[ID]string, len(all))
+	for _, t := range all {
+		slugs[t.ID] = t.Slug
+	}
+	return slugs, err
+}
+
 // clip keeps an absurdly long word out of a sentence.
 func clip(s string) string {
 	const most = 64
