@@ -177,7 +177,7 @@ func (a *App) buildServices(context.Context) (err error) {
 		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen,
 		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: provisioning.Prober(proxy),
 		Protected: func(ctx context.Context, subjects []string) error {
-			return provisioning.ProtectedBy(ctx, a.db.Read(), subjects)
+			return provisioning.ProtectedBy(ctx, a.db.Read(), "What would be destroyed", subjects)
 		},
 	}, a.log)
 	a.engine, err = saga.New(a.db, saga.Options{

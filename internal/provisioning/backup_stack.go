@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,7 +59,7 @@ func (s *Service) drawBackup(ctx context.Context, r PlanRequest, d *drawn) error
 		return err
 	}
 	backup := Backup{Building: d.building, Copying: Copying{Reason: ManualBackup, KeepFor: days}}
-	if err := s.drawCopies(ctx, d, &backup.Copying); err != nil {
+	if err := s.drawBackedUp(ctx, d, &backup.Copying); err != nil {
 		return err
 	}
 	if !r.Due.IsZero() {
@@ -87,27 +88,29 @@ func daysOf(text string) (int, error) {
 	return days, nil
 }
 
-// drawCopies shows what is copied, and what the snapshots cost at most: what a disk
-// holds is known only once it was copied.
-func (s *Service) drawCopies(ctx context.Context, d *drawn, c *Copying) error {
-	if len(c.items(&d.building)) == 0 {
-		return fault.New(fault.Unprocessable, "Stack %s has no droplet and no volume that could be copied.", d.Name)
-	}
+// drawBackedUp shows what the stack costs as it is, and its copies.
+func (s *Service) drawBackedUp(ctx context.Context, d *drawn, c *Copying) error {
 	client, err := s.steps.cloud(ctx, d.Account)
 	if err != nil {
 		return err
 	}
-	sizes, err := client.Sizes(ctx)
+	sizes, err := s.priceStanding(ctx, client, d)
 	if err != nil {
 		return err
 	}
-	if err := d.priceStanding(sizes.Items, time.Now()); err != nil {
-		return err
+	return drawCopies(d, c, sizes)
+}
+
+// drawCopies shows what is copied, and what the snapshots cost at most: what a disk
+// holds is known only once it was copied.
+func drawCopies(d *drawn, c *Copying, sizes []digitalocean.Size) error {
+	if len(c.items(&d.building)) == 0 {
+		return fault.New(fault.Unprocessable, "Stack %s has no droplet and no volume that could be copied.", d.Name)
 	}
 	for _, i := range c.items(&d.building) {
 		r, _ := d.building.Spec.Resource(i.Key)
 		d.Read["resource "+i.Key] = resourceURN(d.Account, r, i.Source)
-		most, err := mostOf(r, sizes.Items)
+		most, err := mostOf(r, sizes)
 		if err != nil {
 			return err
 		}
@@ -130,24 +133,23 @@ func (s *Service) drawCopies(ctx context.Context, d *drawn, c *Copying) error {
 	return nil
 }
 
-// priceStanding adds what the stack costs as it is to both sums of a plan.
-func (d *drawn) priceStanding(sizes []digitalocean.Size, at time.Time) error {
-	for _, r := range d.stack.Spec.Resources {
-		if m := d.building.Made[r.ID]; m == nil {
-			continue
-		}
-		monthly, known, err := monthlyOf(r, sizes, at)
-		if err != nil {
-			return err
-		}
-		if !known {
-			d.Unpriced = append(d.Unpriced, r.ID)
-			continue
-		}
-		d.Before += monthly
-		d.After += monthly
+// priceStanding adds what the stack costs as it is to both sums of a plan, and returns
+// the sizes that it read.
+func (s *Service) priceStanding(ctx context.Context, c *digitalocean.Client, d *drawn) ([]digitalocean.Size, error) {
+	sizes, err := c.Sizes(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	l := &ledger{d: d, sizes: sizes.Items}
+	for _, r := range d.stack.Spec.Resources {
+		if d.building.Made[r.ID] == nil {
+			continue
+		}
+		if _, err := l.counts(r, true, true, false, false); err != nil {
+			return nil, err
+		}
+	}
+	return sizes.Items, nil
 }
 
 // mostOf is how much a snapshot of a resource holds at most, in GiB.
@@ -166,54 +168,34 @@ func mostOf(r blueprint.Resource, sizes []digitalocean.Size) (int, error) {
 // sweepCopies deletes the snapshots that carry the marker of a saga and are not in its
 // ledger.
 func (s *Service) sweepCopies(ctx context.Context, w saga.Sweep) error {
-	removed, err := s.removeCopies(ctx, w)
+	state, err := saga.StateOf[Backup](w.Saga) // what every saga with a Copying has
 	if err != nil {
 		return err
 	}
-	return s.engine.SweepDone(ctx, w, removed)
-}
-
-func (s *Service) removeCopies(ctx context.Context, w saga.Sweep) (removed []string, err error) {
-	state, err := saga.StateOf[Backup](w.Saga) // what every saga with a Copying has
-	if err != nil {
-		return nil, err
-	}
-	removed = []string{}
 	if state.Backup == "" {
-		return removed, nil
+		return s.engine.SweepDone(ctx, w, []string{})
 	}
 	c, err := s.steps.cloud(ctx, state.Account)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	list, err := c.Snapshots(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	state.Saga = w.Saga.ID
 	if _, err := state.dropletCopies(w.Saga.ID, &state.Building); err != nil {
-		return nil, err
+		return err
 	}
 	owned, markers := map[string]bool{}, map[string]bool{}
 	for _, i := range state.items(&state.Building) {
 		owned[i.Snapshot] = w.Saga.Direction == saga.Forward
 		markers[i.Marker] = true
 	}
-	for _, one := range list.Items {
-		if owned[one.ID] || !markers[one.Name] {
-			continue
-		}
-		permitted := digitalocean.WithCapability(ctx, &digitalocean.Capability{
-			Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind, Tenant: state.Tenant,
-			Permits: []digitalocean.Permit{digitalocean.DeleteSnapshotPermit(one.ID)}, Valid: ctx.Err,
-		})
-		switch err := c.DeleteSnapshot(permitted, one.ID); {
-		case err == nil:
-			s.steps.log.Warn("deleted a left-over snapshot", "saga", w.Saga.ID, "snapshot", one.ID, "name", one.Name)
-			removed = append(removed, snapshotURN(one.ID))
-		case !errors.Is(err, digitalocean.NotFound):
-			return nil, err
-		}
+	left := slices.DeleteFunc(list.Items, func(one digitalocean.Snapshot) bool { return owned[one.ID] || !markers[one.Name] })
+	removed, err := s.sweepSnapshots(ctx, w, state.Tenant, c, left)
+	if err != nil {
+		return err
 	}
-	return removed, nil
+	return s.engine.SweepDone(ctx, w, removed)
 }

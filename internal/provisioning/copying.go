@@ -67,8 +67,8 @@ func volumeCopyMarker(key string, of saga.ID) string {
 }
 
 // volumeCopy is a snapshot of a volume.
-func (b *builder) volumeCopy(r blueprint.Resource, of saga.ID) thing {
-	name := volumeCopyMarker(r.Key, of)
+func (b *builder) volumeCopy(r blueprint.Resource) thing {
+	name := volumeCopyMarker(r.Key, b.state.Saga)
 	return thing{
 		what: "snapshot of volume " + r.Name,
 		find: func(ctx context.Context) ([]string, error) {
@@ -96,18 +96,7 @@ func (p *Steps) copyVolumes(ctx context.Context, s *Building, c *Copying) error 
 	if err != nil {
 		return saga.Permanent(err)
 	}
-	of := saga.Current(ctx).Saga
-	for _, r := range s.standingOf(blueprint.VolumeKind) {
-		if err := p.ensure(ctx, b.volumeCopy(r, of), entry(&c.Volumes, r.ID)); err != nil {
-			return err
-		}
-	}
-	for _, r := range s.standingOf(blueprint.VolumeKind) {
-		if err := p.ready(ctx, b.volumeCopy(r, of), c.Volumes[r.ID]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.makeAll(ctx, s.standingOf(blueprint.VolumeKind), b.volumeCopy, c.ofVolume)
 }
 
 func (p *Steps) uncopyVolumes(ctx context.Context, s *Building, c *Copying) error {
@@ -115,14 +104,11 @@ func (p *Steps) uncopyVolumes(ctx context.Context, s *Building, c *Copying) erro
 	if err != nil {
 		return err
 	}
-	of := saga.Current(ctx).Saga
-	for _, r := range s.standingOf(blueprint.VolumeKind) {
-		if err := p.unmake(ctx, b.volumeCopy(r, of), entry(&c.Volumes, r.ID)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.unmakeAll(ctx, s.standingOf(blueprint.VolumeKind), b.volumeCopy, c.ofVolume)
 }
+
+// ofVolume is what is known of the copy of a volume.
+func (c *Copying) ofVolume(id string) *Made { return entry(&c.Volumes, id) }
 
 // dropletCopies are the states of the snapshots of droplets, in their order.
 func (c *Copying) dropletCopies(of saga.ID, s *Building) (all []*Snapshot, err error) {

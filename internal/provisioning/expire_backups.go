@@ -43,7 +43,7 @@ func (p *Steps) expireBackups() saga.Kind[Expiry] {
 		Steps: []saga.Step[Expiry]{
 			{Name: "check_markers", Do: p.checkMarkers, Retry: p.patient(), NothingToUndo: "it only reads"},
 			{Name: pointOfNoReturn, Pivot: true, Local: forgetBackups},
-			{Name: "delete_snapshots", Do: unfrozen(p, p.deleteCopies), Retry: p.patient(), Forward: true},
+			{Name: deleteSnapshotsStep, Do: unfrozen(p, p.deleteCopies), Retry: p.patient(), Forward: true},
 		},
 	}
 }
@@ -139,7 +139,7 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 				Action: "destroy", Key: "snapshot." + i.Snapshot, Kind: "snapshot", Name: i.Marker, URN: snapshotURN(i.Snapshot),
 				Detail: fmt.Sprintf("of %s, %s GB, %s", i.Key, i.SizeGB, b.TakenAt.UTC().Format("2006-01-02 15:04 UTC")),
 			})
-			calls["delete_snapshots"] = append(calls["delete_snapshots"], "DELETE /v2/snapshots/{id}")
+			calls[deleteSnapshotsStep] = append(calls[deleteSnapshotsStep], "DELETE /v2/snapshots/{id}")
 		}
 	}
 	d.Steps = planned(s.steps.expireBackups(), calls)

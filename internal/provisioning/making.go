@@ -8,6 +8,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
@@ -197,6 +198,31 @@ func (p *Steps) patiently(a *saga.Attempt, m *Made, err error, reason string, ar
 		return saga.Permanent(err)
 	}
 	return saga.Wait(a.Now().Add(p.set.Poll), reason, args...)
+}
+
+// makeAll makes a thing of each resource, one after the other, and waits until all work.
+func (p *Steps) makeAll(ctx context.Context, all []blueprint.Resource, thing func(blueprint.Resource) thing, made func(id string) *Made) error {
+	for _, r := range all {
+		if err := p.ensure(ctx, thing(r), made(r.ID)); err != nil {
+			return err
+		}
+	}
+	for _, r := range all {
+		if err := p.ready(ctx, thing(r), made(r.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmakeAll takes back what makeAll did, the last first.
+func (p *Steps) unmakeAll(ctx context.Context, all []blueprint.Resource, thing func(blueprint.Resource) thing, made func(id string) *Made) error {
+	for _, r := range slices.Backward(all) {
+		if err := p.unmake(ctx, thing(r), made(r.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ready answers nil once a thing that has its id works. The end of the action that makes

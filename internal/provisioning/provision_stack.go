@@ -100,11 +100,16 @@ func beginBuilding(s *Building) error {
 // checkRoom asks whether the account has room for the stack, before anything is made.
 func (p *Steps) checkRoom(ctx context.Context, s *Building) error {
 	s.Saga = saga.Current(ctx).Saga
-	c, err := p.cloud(ctx, s.Account)
+	return p.hasRoom(ctx, s.Account, s.Spec)
+}
+
+// hasRoom answers an error that no retry cures where an account has no room for a spec.
+func (p *Steps) hasRoom(ctx context.Context, account string, spec blueprint.Spec) error {
+	c, err := p.cloud(ctx, account)
 	if err != nil {
 		return saga.Permanent(err)
 	}
-	room, err := roomFor(ctx, p.forStep(s.Account), c, s.Spec)
+	room, err := roomFor(ctx, p.forStep(account), c, spec)
 	if err != nil {
 		return err
 	}
@@ -121,21 +126,17 @@ func (p *Steps) buildAll(ctx context.Context, s *Building, kind blueprint.Kind) 
 	if err != nil {
 		return saga.Permanent(err)
 	}
-	for _, r := range s.of(kind) {
-		if err := p.ensure(ctx, b.thing(r), s.made(r.ID)); err != nil {
-			return err
-		}
-	}
-	for _, r := range s.of(kind) {
-		if err := p.ready(ctx, b.thing(r), s.made(r.ID)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.makeAll(ctx, s.of(kind), b.thing, s.made)
 }
 
-// unbuildAll takes back what buildAll made, the last first.
+// unbuildAll takes back what buildAll made.
 func (p *Steps) unbuildAll(ctx context.Context, s *Building, kind blueprint.Kind) error {
+	return p.unbuild(ctx, s, kind, s.of(kind))
+}
+
+// unbuild deletes resources of one kind. Nobody asks any more for what their addresses
+// give.
+func (p *Steps) unbuild(ctx context.Context, s *Building, kind blueprint.Kind, all []blueprint.Resource) error {
 	if kind == blueprint.DropletKind {
 		if err := p.closeAddresses(ctx, s, ""); err != nil {
 			return err
@@ -145,13 +146,7 @@ func (p *Steps) unbuildAll(ctx context.Context, s *Building, kind blueprint.Kind
 	if err != nil {
 		return err
 	}
-	all := s.of(kind)
-	for _, r := range slices.Backward(all) {
-		if err := p.unmake(ctx, b.thing(r), s.made(r.ID)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.unmakeAll(ctx, all, b.thing, s.made)
 }
 
 // joinProject puts the stack's resources into its project. To ask twice is to ask once.

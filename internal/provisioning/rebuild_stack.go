@@ -73,13 +73,7 @@ func (s *Rebuilding) rebuildProtected() []string {
 
 func (p *Steps) checkRebuilding(ctx context.Context, s *Rebuilding) error {
 	s.Saga = saga.Current(ctx).Saga
-	if p.set.Protected == nil {
-		return nil
-	}
-	if err := p.set.Protected(ctx, s.rebuildProtected()); err != nil {
-		return saga.Permanent(err)
-	}
-	return nil
+	return p.unprotected(ctx, s.rebuildProtected())
 }
 
 // rebuild writes the disk over, once: to do it again would lose what has been written
@@ -170,25 +164,23 @@ func (s *Service) drawRebuild(ctx context.Context, r PlanRequest, d *drawn) erro
 		image = target.Droplet.Image
 	}
 	state := Rebuilding{Building: d.building, Target: target.ID, Image: image, SkipProbe: r.Options["skip_probe"] == "true"}
-	protected, err := s.Protections(ctx, state.rebuildProtected()...)
-	if err != nil {
+	if err := ProtectedBy(ctx, s.db.Read(), d.Name, state.rebuildProtected()); err != nil {
 		return err
-	}
-	if len(protected) > 0 {
-		return protectedError(d.Name, protected)
 	}
 	if err := s.checkImage(ctx, c, d, target, image); err != nil {
 		return err
 	}
 	calls := map[string][]string{}
+	sizes, err := s.priceStanding(ctx, c, d)
+	if err != nil {
+		return err
+	}
 	if r.Options["backup"] == "true" {
 		state.Reason = SafetyBackup
-		if err := s.drawCopies(ctx, d, &state.Copying); err != nil { // counts what the stack costs, too
+		if err := drawCopies(d, &state.Copying, sizes); err != nil {
 			return err
 		}
 		calls = d.building.copyCalls()
-	} else if err := s.priceNow(ctx, c, d); err != nil {
-		return err
 	}
 	calls[rebuildStep] = []string{"POST /v2/droplets/{id}/actions"}
 	l := &ledger{d: d}
@@ -216,24 +208,6 @@ func (s *Service) drawRebuild(ctx context.Context, r PlanRequest, d *drawn) erro
 			state.Backup = BackupID(id.New("backup"))
 		}
 		return state
-	}
-	return nil
-}
-
-// priceNow counts what the stack costs as it is.
-func (s *Service) priceNow(ctx context.Context, c *digitalocean.Client, d *drawn) error {
-	sizes, err := c.Sizes(ctx)
-	if err != nil {
-		return err
-	}
-	l := &ledger{d: d, sizes: sizes.Items}
-	for _, r := range d.building.Spec.Resources {
-		if m := d.building.Made[r.ID]; m == nil || m.ID == "" {
-			continue
-		}
-		if _, err := l.counts(r, true, true, false, false); err != nil {
-			return err
-		}
 	}
 	return nil
 }

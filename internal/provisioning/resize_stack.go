@@ -162,18 +162,10 @@ func (p *Steps) powerOnAgain(ctx context.Context, b *builder, r blueprint.Resour
 
 // powerOffAgain undoes powerOnAgain: only what is off takes its old size.
 func (p *Steps) powerOffAgain(ctx context.Context, b *builder, r blueprint.Resource, s *Resizing) error {
-	a := saga.Current(ctx)
-	if s.On.untouched(a) {
+	if s.On.untouched(saga.Current(ctx)) {
 		return nil
 	}
-	if err := p.settled(a); err != nil {
-		return err
-	}
-	n, err := b.number(r.ID)
-	if err != nil {
-		return err
-	}
-	return p.act(ctx, b.c, b.dropletDeed(r, digitalocean.DropletAct{Droplet: n, Type: "power_off"}, isStatus("off")), &s.OffAgain)
+	return p.unPowerOn(ctx, b, r, &s.OffAgain)
 }
 
 // grow grows the disk of a droplet, or a volume. Where DigitalOcean refuses that, nothing

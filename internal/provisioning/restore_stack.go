@@ -101,13 +101,7 @@ func (p *Steps) restoreStack() saga.Kind[Restoration] {
 // checkRestoration asks once more whether somebody protects what is written over.
 func (p *Steps) checkRestoration(ctx context.Context, s *Restoration) error {
 	s.Saga = saga.Current(ctx).Saga
-	if p.set.Protected == nil {
-		return nil
-	}
-	if err := p.set.Protected(ctx, s.protectable()); err != nil {
-		return saga.Permanent(err)
-	}
-	return nil
+	return p.unprotected(ctx, s.protectable())
 }
 
 // volumeDeed attaches a volume to a droplet, or detaches it.
@@ -288,12 +282,8 @@ func (s *Service) drawRestore(ctx context.Context, r PlanRequest, d *drawn) erro
 			d.Warnings = append(d.Warnings, one.Key+" is not in the backup, and stays as it is.")
 		}
 	}
-	protected, err := s.Protections(ctx, restoration.protectable()...)
-	if err != nil {
+	if err := ProtectedBy(ctx, s.db.Read(), d.Name, restoration.protectable()); err != nil {
 		return err
-	}
-	if len(protected) > 0 {
-		return protectedError(d.Name, protected)
 	}
 	return s.drawInPlace(ctx, r, from, d, &restoration)
 }
@@ -302,7 +292,7 @@ func (s *Service) drawInPlace(ctx context.Context, r PlanRequest, from StackBack
 	calls := map[string][]string{}
 	if r.Options["safety_backup"] == "true" {
 		restoration.Reason, restoration.KeepFor = SafetyBackup, safetyDays
-		if err := s.drawCopies(ctx, d, &restoration.Copying); err != nil {
+		if err := s.drawBackedUp(ctx, d, &restoration.Copying); err != nil {
 			return err
 		}
 		calls = d.building.copyCalls()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"strconv"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
@@ -94,19 +93,7 @@ func (s *Resumption) archived(kind blueprint.Kind) (all []blueprint.Resource, fr
 // checkResumption asks whether the account has room for what is made again.
 func (p *Steps) checkResumption(ctx context.Context, s *Resumption) error {
 	s.Saga = saga.Current(ctx).Saga
-	c, err := p.cloud(ctx, s.Account)
-	if err != nil {
-		return saga.Permanent(err)
-	}
-	room, err := roomFor(ctx, p.forStep(s.Account), c, s.lacking())
-	if err != nil {
-		return err
-	}
-	saga.Current(ctx).Note(room)
-	if short := room.short(); short != "" {
-		return saga.Permanent(fault.New(fault.Unprocessable, "%s Ask DigitalOcean to raise the limit, or make room, and plan again.", short))
-	}
-	return nil
+	return p.hasRoom(ctx, s.Account, s.lacking())
 }
 
 // lacking is a spec of what snapshots stand for.
@@ -127,17 +114,7 @@ func (p *Steps) restoreAll(kind blueprint.Kind) func(context.Context, *Resumptio
 		}
 		all, from := s.archived(kind)
 		b.from = from
-		for _, r := range all {
-			if err := p.ensure(ctx, b.thing(r), s.made(r.ID)); err != nil {
-				return err
-			}
-		}
-		for _, r := range all {
-			if err := p.ready(ctx, b.thing(r), s.made(r.ID)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return p.makeAll(ctx, all, b.thing, s.made)
 	}
 }
 
@@ -148,12 +125,7 @@ func (p *Steps) unrestoreAll(kind blueprint.Kind) func(context.Context, *Resumpt
 			return err
 		}
 		all, _ := s.archived(kind)
-		for _, r := range slices.Backward(all) {
-			if err := p.unmake(ctx, b.thing(r), s.made(r.ID)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return p.unmakeAll(ctx, all, b.thing, s.made)
 	}
 }
 
@@ -164,18 +136,9 @@ func (p *Steps) resumePower(ctx context.Context, s *Resumption) error {
 		return saga.Permanent(err)
 	}
 	err = all(s.standingOf(blueprint.DropletKind), func(r blueprint.Resource) error {
-		n, err := b.number(r.ID)
-		if err != nil {
-			return err
-		}
 		m := entry(&s.Power, r.ID)
 		if m.Before == "" {
-			is, err := b.c.Droplet(ctx, n)
-			if err != nil {
-				return err
-			}
-			m.Before = is.Status
-			return saga.Save("droplet %s is %s", r.Name, is.Status)
+			return lookAtPower(ctx, b, r, m)
 		}
 		if m.Before == "active" {
 			return nil
@@ -198,14 +161,7 @@ func (p *Steps) unresumePower(ctx context.Context, s *Resumption) error {
 		if m.Before == "" || m.Before == "active" || m.On.untouched(saga.Current(ctx)) {
 			return nil
 		}
-		if err := p.settled(saga.Current(ctx)); err != nil {
-			return err
-		}
-		n, err := b.number(r.ID)
-		if err != nil {
-			return err
-		}
-		return p.act(ctx, b.c, b.dropletDeed(r, digitalocean.DropletAct{Droplet: n, Type: "power_off"}, isStatus("off")), &m.Off)
+		return p.unPowerOn(ctx, b, r, &m.Off)
 	})
 }
 
@@ -422,10 +378,7 @@ func (p *Steps) unrewriteRecords(ctx context.Context, s *Resumption) error {
 
 // replaceRecord has a record say something else. To ask twice is to ask once.
 func (p *Steps) replaceRecord(ctx context.Context, b *builder, r blueprint.Resource, id int64, data string) error {
-	spec := r.Record
-	request := digitalocean.RecordCreate{
-		Domain: spec.Domain, Type: spec.Type, Name: spec.Name, Data: data, TTL: spec.TTL, Priority: spec.Priority, Port: spec.Port, Weight: spec.Weight,
-	}
+	request := recordSaying(r.Record, data)
 	_, err := b.c.ReplaceRecord(b.permitted(ctx, request.ReplacePermit(id)), id, request)
 	if errors.Is(err, digitalocean.Unknown) {
 		return saga.Wait(saga.Current(ctx).Now().Add(p.set.Poll), "the answer of record %s was lost", r.Name)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 )
 
@@ -42,7 +43,7 @@ func expired(all []StackBackup, keep *blueprint.Retention, zone *time.Location, 
 	var scheduled []time.Time
 	newest := time.Time{}
 	for _, b := range all {
-		newest = later(newest, b.TakenAt)
+		newest = period.Later(newest, b.TakenAt)
 		if b.Reason == ScheduledBackup {
 			scheduled = append(scheduled, b.TakenAt)
 		}

@@ -184,20 +184,9 @@ func (s *Service) sweep(ctx context.Context, w saga.Sweep, lists map[string][]di
 		all = list.Items
 		lists[state.Account] = all
 	}
-	removed := []string{}
-	for _, snap := range unowned(w.Saga, state, all) {
-		permitted := digitalocean.WithCapability(ctx, &digitalocean.Capability{
-			Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind,
-			Permits: []digitalocean.Permit{digitalocean.DeleteSnapshotPermit(snap.ID)},
-			Valid:   ctx.Err,
-		})
-		switch err := c.DeleteSnapshot(permitted, snap.ID); {
-		case err == nil:
-			s.steps.log.Warn("deleted a left-over snapshot", "saga", w.Saga.ID, "snapshot", snap.ID, "name", snap.Name)
-			removed = append(removed, snapshotURN(snap.ID))
-		case !errors.Is(err, digitalocean.NotFound):
-			return err
-		}
+	removed, err := s.sweepSnapshots(ctx, w, "", c, unowned(w.Saga, state, all))
+	if err != nil {
+		return err
 	}
 	return s.engine.SweepDone(ctx, w, removed)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
@@ -61,7 +62,7 @@ func (p *Steps) act(ctx context.Context, c *digitalocean.Client, d deed, m *Act)
 	if err != nil {
 		return err
 	}
-	since := later(a.UnknownSince, m.LostAt)
+	since := period.Later(a.UnknownSince, m.LostAt)
 	switch {
 	case done && (m.Action != 0 || d.believed):
 		return m.is()
@@ -140,14 +141,6 @@ func readAct(ctx context.Context, c *digitalocean.Client, d deed, action int64) 
 		return digitalocean.Action{}, err
 	}
 	return c.DropletAction(ctx, n, action)
-}
-
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // askFor sends the request of a deed.
@@ -241,12 +234,7 @@ func (p *Steps) powerOff(ctx context.Context, b *builder, r blueprint.Resource, 
 		return err
 	}
 	if m.Before == "" {
-		is, err := b.c.Droplet(ctx, n)
-		if err != nil {
-			return err
-		}
-		m.Before = is.Status
-		return saga.Save("droplet %s is %s", r.Name, is.Status)
+		return lookAtPower(ctx, b, r, m)
 	}
 	if m.Before == "off" {
 		return nil
@@ -261,6 +249,32 @@ func (p *Steps) powerOff(ctx context.Context, b *builder, r blueprint.Resource, 
 	d := b.dropletDeed(r, digitalocean.DropletAct{Droplet: n, Type: "power_off"}, isStatus("off"))
 	d.believed = true
 	return p.act(ctx, b.c, d, &m.Off)
+}
+
+// lookAtPower notes a droplet's status before anything is asked for.
+func lookAtPower(ctx context.Context, b *builder, r blueprint.Resource, m *Power) error {
+	n, err := b.number(r.ID)
+	if err != nil {
+		return err
+	}
+	is, err := b.c.Droplet(ctx, n)
+	if err != nil {
+		return err
+	}
+	m.Before = is.Status
+	return saga.Save("droplet %s is %s", r.Name, is.Status)
+}
+
+// unPowerOn switches a droplet off that was switched on.
+func (p *Steps) unPowerOn(ctx context.Context, b *builder, r blueprint.Resource, m *Act) error {
+	if err := p.settled(saga.Current(ctx)); err != nil {
+		return err
+	}
+	n, err := b.number(r.ID)
+	if err != nil {
+		return err
+	}
+	return p.act(ctx, b.c, b.dropletDeed(r, digitalocean.DropletAct{Droplet: n, Type: "power_off"}, isStatus("off")), m)
 }
 
 // powerBack undoes powerOff.

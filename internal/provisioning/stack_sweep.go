@@ -37,11 +37,31 @@ func (s *Service) sweeper(ctx context.Context, w saga.Sweep, state *Building) (*
 	return &builder{
 		c: c, set: &s.steps.set, state: state, marker: func(r blueprint.Resource) string { return resourceMarker(w.Saga.ID, r) },
 		leave: func(ctx context.Context, permits ...digitalocean.Permit) context.Context {
-			return digitalocean.WithCapability(ctx, &digitalocean.Capability{
-				Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind, Tenant: state.Tenant, Permits: permits, Valid: ctx.Err,
-			})
+			return leaveToSweep(ctx, w, state.Tenant, permits...)
 		},
 	}, nil
+}
+
+// leaveToSweep is leave for changes in the name of a saga that has ended.
+func leaveToSweep(ctx context.Context, w saga.Sweep, of string, permits ...digitalocean.Permit) context.Context {
+	return digitalocean.WithCapability(ctx, &digitalocean.Capability{
+		Saga: string(w.Saga.ID), Step: "sweep", Epoch: w.Saga.Epoch, Kind: w.Saga.Kind, Tenant: of, Permits: permits, Valid: ctx.Err,
+	})
+}
+
+// sweepSnapshots deletes snapshots that a saga left over, and returns their URNs.
+func (s *Service) sweepSnapshots(ctx context.Context, w saga.Sweep, of string, c *digitalocean.Client, left []digitalocean.Snapshot) ([]string, error) {
+	removed := []string{}
+	for _, snap := range left {
+		switch err := c.DeleteSnapshot(leaveToSweep(ctx, w, of, digitalocean.DeleteSnapshotPermit(snap.ID)), snap.ID); {
+		case err == nil:
+			s.steps.log.Warn("deleted a left-over snapshot", "saga", w.Saga.ID, "snapshot", snap.ID, "name", snap.Name)
+			removed = append(removed, snapshotURN(snap.ID))
+		case !errors.Is(err, digitalocean.NotFound):
+			return nil, err
+		}
+	}
+	return removed, nil
 }
 
 // sweepResources deletes what carries markers and is in no ledger.
@@ -82,14 +102,11 @@ func (s *Service) sweepSuspension(ctx context.Context, w saga.Sweep) error {
 		return err
 	}
 	for _, snap := range state.Snapshots {
-		for _, one := range unowned(w.Saga, *snap, list.Items) {
-			switch err := b.c.DeleteSnapshot(b.permitted(ctx, digitalocean.DeleteSnapshotPermit(one.ID)), one.ID); {
-			case err == nil:
-				removed = append(removed, snapshotURN(one.ID))
-			case !errors.Is(err, digitalocean.NotFound):
-				return err
-			}
+		gone, err := s.sweepSnapshots(ctx, w, state.Tenant, b.c, unowned(w.Saga, *snap, list.Items))
+		if err != nil {
+			return err
 		}
+		removed = append(removed, gone...)
 	}
 	return s.engine.SweepDone(ctx, w, removed)
 }

@@ -356,6 +356,13 @@ func (b *builder) reservedIP(r blueprint.Resource) thing {
 	}
 }
 
+// recordSaying is a record with what it says put in.
+func recordSaying(spec *blueprint.RecordSpec, data string) digitalocean.RecordCreate {
+	return digitalocean.RecordCreate{
+		Domain: spec.Domain, Type: spec.Type, Name: spec.Name, Data: data, TTL: spec.TTL, Priority: spec.Priority, Port: spec.Port, Weight: spec.Weight,
+	}
+}
+
 // record is recognized by what it says: one that says the same and was there before is
 // not this saga's.
 func (b *builder) record(r blueprint.Resource) thing {
@@ -365,9 +372,7 @@ func (b *builder) record(r blueprint.Resource) thing {
 		if err != nil {
 			err = saga.Permanent(fault.Wrap(fault.Internal, err, "What record %s says is not known: %v.", r.Name, err))
 		}
-		return digitalocean.RecordCreate{
-			Domain: spec.Domain, Type: spec.Type, Name: spec.Name, Data: data, TTL: spec.TTL, Priority: spec.Priority, Port: spec.Port, Weight: spec.Weight,
-		}, err
+		return recordSaying(spec, data), err
 	}
 	records := func(ctx context.Context) (digitalocean.List[digitalocean.Record], error) {
 		return b.c.Records(ctx, spec.Domain)

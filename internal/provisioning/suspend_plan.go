@@ -267,12 +267,8 @@ func drawPowerOff(l *ledger, state *Suspension, droplets map[string]digitalocean
 }
 
 func (s *Service) drawArchive(ctx context.Context, l *ledger, state *Suspension, droplets map[string]digitalocean.Droplet, calls map[string][]string) error {
-	protected, err := s.Protections(ctx, state.protectable()...)
-	if err != nil {
+	if err := ProtectedBy(ctx, s.db.Read(), l.d.Name, state.protectable()); err != nil {
 		return err
-	}
-	if len(protected) > 0 {
-		return protectedError(l.d.Name, protected)
 	}
 	volumes := map[string]bool{}
 	for _, r := range state.standingOf(blueprint.VolumeKind) {

@@ -141,13 +141,10 @@ func (s *Building) protectable() []string {
 // checkSuspension asks once more whether somebody protects what would be destroyed.
 func (p *Steps) checkSuspension(ctx context.Context, s *Suspension) error {
 	s.Saga = saga.Current(ctx).Saga
-	if s.Level < Archived || p.set.Protected == nil {
+	if s.Level < Archived {
 		return nil
 	}
-	if err := p.set.Protected(ctx, s.protectable()); err != nil {
-		return saga.Permanent(err)
-	}
-	return nil
+	return p.unprotected(ctx, s.protectable())
 }
 
 // quarantineID is the firewall of a quarantine. No blueprint has a key with a dash.
@@ -187,10 +184,7 @@ func (p *Steps) quarantine(ctx context.Context, s *Suspension) error {
 	if err != nil {
 		return saga.Permanent(err)
 	}
-	if err := p.ensure(ctx, b.thing(r), s.made(r.ID)); err != nil {
-		return err
-	}
-	return p.ready(ctx, b.thing(r), s.made(r.ID))
+	return p.makeAll(ctx, []blueprint.Resource{r}, b.thing, s.made)
 }
 
 // unquarantine undoes quarantine. One that an earlier saga began stays.
@@ -427,12 +421,7 @@ func (p *Steps) unsnapshotVolumes(ctx context.Context, s *Suspension) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range slices.Backward(s.volumeSnapshots()) {
-		if err := p.unmake(ctx, b.thing(r), s.made(r.ID)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.unmakeAll(ctx, s.volumeSnapshots(), b.thing, s.made)
 }
 
 // verifySnapshots asks that each snapshot is one that the stack can be made of again,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
@@ -41,19 +42,13 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 			}
 			return nil
 		},
-		Subjects: func(s Removal) []string {
-			all := []string{s.Stack.subject()}
-			for _, r := range s.of(blueprint.DropletKind) { // no snapshot is taken of what is being destroyed
-				if m := s.Made[r.ID]; m != nil {
-					all = append(all, resourceURN(s.Account, r, m.ID))
-				}
-			}
-			return all
-		},
-		Policy: saga.Refuse,
+		Subjects: func(s Removal) []string { return s.locks() },
+		Policy:   saga.Refuse,
 		Steps: []saga.Step[Removal]{
 			{Name: "grace", Do: p.waitForGrace, NothingToUndo: "it only waits"},
-			{Name: "check_protection", Do: p.checkProtection, NothingToUndo: "it only reads"},
+			{Name: "check_protection", NothingToUndo: "it only reads", Do: func(ctx context.Context, s *Removal) error { // after the grace
+				return p.unprotected(ctx, s.protectable())
+			}},
 		},
 	}
 	k.Steps = append(k.Steps, copySteps(p, func(s *Removal) (*Building, *Copying) { return &s.Building, &s.Copying })...)
@@ -112,49 +107,18 @@ func (p *Steps) holdAddresses(ctx context.Context, s *Removal) error {
 	return nil
 }
 
-// checkProtection asks once more, after the grace, whether somebody protects what would
-// be destroyed.
-func (p *Steps) checkProtection(ctx context.Context, s *Removal) error {
+// unprotected answers an error that no retry cures where one of the subjects is
+// protected: asked once more, directly before something is destroyed.
+func (p *Steps) unprotected(ctx context.Context, subjects []string) error {
 	if p.set.Protected == nil {
 		return nil
 	}
-	if err := p.set.Protected(ctx, s.subjects()); err != nil {
-		return saga.Permanent(err)
-	}
-	return nil
+	return saga.Permanent(p.set.Protected(ctx, subjects))
 }
 
-// subjects are all that a protection may name of what is destroyed.
-func (s *Removal) subjects() []string {
-	all := []string{"tenant:" + s.Tenant, "stack:" + string(s.Stack)}
-	for _, r := range s.Spec.Resources {
-		if m := s.Made[r.ID]; m != nil && m.ID != "" {
-			all = append(all, resourceURN(s.Account, r, m.ID))
-		}
-	}
-	return all
-}
-
-// removeAll deletes all resources of a kind, the last first.
+// removeAll deletes all resources of a kind that are there, the last first.
 func (p *Steps) removeAll(ctx context.Context, s *Building, kind blueprint.Kind) error {
-	if kind == blueprint.DropletKind {
-		if err := p.closeAddresses(ctx, s, ""); err != nil {
-			return err
-		}
-	}
-	b, err := p.builder(ctx, s)
-	if err != nil {
-		return err
-	}
-	all := s.of(kind)
-	for _, r := range slices.Backward(all) {
-		if m := s.made(r.ID); m.ID != "" {
-			if err := p.unmake(ctx, b.thing(r), m); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return p.unbuild(ctx, s, kind, s.standingOf(kind))
 }
 
 // forgetStack says that the stack is gone.
@@ -232,19 +196,16 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 		return err
 	}
 	removal.Made = map[string]*Made{}
-	if err := s.readRemoval(ctx, d, removal.Made); err != nil {
-		return err
-	}
-	protected, err := s.Protections(ctx, removal.subjects()...)
+	sizes, err := s.readRemoval(ctx, d, removal.Made)
 	if err != nil {
 		return err
 	}
-	if len(protected) > 0 {
-		return protectedError(d.Name, protected)
+	if err := ProtectedBy(ctx, s.db.Read(), d.Name, removal.protectable()); err != nil {
+		return err
 	}
 	calls := d.deletes()
 	if removal.Reason != "" {
-		if err := s.drawFinal(ctx, d, &removal.Copying); err != nil {
+		if err := drawCopies(d, &removal.Copying, sizes); err != nil {
 			return err
 		}
 		maps.Copy(calls, d.building.copyCalls())
@@ -259,41 +220,20 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 	return nil
 }
 
-// drawFinal shows what the final backup costs; what the stack costs is counted already.
-func (s *Service) drawFinal(ctx context.Context, d *drawn, c *Copying) error {
-	before, after, unpriced := d.Before, d.After, d.Unpriced
-	d.Before, d.After, d.Unpriced = 0, 0, nil
-	if err := s.drawCopies(ctx, d, c); err != nil {
-		return err
-	}
-	d.Before, d.After = before, after+d.After-d.Before
-	for _, key := range d.Unpriced {
-		if !slices.Contains(unpriced, key) {
-			unpriced = append(unpriced, key)
-		}
-	}
-	d.Unpriced = unpriced
-	return nil
-}
-
-// protectedError says what keeps a stack from being destroyed.
-func protectedError(name string, by []Protection) error {
-	return fault.New(fault.Conflict, "%s is protected (%s, by %s: %s). To end that: arcadia stack unprotect %s", name, by[0].Subject, by[0].Actor, by[0].Reason, strings.TrimPrefix(by[0].Subject, "stack:"))
-}
-
-// readRemoval lists what there is to destroy, with what it costs.
-func (s *Service) readRemoval(ctx context.Context, d *drawn, destroyed map[string]*Made) error {
+// readRemoval lists what there is to destroy, with what it costs, and returns the sizes
+// that it read.
+func (s *Service) readRemoval(ctx context.Context, d *drawn, destroyed map[string]*Made) ([]digitalocean.Size, error) {
 	made := map[string]StackResource{}
 	for _, r := range d.has {
 		made[r.Key] = r
 	}
 	c, err := s.steps.cloud(ctx, d.Account)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sizes, err := c.Sizes(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, r := range slices.Backward(d.stack.Spec.Resources) {
 		one, ok := made[r.ID]
@@ -317,7 +257,7 @@ func (s *Service) readRemoval(ctx context.Context, d *drawn, destroyed map[strin
 		d.Changes = append(d.Changes, change)
 		d.Read["resource "+r.ID] = one.URN
 	}
-	return nil
+	return sizes.Items, nil
 }
 
 // deletes are the requests of a teardown, by step.
@@ -336,12 +276,13 @@ func (d *drawn) deletes() map[string][]string {
 	return calls
 }
 
-// ProtectedBy answers fault.Conflict where one of the subjects is protected: for the
-// steps, which know no service.
-func ProtectedBy(ctx context.Context, q db.Queryer, subjects []string) error {
+// ProtectedBy answers fault.Conflict where one of the subjects, those of what has the
+// name, is protected. The steps ask it too, which know no service.
+func ProtectedBy(ctx context.Context, q db.Queryer, name string, subjects []string) error {
 	found, err := protections(ctx, q, subjects...)
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return protectedError("What would be destroyed", found)
+	return fault.New(fault.Conflict, "%s is protected (%s, by %s: %s). To end that: arcadia stack unprotect %s",
+		name, found[0].Subject, found[0].Actor, found[0].Reason, strings.TrimPrefix(found[0].Subject, "stack:"))
 }
