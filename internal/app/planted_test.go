@@ -106,20 +106,8 @@ func TestThePlantedTokenIsFoundNowhere(t *testing.T) {
 	base := <-url
 	ask := func(method, path, body string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		text, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintln(answers, method, path, res.Status, res.Header, string(text))
+		res, text := exchange(t, method, base+path, body)
+		fmt.Fprintln(answers, method, path, res.Status, res.Header, text)
 	}
 	ask("PUT", "/v1/tokens/provisioning", `{"token":"`+planted+`"}`)
 	streaming := stream(ctx, t, base+"/v1/events", answers)
@@ -157,18 +145,43 @@ func TestThePlantedTokenIsFoundNowhere(t *testing.T) {
 	if tried < len(spites) {
 		t.Errorf("the sagas of %d spites recorded %d failures: the test shows nothing", len(spites), tried)
 	}
-	for place, content := range map[string][]byte{"the logs": said.bytes(), "the answers": answers.bytes(), "the data directory": kept} {
+	showsNowhere(t, []string{
+		planted, planted[:20], planted[7:], fmt.Sprintf("%x", planted), base64.StdEncoding.EncodeToString([]byte(planted))[:32],
+	}, map[string][]byte{"the logs": said.bytes(), "the answers": answers.bytes(), "the data directory": kept})
+}
+
+// showsNowhere asks that none of the forms of what was planted is in any place.
+func showsNowhere(t *testing.T, forms []string, places map[string][]byte) {
+	t.Helper()
+	for place, content := range places {
 		if len(content) < 1000 {
 			t.Errorf("%s are %d bytes: the test looks at nothing", place, len(content))
 		}
-		for _, form := range []string{
-			planted, planted[:20], planted[7:], fmt.Sprintf("%x", planted), base64.StdEncoding.EncodeToString([]byte(planted))[:32],
-		} {
+		for _, form := range forms {
 			if i := bytes.Index(content, []byte(form)); i >= 0 {
-				t.Errorf("the token shows in %s as %q: …%s…", place, form, content[max(0, i-100):min(len(content), i+100)])
+				t.Errorf("%q shows in %s: …%s…", form, place, content[max(0, i-100):min(len(content), i+100)])
 			}
 		}
 	}
+}
+
+// exchange sends a request, and returns the answer and what is in it.
+func exchange(t *testing.T, method, url, body string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(text)
 }
 
 // forward has the simulated cloud answer, under a token of its own.

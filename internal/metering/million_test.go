@@ -57,20 +57,8 @@ func TestEachOfManyEventsCountsOnce(t *testing.T) {
 						line, _, _ := event((b+1)%batches, i*10)
 						lines = append(lines, line)
 					}
-					results, err := s.Push(t.Context(), told(t, lines...), "", now)
-					if err != nil {
-						t.Error(err)
+					if !counted(t, s, lines, now, &accepted, &duplicates) {
 						return
-					}
-					for _, r := range results {
-						switch r.Status {
-						case metering.Accepted:
-							accepted.Add(1)
-						case metering.Duplicate:
-							duplicates.Add(1)
-						default:
-							t.Errorf("%+v", r)
-						}
 					}
 				}
 			})

@@ -238,20 +238,8 @@ func TestManyWritersCountOnce(t *testing.T) {
 				lines = append(lines, lines[:each/10]...)
 				random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
 				for part := range slices.Chunk(lines, 50) {
-					results, err := s.Push(t.Context(), told(t, part...), "", now)
-					if err != nil {
-						t.Error(err)
+					if !counted(t, s, part, now, &accepted, &duplicates) {
 						return
-					}
-					for _, r := range results {
-						switch r.Status {
-						case metering.Accepted:
-							accepted.Add(1)
-						case metering.Duplicate:
-							duplicates.Add(1)
-						default:
-							t.Errorf("%+v", r)
-						}
 					}
 				}
 			})
@@ -265,6 +253,27 @@ func TestManyWritersCountOnce(t *testing.T) {
 			t.Errorf("%d duplicates", got)
 		}
 	})
+}
+
+// counted pushes events and counts what becomes of them: they are accepted, or there
+// already.
+func counted(t *testing.T, s *metering.Service, lines []string, now time.Time, accepted, duplicates *atomic.Int64) bool {
+	results, err := s.Push(t.Context(), told(t, lines...), "", now)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	for _, r := range results {
+		switch r.Status {
+		case metering.Accepted:
+			accepted.Add(1)
+		case metering.Duplicate:
+			duplicates.Add(1)
+		default:
+			t.Errorf("%+v", r)
+		}
+	}
+	return true
 }
 
 // Many corrections of one event at once: one is accepted.

@@ -437,9 +437,7 @@ func (b *builder) made(record string) bool {
 // step looks for is there before, or it is the step's own.
 func sinceStep[T any](ctx context.Context, b *builder, list string, read func(context.Context) (digitalocean.List[T], error)) ([]T, error) {
 	if a := b.attempt; a != nil && a.UnknownSince.IsZero() && !a.Undoing {
-		if v, ok, err := shared(ctx, b.looks, b.state.Account+" "+list, a.IntentAt, read); ok {
-			return slices.Clone(v.items), err
-		}
+		return listed(ctx, reading{looks: b.looks, account: b.state.Account, step: true}, list, read)
 	}
 	all, err := read(ctx)
 	return all.Items, err
