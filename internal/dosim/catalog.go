@@ -3,6 +3,7 @@ package dosim
 import (
 	"cmp"
 	_ "embed"
+	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -29,7 +30,11 @@ type regionWire struct {
 	Features  []string `json:"features"`
 	Available bool     `json:"available"`
 	Sizes     []string `json:"sizes"`
+
+	text []byte // all of this as JSON, written once
 }
+
+func (r regionWire) appendJSON(b []byte) []byte { return append(b, r.text...) }
 
 type sizeWire struct {
 	Slug         string     `json:"slug"`
@@ -123,6 +128,10 @@ var offered = sync.OnceValue(func() catalog {
 		}
 		if !r.Closed {
 			open = append(open, r.Slug)
+		}
+		var err error
+		if region.text, err = json.Marshal(region); err != nil {
+			panic("dosim: catalog.yaml: " + err.Error())
 		}
 		c.regions = append(c.regions, region)
 	}

@@ -81,6 +81,19 @@ func (d *droplet) wire(c *call) dropletWire {
 	return w
 }
 
+// appendJSON appends the droplet. Its region, which names every size there, is
+// most of it and is not written anew.
+func (w dropletWire) appendJSON(b []byte) []byte {
+	type plain dropletWire
+	b = appendJSON(b, struct {
+		plain
+		Region *struct{} `json:"region,omitempty"` // hides the other one
+	}{plain: plain(w)})
+	b = append(b[:len(b)-1], `,"region":`...)
+	b = appendJSON(b, w.Region)
+	return append(b, '}')
+}
+
 // snapshotIDs are those of the droplet's snapshots, or of its backups, that
 // lists show.
 func (c *call) snapshotIDs(kind string, d *droplet) []int64 {

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -55,11 +58,53 @@ func (c *call) render(a answer) response {
 		h.Set("Content-Disposition", `attachment; filename="`+body.name+`"`)
 		return response{status: a.status, header: h, body: body.data}
 	}
-	body, err := json.Marshal(a.body)
+	return response{status: a.status, header: h, body: marshal(a.body)}
+}
+
+// A jsonAppender appends itself as json.Marshal would write it.
+type jsonAppender interface{ appendJSON(b []byte) []byte }
+
+// scratch are buffers in which answers are put together.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// marshal is v as JSON, in no more memory than it takes.
+func marshal(v any) []byte {
+	buffer := scratch.Get().(*[]byte)
+	defer scratch.Put(buffer)
+	*buffer = appendJSON((*buffer)[:0], v)
+	return bytes.Clone(*buffer)
+}
+
+// appendJSON appends v as json.Marshal writes it.
+func appendJSON(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case jsonAppender:
+		return v.appendJSON(b)
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, e)
+		}
+		return append(b, ']')
+	case map[string]any:
+		b = append(b, '{')
+		for i, key := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendJSON(b, key), ':')
+			b = appendJSON(b, v[key])
+		}
+		return append(b, '}')
+	}
+	text, err := json.Marshal(v)
 	if err != nil {
 		panic("dosim: an answer is no JSON: " + err.Error())
 	}
-	return response{status: a.status, header: h, body: body}
+	return append(b, text...)
 }
 
 // failBefore is the answer to a request that a fault stops before its effect.
