@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,9 +84,10 @@ type listOf[T any] struct {
 	Items []T `json:"items"`
 }
 
+// sagas are those about one droplet: stacks have theirs, and a test of their own.
 func (d *demonstration) sagas(t *testing.T) []wireSaga {
 	t.Helper()
-	return ask[listOf[wireSaga]](t, d.URL+"/v1/sagas?limit=200").Items
+	return slices.DeleteFunc(ask[listOf[wireSaga]](t, d.URL+"/v1/sagas?limit=200").Items, func(s wireSaga) bool { return strings.HasSuffix(s.Kind, "_stack") })
 }
 
 // really counts the cloud's snapshots by name, without any lag.
@@ -128,7 +130,9 @@ type wireDroplet struct {
 
 func (d *demonstration) droplets(t *testing.T) []wireDroplet {
 	t.Helper()
-	return ask[listOf[wireDroplet]](t, d.URL+"/v1/droplets").Items
+	return slices.DeleteFunc(ask[listOf[wireDroplet]](t, d.URL+"/v1/droplets").Items, func(droplet wireDroplet) bool {
+		return slices.ContainsFunc(droplet.Tags, func(tag string) bool { return strings.HasPrefix(tag, "arcadia:stack:") }) // made by now
+	})
 }
 
 func TestDemoIsAliveAndGoesOn(t *testing.T) {
@@ -265,6 +269,39 @@ func TestDemoKilledInTheMiddle(t *testing.T) {
 		if state[id] != "completed" {
 			t.Errorf("saga %s is %q, want completed", id, state[id])
 		}
+	}
+}
+
+// The demonstration's tenants get stacks: of sky-ai, whose droplet asks for its secret,
+// calls back and answers at its name, and of minimal, which is restored from a backup. A
+// second start does not do again what was done.
+func TestDemoMakesStacks(t *testing.T) {
+	t.Parallel()
+	h := visitor(t)
+	d := h.demo(t)
+	verbs := func(d *demonstration) map[string]int {
+		done := map[string]int{}
+		for _, s := range ask[listOf[wireSaga]](t, d.URL+"/v1/sagas?limit=200&state=completed").Items {
+			done[s.Kind]++
+		}
+		return done
+	}
+	active := map[string]bool{}
+	eventually(t, "both blueprints have a stack, and one is restored", func() bool {
+		for _, s := range ask[listOf[struct{ Blueprint, State string }]](t, d.URL+"/v1/stacks").Items {
+			active[s.Blueprint] = active[s.Blueprint] || s.State == "active"
+		}
+		return active["sky-ai@1"] && active["minimal@1"] && verbs(d)["restore_stack"] == 1
+	})
+	d.interrupt(t)
+	d = h.demo(t)
+	backups := func() int {
+		return len(ask[listOf[struct{ Verb string }]](t, d.URL+"/v1/stacks/bluefin-foods%2Fbluefin-edge/backups").Items)
+	}
+	before := backups()
+	eventually(t, "another stack is made", func() bool { return len(ask[listOf[struct{ ID string }]](t, d.URL+"/v1/stacks").Items) > 4 })
+	if n := verbs(d)["restore_stack"]; n != 1 || backups() != before || before == 0 {
+		t.Errorf("after a second start %d restores have ended and the restored stack has %d backups; want 1, and %d as before", n, backups(), before)
 	}
 }
 

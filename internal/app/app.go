@@ -168,14 +168,18 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.opened = append(a.opened, func() error { a.clouds.close(); return nil })
 	a.secrets = secret.New(a.db, a.vault)
-	proxy, err := probeProxy(a.config.ProbeProxy)
-	if err != nil {
-		return err
+	probe := a.config.probe
+	if probe == nil {
+		proxy, err := probeProxy(a.config.ProbeProxy)
+		if err != nil {
+			return err
+		}
+		probe = provisioning.Prober(proxy)
 	}
 	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
 		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
 		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen,
-		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: provisioning.Prober(proxy),
+		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: probe,
 		Protected: func(ctx context.Context, subjects []string) error {
 			return provisioning.ProtectedBy(ctx, a.db.Read(), "What would be destroyed", subjects)
 		},

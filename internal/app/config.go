@@ -57,8 +57,9 @@ type Config struct {
 	URL    string       `env:"ARCADIA_URL"` // of a server, for the command line
 	APIKey vault.Secret `env:"ARCADIA_API_KEY,unset"`
 
-	demo       bool    // the data are a demonstration's
-	cloudSpeed float64 // of a simulated cloud's clock; 0: it runs as ours
+	demo       bool               // the data are a demonstration's
+	cloudSpeed float64            // of a simulated cloud's clock; 0: it runs as ours
+	probe      provisioning.Probe // into a simulated cloud; nil: over the network
 }
 
 // How long versions of resources are kept that are no longer in force.

@@ -36,19 +36,19 @@ func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err err
 	}
 	defer l.Close()
 
-	cloud, err := demo.OpenCloud(ctx, dir, how.Speed, at.Log)
+	cloud, err := demo.OpenCloud(ctx, dir, l.Addr().String(), how.Speed, at.Log)
 	if err != nil {
 		return err
 	}
 	// Last of all: what Arcadia asks for while it stops is answered and kept.
 	defer func() { err = errors.Join(err, cloud.Close()) }()
-	c.APIURL = cloud.URL
+	url := "http://" + l.Addr().String()
+	c.APIURL, c.PublicURL, c.probe = cloud.URL, url, cloud.Probe
 	a, err := Open(ctx, c, p.version, at.Log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	url := "http://" + l.Addr().String()
 	arcadia, err := client.New(url, client.Options{Actor: demo.Actor})
 	if err != nil {
 		return err
@@ -67,6 +67,7 @@ func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err err
 			})
 		},
 		"traffic": demo.NewTraffic(arcadia, cloud, at.Log).Run,
+		"stacks":  demo.NewStacks(arcadia, cloud, at.Log).Run,
 	})
 }
 

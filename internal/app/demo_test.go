@@ -23,7 +23,7 @@ func TestDemoPrunesWhatSagasMade(t *testing.T) {
 	if err := demo.Prepare(dir); err != nil {
 		t.Fatal(err)
 	}
-	cloud, err := demo.OpenCloud(t.Context(), dir, 100, log)
+	cloud, err := demo.OpenCloud(t.Context(), dir, "127.0.0.1:1", 100, log)
 	if err != nil {
 		t.Fatal(err)
 	}

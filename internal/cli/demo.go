@@ -72,7 +72,7 @@ func (c *demoCommand) introduce(r *runner, d DemoReady) {
 %s
 The cloud's clock runs %g times as fast as ours: a snapshot takes about %s. Sagas start by
 themselves: snapshots, now and then three that queue for one droplet, and smoke tests, which
-fail on purpose and are undone.
+fail on purpose and are undone. In the first minutes every tenant gets a stack.
 
 Or try in another terminal:
 

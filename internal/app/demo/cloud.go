@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
@@ -35,10 +37,11 @@ type Cloud struct {
 
 // OpenCloud serves the cloud that dir keeps, and makes it where there is none. Its
 // clock runs at the speed given, also where it ran at another before; its weather
-// is the realistic one until somebody sets another.
-func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger) (c *Cloud, err error) {
+// is the realistic one until somebody sets another. What its droplets ask for when they
+// first start they ask of arcadia alone, a host and port.
+func OpenCloud(ctx context.Context, dir, arcadia string, speed float64, log *slog.Logger) (c *Cloud, err error) {
 	c = &Cloud{}
-	c.sim, err = dosim.Open(dosim.Options{Seed: 1, Data: filepath.Join(dir, cloudFile), Logger: log})
+	c.sim, err = dosim.Open(dosim.Options{Seed: 1, Data: filepath.Join(dir, cloudFile), Logger: log, GuestDial: only(arcadia)})
 	if errors.Is(err, fault.Unprocessable) {
 		return nil, fault.Wrap(fault.Conflict, err, "The simulated cloud in %s cannot be read: it is damaged, or of another version. Start over with: arcadia demo --fresh", dir)
 	}
@@ -63,6 +66,9 @@ func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger)
 	if err := c.sim.Clock().SetSpeed(speed); err != nil {
 		return nil, err
 	}
+	if err := c.sim.SetParams(map[string]string{"guest.boot": "1"}); err != nil {
+		return nil, err
+	}
 	if c.URL, err = c.serve(ctx, apiAddr, c.sim.API()); err != nil {
 		return nil, err
 	}
@@ -70,6 +76,17 @@ func OpenCloud(ctx context.Context, dir string, speed float64, log *slog.Logger)
 		return nil, err
 	}
 	return c, nil
+}
+
+// only leads to one address of this machine: what a droplet's user data names besides,
+// the port of a model server on its own loopback address, may be somebody's here.
+func only(address string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, to string) (net.Conn, error) {
+		if to != address {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		}
+		return new(net.Dialer).DialContext(ctx, network, to)
+	}
 }
 
 // serve serves h at addr, or at another port of this machine where that is taken.

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 )
 
 // Actor is who asks for the sagas that start by themselves.
@@ -78,8 +80,11 @@ func (t *Traffic) round(ctx context.Context, n int) error {
 		return err
 	}
 	droplets, err := t.arcadia.Droplets(ctx)
-	// What belongs to no tenant is left to the visitor, whom no queue then surprises.
-	droplets = slices.DeleteFunc(droplets, func(d client.Droplet) bool { return !slices.ContainsFunc(d.Tags, isTenant) })
+	// What belongs to no tenant is left to the visitor, whom no queue then surprises; what
+	// a stack has is its sagas'.
+	droplets = slices.DeleteFunc(droplets, func(d client.Droplet) bool {
+		return !slices.ContainsFunc(d.Tags, isTenant) || slices.ContainsFunc(d.Tags, isStack)
+	})
 	if err != nil || len(droplets) == 0 {
 		return err
 	}
@@ -118,6 +123,8 @@ func (t *Traffic) nameTenants(ctx context.Context) error {
 }
 
 func isTenant(tag string) bool { return strings.HasPrefix(tag, "tenant:") }
+
+func isStack(tag string) bool { return strings.HasPrefix(tag, blueprint.StackTagPrefix) }
 
 func (t *Traffic) snapshots(ctx context.Context, droplet string, n int) error {
 	for range n {
@@ -188,14 +195,26 @@ func (t *Traffic) listed(ctx context.Context) (all []snapshot, err error) {
 	}
 }
 
-// call sends a request to the cloud with a token of its own, so that it takes
-// nothing from Arcadia's limits, and decodes the answer into v.
+// call asks the cloud with a token of its own, so that it takes nothing from
+// Arcadia's limits, and decodes the answer into v.
 func (t *Traffic) call(ctx context.Context, method, path string, v any) error {
-	req, err := http.NewRequestWithContext(ctx, method, t.cloud+path, nil)
+	return t.send(ctx, method, path, nil, v)
+}
+
+// send is call with a body.
+func (t *Traffic) send(ctx context.Context, method, path string, body, v any) error {
+	var text bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&text).Encode(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, t.cloud+path, &text)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer dop_v1_housekeeping")
+	req.Header.Set("Content-Type", "application/json")
 	res, err := t.http.Do(req)
 	if err != nil {
 		return err
