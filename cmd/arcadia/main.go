@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // one binary: customers' zones are known where the machine has none
 
 	"github.com/arcadia-cloud/arcadia/internal/app"
 	"github.com/arcadia-cloud/arcadia/internal/cli"

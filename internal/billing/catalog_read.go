@@ -170,7 +170,7 @@ func (c *Catalog) readPlan(v manifest.Value) *Plan {
 }
 
 func readZone(v manifest.Value, name string) *time.Location {
-	zone, err := time.LoadLocation(name)
+	zone, err := period.Zone(name)
 	if err != nil || name == "Local" {
 		v.Fail("%q is no time zone. One is written like Europe/Berlin.", name)
 		return time.UTC

@@ -121,7 +121,7 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 	var made entered
 	err = each(func(b *bill, k *keyed, i *Issued) error {
 		of, numbers := from[i.Tenant], all[i.Series]
-		zone, err := time.LoadLocation(b.agreement.Zone)
+		zone, err := period.Zone(b.agreement.Zone)
 		if err != nil {
 			return err
 		}

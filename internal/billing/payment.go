@@ -17,6 +17,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -240,7 +241,7 @@ func (s *Service) payerOf(ctx context.Context, o PaymentOrder, targets []Issued)
 
 // paidAt reads when a bank had a payment, which is not to come.
 func paidAt(text, zone string, now time.Time) (time.Time, error) {
-	z, err := time.LoadLocation(zone)
+	z, err := period.Zone(zone)
 	if err != nil {
 		return time.Time{}, err
 	}

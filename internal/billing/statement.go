@@ -8,6 +8,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // A StatementOrder asks for a statement of a tenant's account.
@@ -68,7 +69,7 @@ func (s *Service) Statement(ctx context.Context, o StatementOrder) (Statement, e
 
 // between reads the bounds of a statement.
 func between(from, to, zone string) (f, t time.Time, err error) {
-	z, err := time.LoadLocation(zone)
+	z, err := period.Zone(zone)
 	if err != nil {
 		return f, t, err
 	}

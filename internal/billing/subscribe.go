@@ -74,7 +74,7 @@ type Change struct {
 
 // subscription is the agreement as bills are worked out of it.
 func (a *Agreement) subscription(c *Catalog) (*Subscription, error) {
-	zone, err := time.LoadLocation(a.Zone)
+	zone, err := period.Zone(a.Zone)
 	if err != nil {
 		return nil, err
 	}
@@ -300,7 +300,7 @@ func (a *Agreement) when(text string, at time.Time) (time.Time, error) {
 	if text == "" || text == "now" {
 		return micros(at), nil
 	}
-	zone, err := time.LoadLocation(a.Zone)
+	zone, err := period.Zone(a.Zone)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -72,7 +72,7 @@ func Read(i billing.Issued) (*Sheet, error) {
 	w := wordsOf(parties.Customer.Language)
 	zone := time.UTC
 	if name := parties.Customer.Zone; name != "" {
-		if zone, err = time.LoadLocation(name); err != nil {
+		if zone, err = period.Zone(name); err != nil {
 			return nil, err
 		}
 	}
