@@ -61,6 +61,7 @@ type App struct {
 	api          *api.API
 	web          *web.Server
 	migrated     int
+	history      *demo.History // of a demonstration
 
 	opened []func() error // to be closed in reverse
 }
@@ -201,7 +202,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
 		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: a.tenants, Bills: a.bills, Access: a.access, Account: account,
-		Checks: a.checks, Budgets: a.clouds.uses, Simulated: a.config.simulated(), Version: a.version, Logger: a.log,
+		Checks: a.checks, Budgets: a.clouds.uses, Simulated: a.config.simulated(), Filling: a.isFilling, Version: a.version, Logger: a.log,
 	})
 	if err != nil {
 		return err

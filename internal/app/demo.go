@@ -53,6 +53,7 @@ func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err err
 	if err != nil {
 		return err
 	}
+	a.history = &demo.History{Tenants: a.tenants, Metering: a.metering, Bills: a.bills, Dir: dir, Log: at.Log}
 	unfinished, err := a.unfinished(ctx)
 	if err != nil {
 		return err
@@ -68,8 +69,13 @@ func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err err
 		},
 		"traffic": demo.NewTraffic(arcadia, cloud, at.Log).Run,
 		"stacks":  demo.NewStacks(arcadia, cloud, at.Log).Run,
+		"history": a.history.Run,
 	})
 }
+
+// isFilling reports whether the business of the past is still being made, which only a
+// demonstration does. Until it is there nothing may be billed as of today.
+func (a *App) isFilling() bool { return a.history != nil && !a.history.Made() }
 
 // demoDir is where the demonstration's data are: in a place of its own inside the
 // data directory, or where --data-dir says.

@@ -78,6 +78,9 @@ func (a *App) buildSchedules(context.Context) (err error) {
 		return err
 	})
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[billArgs]) error {
+		if a.isFilling() {
+			return nil
+		}
 		_, err := a.bills.BillDue(ctx, billing.DueOrder{DraftOnly: a.config.Billing == draftOnly, By: "schedule"}, time.Now())
 		return err
 	})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
-	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -43,6 +42,7 @@ type DueOrder struct {
 // otherwise than was drafted it is not issued but drafted anew, for the next run. All
 // drafts are brought up to date. A run that is cut off is taken up by the next.
 func (s *Service) BillDue(ctx context.Context, o DueOrder, now time.Time) (Progress, error) {
+	begun := time.Now()
 	p := Progress{ID: id.New("brun"), BegunAt: micros(now), UpTo: micros(now).Add(-Settle), By: o.By, Failed: []RunFailure{}, Warnings: []Warning{}}
 	agreements, err := s.Subscriptions(ctx, "")
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *Service) BillDue(ctx context.Context, o DueOrder, now time.Time) (Progr
 			return p, err
 		}
 	}
-	p.EndedAt = period.Later(micros(time.Now()), p.BegunAt)
+	p.EndedAt = p.BegunAt.Add(time.Since(begun).Truncate(time.Microsecond))
 	return p, s.endProgress(ctx, p)
 }
 

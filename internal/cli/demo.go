@@ -59,7 +59,7 @@ func (c *demoCommand) introduce(r *runner, d DemoReady) {
 	state := "It goes on from where it was."
 	switch {
 	case d.New:
-		state = "It begins with 60 droplets of 12 tenants in 4 regions, at a simulated DigitalOcean."
+		state = "It begins with 60 droplets of 12 tenants in 4 regions, at a simulated DigitalOcean. Three months\nof business with nine of them come in while you look."
 	case d.Unfinished == 1:
 		state = "It goes on from where it was: one saga is still under way."
 	case d.Unfinished > 1:

@@ -89,7 +89,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, show func(*visit)
 func (v *visit) page(title, here string) ui.Page {
 	p := ui.Page{
 		Title: title, Here: here, Query: v.query, Now: v.now, Flash: flashes[v.r.URL.Query().Get("did")],
-		Assets: v.s.assets.address, Simulated: v.s.o.Simulated, Version: v.s.o.Version,
+		Assets: v.s.assets.address, Simulated: v.s.o.Simulated, Filling: v.s.o.Filling != nil && v.s.o.Filling(), Version: v.s.o.Version,
 	}
 	if p.Flash != "" {
 		p.Undo = v.undoable()

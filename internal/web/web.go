@@ -37,7 +37,8 @@ type Options struct {
 	Checks  func(context.Context) []client.Check                           // how this process is
 	Budgets func(account string) map[digitalocean.Purpose]digitalocean.Use // what is used of the limits of each token
 
-	Simulated bool // the cloud is no real one
+	Simulated bool        // the cloud is no real one
+	Filling   func() bool // whether a demonstration's past business is still being made; nil: it never is
 	Version   string
 	Logger    *slog.Logger
 }

@@ -1,6 +1,6 @@
 // Package demo is what surrounds Arcadia in its demonstration: a directory of its
-// own, a simulated DigitalOcean with a fleet in it, and somebody who takes
-// snapshots. Arcadia itself runs as it always does, and cannot tell.
+// own, a simulated DigitalOcean with a fleet in it, somebody who takes snapshots, and
+// three months of business with tenants. Arcadia itself runs as it always does, and cannot tell.
 package demo
 
 import (
@@ -43,7 +43,7 @@ const markFile = "demo.json"
 
 // kept are the files of a demonstration that Fresh removes. Anything else in the
 // directory was put there by somebody else.
-var kept = []string{"arcadia.db", "arcadia.db-wal", "arcadia.db-shm", "master.key", cloudFile, cloudFile + ".next"}
+var kept = []string{"arcadia.db", "arcadia.db-wal", "arcadia.db-shm", "master.key", cloudFile, cloudFile + ".next", historyFile}
 
 // Is reports whether dir is the directory of a demonstration.
 func Is(dir string) bool {

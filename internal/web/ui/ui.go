@@ -34,6 +34,7 @@ type Page struct {
 
 	Assets    func(name string) string // the address of an asset
 	Simulated bool                     // the cloud is a simulated one
+	Filling   bool                     // a demonstration's past business is still being made
 	Version   string
 }
 
