@@ -31,6 +31,7 @@ type Payment struct {
 	RecordedAt Time             `json:"recorded_at" format:"date-time"`
 	RecordedBy string           `json:"recorded_by"`
 	Settled    []Settlement     `json:"settled" nullable:"false" doc:"What it settles, and what of that was taken back."`
+	Carried    int64            `json:"carried" doc:"Of it, what went to an opening balance."`
 	Credit     int64            `json:"credit" doc:"The rest, which became credit of the tenant's account."`
 	Reversed   *PaymentReversal `json:"reversed" doc:"null: it stands."`
 }
@@ -105,6 +106,7 @@ type CreditUse struct {
 	Tenant      string       `json:"tenant"`
 	Currency    string       `json:"currency"`
 	Settled     []Settlement `json:"settled" nullable:"false"`
+	Carried     int64        `json:"carried" doc:"What it paid of an opening balance."`
 	Left        int64        `json:"left" doc:"Credit of the account after it."`
 	Done        bool         `json:"done"`
 	Fingerprint string       `json:"fingerprint"`

@@ -129,6 +129,7 @@ var owners = map[string]string{
 	"billing_drafts":        "internal/billing",
 	"billing_runs":          "internal/billing",
 	"billing_credit_notes":  "internal/billing",
+	"billing_imports":       "internal/billing",
 
 	"journal_entries":  "internal/journal",
 	"journal_postings": "internal/journal",

@@ -98,22 +98,27 @@ func (s *Service) PutCustomer(ctx context.Context, ref string, p Profile, by str
 	}
 	c := Customer{Tenant: t.ID, Slug: t.Slug, ChangedAt: micros(at), ChangedBy: by, Profile: p}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := findIssuer(ctx, tx, p.Issuer); err != nil {
+		if err := checkCustomer(ctx, tx, c); err != nil {
 			return err
-		}
-		if err := checkTaxes(ctx, tx, p.Currency, p.Taxes); err != nil {
-			return err
-		}
-		other, err := subscribedCurrency(ctx, tx, t.ID, p.Currency)
-		switch {
-		case err != nil:
-			return err
-		case other != "":
-			return fault.New(fault.Conflict, "Tenant %s has subscriptions in %s: its currency stays.", t.Slug, other)
 		}
 		return putCustomer(ctx, tx, c)
 	})
 	return c, err
+}
+
+// checkCustomer refuses what does not go with what there is.
+func checkCustomer(ctx context.Context, tx *sql.Tx, c Customer) error {
+	if _, err := findIssuer(ctx, tx, c.Issuer); err != nil {
+		return inColumn("issuer", err)
+	}
+	if err := checkTaxes(ctx, tx, c.Currency, c.Taxes); err != nil {
+		return inColumn("taxes", err)
+	}
+	other, err := subscribedCurrency(ctx, tx, c.Tenant, c.Currency)
+	if err == nil && other != "" {
+		err = fault.New(fault.Conflict, "Tenant %s has subscriptions in %s: its currency stays.", c.Slug, other)
+	}
+	return inColumn("currency", err)
 }
 
 // checkTaxes refuses taxes that the catalog does not have.

@@ -154,6 +154,7 @@ type IssuedFilter struct {
 	Limit  int    // of a page, 1 to 1000; 0 is 100
 	Open   bool   // only those of which something is open
 
+	openOf        int64 // only those of which just so much is open
 	currency      money.Currency
 	tenant        tenant.ID
 	subscriptions []SubscriptionID

@@ -164,6 +164,10 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 	if f.Open {
 		where = append(where, "i.due > "+settledSQL)
 	}
+	if f.openOf != 0 {
+		args = append(args, f.openOf)
+		where = append(where, fmt.Sprintf("i.due >= $%d AND i.due - %s = $%d", len(args), settledSQL, len(args)))
+	}
 	if f.Cursor != "" {
 		and("i.id < $%d", f.Cursor)
 	}

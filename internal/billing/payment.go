@@ -36,6 +36,7 @@ type Payment struct {
 	RecordedBy string
 	Entry      string       // in the journal
 	Settled    []Settlement // of invoices
+	Carried    int64        // of what the tenant brought with it
 	Credit     int64        // the rest, which became credit of the account
 	Reversed   *Reversal    // nil: it stands
 }
@@ -143,19 +144,28 @@ func (s *Service) book(ctx context.Context, tx *sql.Tx, o PaymentOrder, now time
 	if o.Amount.Currency != customer.Currency {
 		return p, false, "", fault.New(fault.Invalid, "Tenant %s is billed in %s: a payment in %s cannot be booked to it.", p.Slug, customer.Currency, o.Amount.Currency)
 	}
-	if len(targets) == 0 {
-		if targets, err = openInvoices(ctx, tx, p.Tenant, p.Amount.Currency); err != nil {
+	c := p.Amount.Currency
+	owed, err := carried(ctx, tx, p.Tenant, c)
+	if err != nil {
+		return p, false, "", err
+	}
+	if len(targets) == 0 { // the oldest first
+		p.Carried = min(owed, p.Amount.Minor)
+		if targets, err = openInvoices(ctx, tx, p.Tenant, c); err != nil {
 			return p, false, "", err
 		}
 	}
-	shares, rest := spread(p.Amount.Minor, targets)
+	shares, rest := spread(p.Amount.Minor-p.Carried, targets)
+	if p.Carried == 0 {
+		p.Carried = min(owed, rest)
+		rest -= p.Carried
+	}
 	p.Credit = rest
-	c := p.Amount.Currency
 	p.Entry, err = journal.PostTx(ctx, tx, journal.Entry{
 		Key: "payment/" + p.ID, At: p.PaidAt, EnteredAt: p.RecordedAt, Actor: p.RecordedBy, Description: paymentText(p, shares),
 		Postings: []journal.Posting{
 			posting(p.Tenant, c, journal.CashClearing, p.Amount.Minor-p.Fee), posting(p.Tenant, c, journal.Fees, p.Fee),
-			posting(p.Tenant, c, journal.Receivable, -shared(shares)), posting(p.Tenant, c, journal.AccountCredit, -rest),
+			posting(p.Tenant, c, journal.Receivable, -shared(shares)), posting(p.Tenant, c, journal.Carried, -p.Carried), posting(p.Tenant, c, journal.AccountCredit, -rest),
 		},
 	})
 	if err != nil {
@@ -168,7 +178,7 @@ func (s *Service) book(ctx context.Context, tx *sql.Tx, o PaymentOrder, now time
 		return p, false, "", err
 	}
 	p.Settled = settlementsOf(ByPayment, p.ID, shares)
-	return p, false, settlementsText(fmt.Sprintf("payment of %s fee %d by %s on %d", p.Amount, p.Fee, p.Tenant, p.PaidAt.UnixMicro()), p.Settled), nil
+	return p, false, settlementsText(fmt.Sprintf("payment of %s fee %d by %s on %d carried %d", p.Amount, p.Fee, p.Tenant, p.PaidAt.UnixMicro(), p.Carried), p.Settled), nil
 }
 
 func paymentText(p Payment, shares []share) string {
@@ -365,7 +375,7 @@ func completePayment(ctx context.Context, q db.Queryer, p *Payment) (err error) 
 	if p.Settled, err = listSettlements(ctx, q, "x.source = $1", p.ID); err != nil {
 		return err
 	}
-	p.Credit = p.Amount.Minor
+	p.Credit = p.Amount.Minor - p.Carried
 	for _, x := range p.Settled {
 		if x.Amount > 0 {
 			p.Credit -= x.Amount

@@ -11,9 +11,9 @@ import (
 )
 
 func insertPayment(ctx context.Context, tx *sql.Tx, p *Payment) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO billing_payments (id, key, tenant_id, currency, amount, fee, paid_at, reference, payer, recorded_at, recorded_by, entry_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		p.ID, p.Key, string(p.Tenant), string(p.Amount.Currency), p.Amount.Minor, p.Fee, db.Micros(p.PaidAt), p.Reference, p.Payer, db.Micros(p.RecordedAt), p.RecordedBy, p.Entry)
+	_, err := tx.ExecContext(ctx, `INSERT INTO billing_payments (id, key, tenant_id, currency, amount, fee, paid_at, reference, payer, recorded_at, recorded_by, entry_id, carried)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		p.ID, p.Key, string(p.Tenant), string(p.Amount.Currency), p.Amount.Minor, p.Fee, db.Micros(p.PaidAt), p.Reference, p.Payer, db.Micros(p.RecordedAt), p.RecordedBy, p.Entry, p.Carried)
 	return err
 }
 
@@ -32,14 +32,14 @@ func listPayments(ctx context.Context, q db.Queryer, f PaymentFilter) ([]Payment
 	and("p.key = $%d", f.key)
 	and("p.id < $%d", f.Cursor)
 	and("EXISTS (SELECT 1 FROM billing_settlements x WHERE x.source = p.id AND x.invoice_id = $%d)", f.invoice)
-	query := `SELECT p.id, p.key, p.tenant_id, p.currency, p.amount, p.fee, p.paid_at, p.reference, p.payer, p.recorded_at, p.recorded_by, p.entry_id
+	query := `SELECT p.id, p.key, p.tenant_id, p.currency, p.amount, p.fee, p.paid_at, p.reference, p.payer, p.recorded_at, p.recorded_by, p.entry_id, p.carried
 		FROM billing_payments p WHERE ` + strings.Join(where, " AND ") + ` ORDER BY p.id DESC`
 	if f.Limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit+1)
 	}
 	return db.All(ctx, q, func(rows *sql.Rows) (p Payment, err error) {
 		var paid, recorded int64
-		err = rows.Scan(&p.ID, &p.Key, (*string)(&p.Tenant), (*string)(&p.Amount.Currency), &p.Amount.Minor, &p.Fee, &paid, &p.Reference, &p.Payer, &recorded, &p.RecordedBy, &p.Entry)
+		err = rows.Scan(&p.ID, &p.Key, (*string)(&p.Tenant), (*string)(&p.Amount.Currency), &p.Amount.Minor, &p.Fee, &paid, &p.Reference, &p.Payer, &recorded, &p.RecordedBy, &p.Entry, &p.Carried)
 		p.PaidAt, p.RecordedAt = db.Time(paid), db.Time(recorded)
 		return p, err
 	}, query, args...)

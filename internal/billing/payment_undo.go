@@ -77,7 +77,7 @@ func (s *Service) reverse(ctx context.Context, tx *sql.Tx, r *Reversed, o Revers
 	if at.Before(p.PaidAt) {
 		return "", fault.New(fault.Invalid, "The payment came on %s: it cannot have been taken back before.", p.PaidAt.Format(time.DateOnly))
 	}
-	again, err := s.reopen(ctx, tx, ByPayment, p.ID, p.Amount.Minor-p.Credit, nil)
+	again, err := s.reopen(ctx, tx, ByPayment, p.ID, p.Amount.Minor-p.Credit-p.Carried, nil)
 	if err != nil {
 		return "", err
 	}
@@ -91,8 +91,12 @@ func (s *Service) reverse(ctx context.Context, tx *sql.Tx, r *Reversed, o Revers
 		if spent, err = s.reopen(ctx, tx, ByCredit, "", missing, p); err != nil {
 			return "", err
 		}
-		if -shared(spent) != missing {
-			return "", fault.New(fault.Conflict, "The payment became credit, and %s of it is not there any more.", money.New(missing+shared(spent), c))
+		back, err := uncarry(ctx, tx, p.Tenant, c, missing+shared(spent), o.By, micros(now))
+		if err != nil {
+			return "", err
+		}
+		if left := missing + shared(spent) - back; left != 0 {
+			return "", fault.New(fault.Conflict, "The payment became credit, and %s of it is not there any more.", money.New(left, c))
 		}
 	}
 	p.Reversed = &Reversal{At: at, Fee: o.Fee, Reason: o.Reason, RecordedAt: micros(now), RecordedBy: o.By}
@@ -101,7 +105,7 @@ func (s *Service) reverse(ctx context.Context, tx *sql.Tx, r *Reversed, o Revers
 		Key: "reversal/" + p.ID, At: at, EnteredAt: p.Reversed.RecordedAt, Actor: o.By, Description: "reversal of a payment: " + o.Reason,
 		Postings: []journal.Posting{
 			posting(p.Tenant, c, journal.CashClearing, -(p.Amount.Minor - p.Fee + o.Fee)), posting(p.Tenant, c, journal.Fees, o.Fee-p.Fee),
-			posting(p.Tenant, c, journal.Receivable, open+undone), posting(p.Tenant, c, journal.AccountCredit, p.Credit-undone),
+			posting(p.Tenant, c, journal.Receivable, open+undone), posting(p.Tenant, c, journal.Carried, p.Carried), posting(p.Tenant, c, journal.AccountCredit, p.Credit-undone),
 		},
 	})
 	if err != nil {
@@ -197,6 +201,7 @@ type CreditUse struct {
 	Slug        string
 	Currency    money.Currency
 	Settled     []Settlement
+	Carried     int64 // that it paid of what the tenant brought with it
 	Left        int64 // credit of the account, after it
 	Fingerprint string
 	Done        bool
@@ -243,18 +248,24 @@ func (s *Service) ApplyCredit(ctx context.Context, o CreditOrder, now time.Time)
 		if most == 0 {
 			most = credit
 		}
-		shares, err := useCredit(ctx, tx, t.ID, c, open, most, o.By, micros(now))
+		if len(o.Invoices) == 0 {
+			if u.Carried, err = creditPaysCarried(ctx, tx, t.ID, c, most, o.By, micros(now)); err != nil {
+				return "", err
+			}
+		}
+		shares, err := useCredit(ctx, tx, t.ID, c, open, most-u.Carried, o.By, micros(now))
+		used := u.Carried + shared(shares)
 		switch {
 		case err != nil:
 			return "", err
-		case len(shares) == 0:
+		case used == 0:
 			return "", fault.New(fault.Conflict, "Tenant %s has no open invoice in %s.", t.Slug, c)
-		case o.Amount > shared(shares):
-			return "", fault.New(fault.Conflict, "Only %s is open.", money.New(shared(shares), c))
+		case o.Amount > used:
+			return "", fault.New(fault.Conflict, "Only %s is open.", money.New(used, c))
 		}
-		u.Left = credit - shared(shares)
+		u.Left = credit - used
 		u.Settled = settlementsOf(ByCredit, "", shares)
-		return settlementsText("credit of "+string(t.ID), u.Settled), nil
+		return settlementsText(fmt.Sprintf("credit of %s carried %d", t.ID, u.Carried), u.Settled), nil
 	})
 	return u, err
 }

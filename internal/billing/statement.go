@@ -59,7 +59,7 @@ func (s *Service) Statement(ctx context.Context, o StatementOrder) (Statement, e
 	if st.From, st.To, err = between(o.From, o.To, customer.Zone); err != nil {
 		return st, err
 	}
-	moves, err := journal.Moves(ctx, s.db.Read(), string(t.ID), journal.Receivable, journal.AccountCredit, journal.CustomerCredit)
+	moves, err := journal.Moves(ctx, s.db.Read(), string(t.ID), journal.Receivable, journal.Carried, journal.AccountCredit, journal.CustomerCredit)
 	if err != nil {
 		return st, err
 	}

@@ -157,6 +157,18 @@ func (s *Service) Subscribe(ctx context.Context, o Order, at time.Time) (a Agree
 	if err != nil {
 		return a, nil, err
 	}
+	a, change, faults := o.agreement(customer, at)
+	if len(faults) > 0 {
+		return a, nil, faults[0]
+	}
+	write := func(q db.Queryer) error { return s.record(ctx, q, &a, change, true, o.DryRun) }
+	due, err = s.agree(ctx, &a, o.DryRun, at, write)
+	return a, due, err
+}
+
+// agreement is what an order asks for, with its first change, and all that is wrong
+// with it by itself.
+func (o Order) agreement(customer Customer, at time.Time) (a Agreement, change Change, faults []error) {
 	a = Agreement{
 		ID: SubscriptionID(id.New("sub")), Tenant: customer.Tenant, Slug: customer.Slug, Currency: customer.Currency, Zone: customer.Zone, AnchorDay: o.AnchorDay,
 		Taxes: o.Taxes, Coupons: o.Coupons, CreatedAt: micros(at), CreatedBy: o.By,
@@ -167,24 +179,22 @@ func (s *Service) Subscribe(ctx context.Context, o Order, at time.Time) (a Agree
 	if a.Coupons == nil {
 		a.Coupons = []string{}
 	}
+	check := func(column string, err error) {
+		if err != nil {
+			faults = append(faults, inColumn(column, err))
+		}
+	}
 	if o.AnchorDay < 0 || o.AnchorDay > 31 {
-		return a, nil, fault.New(fault.Invalid, "The anchor day is 1 to 31, not %d.", o.AnchorDay)
+		check("anchor_day", fault.New(fault.Invalid, "The anchor day is 1 to 31, not %d.", o.AnchorDay))
 	}
-	if err := checkTexts(named{"reason", &o.Reason, 500}); err != nil {
-		return a, nil, err
-	}
-	from, err := a.when(o.From, at)
-	if err != nil {
-		return a, nil, err
-	}
-	a.StartedAt = from
-	change := Change{Type: CreateChange, Item: "main", Plan: o.Plan, EffectiveAt: from, EnteredAt: micros(at), Actor: o.By, Reason: o.Reason}
-	if change.Quantity, err = quantity(o.Quantity); err != nil {
-		return a, nil, err
-	}
-	write := func(q db.Queryer) error { return s.record(ctx, q, &a, change, true, o.DryRun) }
-	due, err = s.agree(ctx, &a, o.DryRun, at, write)
-	return a, due, err
+	check("reason", checkTexts(named{"reason", &o.Reason, 500}))
+	var err error
+	a.StartedAt, err = a.when(o.From, at)
+	check("from", err)
+	change = Change{Type: CreateChange, Item: "main", Plan: o.Plan, EffectiveAt: a.StartedAt, EnteredAt: micros(at), Actor: o.By, Reason: o.Reason}
+	change.Quantity, err = quantity(o.Quantity)
+	check("quantity", err)
+	return a, change, faults
 }
 
 // A ChangeOrder asks that something in a subscription be different.
@@ -370,15 +380,30 @@ func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Tim
 // record adds a change to an agreement, and unless dry writes it. It becomes known no
 // earlier than what was billed: documents that were issued stay as they are.
 func (s *Service) record(ctx context.Context, q db.Queryer, a *Agreement, change Change, create, dry bool) error {
-	entries, err := listEntries(ctx, q, a.Currency)
+	offered, err := offerIn(ctx, q, a.Currency)
 	if err != nil {
 		return err
 	}
-	catalog, err := catalogOf(a.Currency, entries)
+	return offered.record(ctx, q, a, change, create, dry)
+}
+
+// An offer is a catalog with its entries.
+type offer struct {
+	catalog *Catalog
+	entries []Entry
+}
+
+func offerIn(ctx context.Context, q db.Queryer, c money.Currency) (*offer, error) {
+	entries, err := listEntries(ctx, q, c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	uses, err := checkOffer(catalog, entries, a, change)
+	catalog, err := catalogOf(c, entries)
+	return &offer{catalog, entries}, err
+}
+
+func (o *offer) record(ctx context.Context, q db.Queryer, a *Agreement, change Change, create, dry bool) error {
+	uses, err := checkOffer(o.catalog, o.entries, a, change)
 	if err != nil {
 		return err
 	}
@@ -418,13 +443,13 @@ func checkOffer(c *Catalog, entries []Entry, a *Agreement, change Change) (uses 
 	if change.Plan != "" {
 		p, ok := c.Plan(change.Plan)
 		if !ok {
-			return nil, fault.New(fault.Invalid, "There is no plan %q. The catalog in %s has %s.", cut(change.Plan), a.Currency, names(c.Plans, (*Plan).Ref))
+			return nil, inColumn("plan", fault.New(fault.Invalid, "There is no plan %q. The catalog in %s has %s.", cut(change.Plan), a.Currency, names(c.Plans, (*Plan).Ref)))
 		}
 		key := EntryKey{PlanEntry, p.ID, p.Version}
 		offered := slices.ContainsFunc(entries, func(e Entry) bool { return e.EntryKey == key && e.Offered })
 		has := slices.ContainsFunc(a.Changes, func(c Change) bool { return c.Plan == change.Plan })
 		if !offered && !has {
-			return nil, fault.New(fault.Conflict, "The plan %s was withdrawn: who has it keeps it, nobody gets it anew.", change.Plan)
+			return nil, inColumn("plan", fault.New(fault.Conflict, "The plan %s was withdrawn: who has it keeps it, nobody gets it anew.", change.Plan))
 		}
 		uses = append(uses, key)
 		for _, ch := range p.Charges {
@@ -438,13 +463,14 @@ func checkOffer(c *Catalog, entries []Entry, a *Agreement, change Change) (uses 
 	}
 	for _, tax := range a.Taxes {
 		if !c.hasTax(tax) {
-			return nil, fault.New(fault.Invalid, "There is no tax %q. The catalog has %s.", cut(tax), names(c.Taxes, func(t TaxRate) string { return t.ID }))
+			return nil, inColumn("taxes", fault.New(fault.Invalid, "There is no tax %q. The catalog has %s.", cut(tax), names(c.Taxes, func(t TaxRate) string { return t.ID })))
 		}
 		uses = append(uses, EntryKey{Kind: TaxEntry, ID: tax})
 	}
 	for i, coupon := range a.Coupons {
 		if c.coupon(coupon) == nil || slices.Contains(a.Coupons[:i], coupon) {
-			return nil, fault.New(fault.Invalid, "There is no coupon %q, or it is named twice. The catalog has %s.", cut(coupon), names(c.Coupons, func(k Coupon) string { return k.ID }))
+			return nil, inColumn("coupons", fault.New(fault.Invalid, "There is no coupon %q, or it is named twice. The catalog has %s.", cut(coupon),
+				names(c.Coupons, func(k Coupon) string { return k.ID })))
 		}
 		uses = append(uses, EntryKey{CouponEntry, coupon, ""})
 	}
@@ -458,6 +484,10 @@ func (s *Service) upcoming(ctx context.Context, a *Agreement, at time.Time) ([]I
 	if err != nil {
 		return nil, err
 	}
+	return s.upcomingOf(ctx, catalog, a, at)
+}
+
+func (s *Service) upcomingOf(ctx context.Context, catalog *Catalog, a *Agreement, at time.Time) ([]Invoice, error) {
 	issued, err := listIssued(ctx, s.db.Read(), IssuedFilter{subscriptions: []SubscriptionID{a.ID}, Limit: -1})
 	if err != nil {
 		return nil, err

@@ -42,7 +42,8 @@ func (s *Service) verifyMoney(ctx context.Context, issued []Issued) ([]Verificat
 		return nil, err
 	}
 	owed, credit := verifyOwed(issued, balances), verifyCredit(balances)
-	return []Verification{owed, credit, booked, notes, verifyStates(issued, settled, totals)}, nil
+	openings, err := s.verifyOpenings(ctx, balances)
+	return []Verification{owed, credit, booked, notes, verifyStates(issued, settled, totals), openings}, err
 }
 
 func verifyOwed(issued []Issued, balances []journal.Balance) Verification {

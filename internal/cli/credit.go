@@ -9,6 +9,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 type invoiceCreditCommand struct {
@@ -157,7 +158,7 @@ func (r *runner) statementCSV(s client.Statement) error {
 		amount := func(minor int64) string { return money.New(minor, money.Currency(a.Currency)).Decimal() }
 		rows = append(rows, []string{s.Tenant, a.Currency, "", "opening", "", "", "", amount(a.Opening)})
 		for _, l := range a.Lines {
-			rows = append(rows, []string{s.Tenant, a.Currency, fmt.Sprint(l.At), l.Kind, l.Text, l.Entry, amount(l.Amount), amount(l.Balance)})
+			rows = append(rows, []string{s.Tenant, a.Currency, fmt.Sprint(l.At), l.Kind, wire.SafeCell(l.Text), l.Entry, amount(l.Amount), amount(l.Balance)})
 		}
 		rows = append(rows, []string{s.Tenant, a.Currency, "", "closing", "", "", "", amount(a.Closing)})
 	}

@@ -13,6 +13,9 @@ type customerCommand struct {
 	List customerListCommand `cmd:"" help:"List how tenants are billed."`
 	Show customerShowCommand `cmd:"" help:"Show how a tenant is billed."`
 	Set  customerSetCommand  `cmd:"" help:"Say how a tenant is billed; what is left away stays."`
+
+	Import   importCommand `cmd:"" help:"Import tenants and how they are billed from CSV; what becomes of each line is shown first."`
+	Balances importCommand `cmd:"" help:"Import what tenants owed elsewhere, or had to their credit, from CSV."`
 }
 
 type issuerCommand struct {

@@ -16,6 +16,7 @@ type paymentCommand struct {
 	List    paymentListCommand    `cmd:"" help:"List payments, the last recorded first."`
 	Show    paymentShowCommand    `cmd:"" help:"Show a payment, and what it settled."`
 	Reverse paymentReverseCommand `cmd:"" help:"Take back a payment that the bank took back; what is open again is shown first."`
+	Import  paymentImportCommand  `cmd:"" help:"Book the lines of a bank's statement; how each is matched is shown first."`
 	Apply   paymentApplyCommand   `cmd:"" help:"Have a tenant's credit pay its invoices."`
 }
 
@@ -136,6 +137,9 @@ func (r *runner) showPayment(p client.Payment) error {
 	}
 	if err := r.settlements(p.Settled, p.Currency); err != nil {
 		return err
+	}
+	if p.Carried > 0 {
+		r.say("%s went to the opening balance.", amount(p.Carried))
 	}
 	if p.Credit > 0 {
 		r.say("%s became credit of the account: later invoices use it.", amount(p.Credit))
@@ -300,6 +304,9 @@ func (c *paymentApplyCommand) Run(ctx context.Context, r *runner) error {
 	}, func(u client.CreditUse) string { return u.Fingerprint }, func(u client.CreditUse) error {
 		if err := r.settlements(u.Settled, u.Currency); err != nil {
 			return err
+		}
+		if u.Carried > 0 {
+			r.say("%s went to the opening balance.", money.New(u.Carried, money.Currency(u.Currency)))
 		}
 		r.say("%s of credit are left.", money.New(u.Left, money.Currency(u.Currency)))
 		return nil

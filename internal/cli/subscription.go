@@ -13,6 +13,7 @@ type subscriptionCommand struct {
 	List    subscriptionListCommand    `cmd:"" help:"List subscriptions."`
 	Show    subscriptionShowCommand    `cmd:"" help:"Show a subscription with its changes."`
 	Create  subscriptionCreateCommand  `cmd:"" help:"Subscribe a customer to a plan."`
+	Import  importCommand              `cmd:"" help:"Subscribe customers from CSV; what becomes of each line is shown first."`
 	Change  subscriptionChangeCommand  `cmd:"" help:"Change plan or quantity: upgrade, downgrade."`
 	Add     subscriptionAddCommand     `cmd:"" help:"Add an item beside those there are."`
 	Suspend subscriptionSuspendCommand `cmd:"" help:"Suspend all items: what is suspended costs nothing, unless its plan says so."`

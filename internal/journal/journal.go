@@ -38,10 +38,12 @@ const (
 	Fees           Account = "fees"
 	BadDebt        Account = "bad_debt"
 	CloudCost      Account = "cloud_cost"
+	Carried        Account = "carried_forward"  // what tenants owed another system when they came from it
+	Opening        Account = "opening_balances" // what balances that were brought along stand against
 )
 
 var accounts = map[Account]bool{Receivable: true, Accrued: true, Revenue: true, TaxPayable: true, CustomerCredit: true, AccountCredit: true, CashClearing: true, Fees: true,
-	BadDebt: true, CloudCost: true}
+	BadDebt: true, CloudCost: true, Carried: true, Opening: true}
 
 // A Posting moves an amount, in minor units: a debit above zero, a credit below.
 type Posting struct {
@@ -195,6 +197,16 @@ func BalanceOf(ctx context.Context, q db.Queryer, account Account, tenant string
 	sum := money.New(0, c)
 	err := q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(p.amount), 0) AS BIGINT) FROM journal_postings p JOIN journal_seals s ON s.entry_id = p.entry_id
 		WHERE p.tenant_id = $1 AND p.account = $2 AND p.currency = $3`, tenant, string(account), string(c)).Scan(&sum.Minor)
+	return sum, err
+}
+
+// SumOfKind is what entries of a kind, the first word of their keys, post to an account
+// of a tenant.
+func SumOfKind(ctx context.Context, q db.Queryer, kind string, account Account, tenant string, c money.Currency) (money.Amount, error) {
+	sum := money.New(0, c)
+	err := q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(p.amount), 0) AS BIGINT) FROM journal_postings p JOIN journal_seals s ON s.entry_id = p.entry_id
+		JOIN journal_entries e ON e.id = p.entry_id
+		WHERE p.tenant_id = $1 AND p.account = $2 AND p.currency = $3 AND e.key LIKE $4`, tenant, string(account), string(c), kind+"/%").Scan(&sum.Minor)
 	return sum, err
 }
 

@@ -37,6 +37,7 @@ type Outcome struct {
 	Row
 	Action Action
 	Why    string // of a refusal or a change: what is different
+	Tenant Tenant // as it then is; nothing where the row is refused
 }
 
 // An Import is what becomes of rows.
@@ -129,53 +130,53 @@ func unreadable(err error) error {
 // Import adds the rows' tenants and changes those that there are, in one
 // transaction. Where a row is refused nothing is written, and with dry nothing
 // ever is: what would become of each row is in the answer.
-func (s *Service) Import(ctx context.Context, rows []Row, dry bool, at time.Time) (Import, error) {
-	var done Import
-	plan := func(have map[string]Tenant) (add, change []Tenant) {
-		done = Import{Outcomes: make([]Outcome, len(rows))}
-		seen := map[string]bool{}
-		for i, r := range rows {
-			o, t := decide(r, have, seen, at)
-			done.Outcomes[i] = o
-			switch o.Action {
-			case Added:
-				add = append(add, t)
-			case Changed:
-				change = append(change, t)
-			}
-		}
-		return add, change
-	}
+func (s *Service) Import(ctx context.Context, rows []Row, dry bool, at time.Time) (done Import, err error) {
 	if dry {
 		have, err := s.All(ctx)
 		if err == nil {
-			plan(bySlug(have))
+			done = planImport(rows, have, at)
 		}
 		return done, err
 	}
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
-		have, err := listTenants(ctx, tx, Filter{Limit: -1})
-		if err != nil {
-			return err
-		}
-		add, change := plan(bySlug(have))
-		if done.Count(Refused) > 0 {
-			return nil
-		}
-		for _, t := range add {
-			if err := insertTenant(ctx, tx, t); err != nil {
-				return err
-			}
-		}
-		for _, t := range change {
-			if err := updateTenant(ctx, tx, t); err != nil {
-				return err
-			}
-		}
-		done.Done = true
-		return nil
+	err = s.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		done, err = s.ImportTx(ctx, tx, rows, at)
+		return err
 	})
 	return done, err
+}
+
+// ImportTx is [Service.Import] in the caller's transaction.
+func (s *Service) ImportTx(ctx context.Context, tx *sql.Tx, rows []Row, at time.Time) (Import, error) {
+	have, err := listTenants(ctx, tx, Filter{Limit: -1})
+	if err != nil {
+		return Import{}, err
+	}
+	done := planImport(rows, have, at)
+	if done.Count(Refused) > 0 {
+		return done, nil
+	}
+	for _, o := range done.Outcomes {
+		switch o.Action {
+		case Added:
+			err = insertTenant(ctx, tx, o.Tenant)
+		case Changed:
+			err = updateTenant(ctx, tx, o.Tenant)
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+	done.Done = true
+	return done, nil
+}
+
+// planImport says what becomes of rows, by the tenants that there are.
+func planImport(rows []Row, have []Tenant, at time.Time) Import {
+	done, by, seen := Import{Outcomes: make([]Outcome, len(rows))}, bySlug(have), map[string]bool{}
+	for i, r := range rows {
+		done.Outcomes[i] = decide(r, by, seen, at)
+	}
+	return done
 }
 
 func bySlug(tenants []Tenant) map[string]Tenant {
@@ -186,20 +187,20 @@ func bySlug(tenants []Tenant) map[string]Tenant {
 	return have
 }
 
-// decide says what becomes of a row, and the tenant as it then is.
-func decide(r Row, have map[string]Tenant, seen map[string]bool, at time.Time) (Outcome, Tenant) {
+// decide says what becomes of a row.
+func decide(r Row, have map[string]Tenant, seen map[string]bool, at time.Time) Outcome {
 	unnamed := strings.TrimSpace(r.Name) == ""
 	entry, err := r.tidy()
 	if err != nil {
-		return Outcome{r, Refused, fault.Message(err)}, Tenant{}
+		return Outcome{r, Refused, fault.Message(err), Tenant{}}
 	}
 	if seen[entry.Slug] {
-		return Outcome{r, Refused, "The slug stands twice."}, Tenant{}
+		return Outcome{r, Refused, "The slug stands twice.", Tenant{}}
 	}
 	seen[entry.Slug] = true
 	t, there := have[entry.Slug]
 	if !there {
-		return Outcome{r, Added, ""}, newTenant(entry, at)
+		return Outcome{r, Added, "", newTenant(entry, at)}
 	}
 	var different []string
 	if !unnamed && r.From == "" && t.Name != entry.Name {
@@ -212,10 +213,10 @@ func decide(r Row, have map[string]Tenant, seen map[string]bool, at time.Time) (
 	}
 	switch {
 	case different == nil:
-		return Outcome{r, Unchanged, ""}, t
+		return Outcome{r, Unchanged, "", t}
 	case t.State == Closed:
-		return Outcome{r, Refused, "The tenant is closed."}, t
+		return Outcome{r, Refused, "The tenant is closed.", Tenant{}}
 	}
 	t.ChangedAt = at.UTC().Truncate(time.Microsecond)
-	return Outcome{r, Changed, strings.Join(different, " and ")}, t
+	return Outcome{r, Changed, strings.Join(different, " and "), t}
 }

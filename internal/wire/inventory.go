@@ -196,12 +196,19 @@ func ResourceRows(items []client.Resource) [][]string {
 		if r.DeletedAt != nil {
 			row[15] = r.DeletedAt.UTC().Format(time.RFC3339)
 		}
-		for i, cell := range row { // a spreadsheet takes these for formulas
-			if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
-				row[i] = "'" + cell
-			}
+		for i, cell := range row {
+			row[i] = SafeCell(cell)
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// SafeCell is a text as it may stand in a CSV file: a spreadsheet takes what begins with
+// one of these marks for a formula.
+func SafeCell(text string) string {
+	if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r") {
+		return "'" + text
+	}
+	return text
 }

@@ -18,7 +18,7 @@ func Settlements(list []billing.Settlement) []client.Settlement {
 func Payment(p billing.Payment) client.Payment {
 	w := client.Payment{
 		ID: p.ID, Key: p.Key, Tenant: p.Slug, Currency: string(p.Amount.Currency), Amount: p.Amount.Minor, Fee: p.Fee, PaidAt: client.Time{Time: p.PaidAt}, Reference: p.Reference,
-		Payer: p.Payer, RecordedAt: client.Time{Time: p.RecordedAt}, RecordedBy: p.RecordedBy, Settled: Settlements(p.Settled), Credit: p.Credit,
+		Payer: p.Payer, RecordedAt: client.Time{Time: p.RecordedAt}, RecordedBy: p.RecordedBy, Settled: Settlements(p.Settled), Carried: p.Carried, Credit: p.Credit,
 	}
 	if r := p.Reversed; r != nil {
 		w.Reversed = &client.PaymentReversal{At: client.Time{Time: r.At}, Fee: r.Fee, Reason: r.Reason, RecordedAt: client.Time{Time: r.RecordedAt}, RecordedBy: r.RecordedBy}
@@ -54,7 +54,7 @@ func PaymentReversed(r billing.Reversed) client.PaymentReversed {
 
 // CreditUse is what credit paid, or would pay.
 func CreditUse(u billing.CreditUse) client.CreditUse {
-	return client.CreditUse{Tenant: u.Slug, Currency: string(u.Currency), Settled: Settlements(u.Settled), Left: u.Left, Done: u.Done, Fingerprint: u.Fingerprint}
+	return client.CreditUse{Tenant: u.Slug, Currency: string(u.Currency), Settled: Settlements(u.Settled), Carried: u.Carried, Left: u.Left, Done: u.Done, Fingerprint: u.Fingerprint}
 }
 
 // Note is a credit note that was, or would be, issued by hand.
