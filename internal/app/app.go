@@ -201,7 +201,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	a.metering = metering.New(a.db, a.inventory, a.log)
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
-		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: a.tenants, Bills: a.bills, Access: a.access, Account: account,
+		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: a.tenants, Bills: a.bills, Metering: a.metering, Access: a.access, Account: account,
 		Checks: a.checks, Budgets: a.clouds.uses, Simulated: a.config.simulated(), Filling: a.isFilling, Version: a.version, Logger: a.log,
 	})
 	if err != nil {

@@ -50,6 +50,21 @@ func (b *bucket) add(m *Meter, r Reading, end int64) {
 	}
 }
 
+// bucketOf is the bucket that ends right after an event, and its group, of the event's
+// data as they are kept; false where the meter is not about it or cannot read it, which
+// is told by Unmetered.
+func (m *Meter) bucketOf(e Event, data string) (b bucket, group string, about bool, err error) {
+	if err := json.Unmarshal([]byte(data), &e.Data); err != nil {
+		return b, "", false, err
+	}
+	r, about, err := m.Read(&e)
+	if err != nil || !about {
+		return b, "", false, nil //nolint:nilerr // see above
+	}
+	b.add(m, r, db.Micros(e.At)+1)
+	return b, groupText(r.Group), true, nil
+}
+
 // prefer takes the value of another bucket where the aggregate does.
 func (b *bucket) prefer(m *Meter, o bucket) {
 	switch {

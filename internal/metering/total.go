@@ -126,17 +126,11 @@ func (s *Service) visit(ctx context.Context, of tenant.ID, m *Meter, p period.Pe
 			return nil
 		}
 		e := Event{Source: source, ID: id, Type: m.EventType, At: db.Time(at)}
-		if err := json.Unmarshal([]byte(data), &e.Data); err != nil {
-			return err
+		b, group, about, err := m.bucketOf(e, data)
+		if err == nil && about {
+			see(group, b, at+1)
 		}
-		r, about, err := m.Read(&e)
-		if err != nil || !about {
-			return nil //nolint:nilerr // what cannot be read is told by Unmetered
-		}
-		var b bucket
-		b.add(m, r, at+1)
-		see(groupText(r.Group), b, at+1)
-		return nil
+		return err
 	}, query, args...)
 }
 

@@ -18,7 +18,7 @@ import (
 // The assets of vendor come from npm, in the versions and with the hashes that
 // tools/browser/package-lock.json pins; scripts/assets copies and checks them.
 //
-//go:embed assets/*.css assets/*.js assets/*.svg assets/vendor/*.js
+//go:embed assets/*.css assets/*.js assets/*.svg assets/vendor/*.js assets/vendor/*.css
 var assetFiles embed.FS
 
 // assets are the files that pages need, each under a name that holds the hash of

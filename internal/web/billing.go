@@ -29,6 +29,9 @@ func (s *Server) billingRoutes(page func(string, func(*visit) error)) {
 	page("GET /subscriptions", s.subscriptions)
 	page("GET /subscriptions.json", s.subscriptions)
 	page("GET /subscriptions/{id}", s.subscription)
+	page("GET /usage", s.usage)
+	page("GET /usage.json", s.usage)
+	page("GET /usage.csv", s.usage)
 	page("GET /catalog", s.catalog)
 	page("GET /catalog.json", s.catalog)
 }
@@ -106,11 +109,7 @@ func cash(minor int64, c money.Currency) string {
 		sign, text = "−", rest
 	}
 	whole, fraction, dotted := strings.Cut(text, ".")
-	var parts []string
-	for ; len(whole) > 3; whole = whole[:len(whole)-3] {
-		parts = append([]string{whole[len(whole)-3:]}, parts...)
-	}
-	out := sign + strings.Join(append([]string{whole}, parts...), "\u2009")
+	out := sign + thousands(whole)
 	if dotted {
 		out += "." + fraction
 	}

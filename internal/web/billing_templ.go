@@ -243,7 +243,7 @@ func billingPlaces(p ui.Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, place := range []struct{ path, name string }{{"/billing", "Owed"}, {"/invoices", "Invoices"}, {"/subscriptions", "Subscriptions"}, {"/catalog", "Catalog"}} {
+		for _, place := range []struct{ path, name string }{{"/billing", "Owed"}, {"/invoices", "Invoices"}, {"/subscriptions", "Subscriptions"}, {"/usage", "Usage"}, {"/catalog", "Catalog"}} {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<a href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -26,6 +26,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
@@ -45,6 +46,7 @@ type server struct {
 	tenants *tenant.Service
 	stacks  *provisioning.Service
 	bills   *billing.Service
+	usage   *metering.Service
 	access  *access.Service
 	drop    string // a droplet's id
 }
@@ -95,9 +97,10 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 	s.access = writable(t, d, token)
 	s.stacks = provisioning.New(d, s.engine, steps)
 	s.bills = billing.New(d, nil, nil)
+	s.usage = metering.New(d, s.stock, nil)
 	pages, err := web.New(web.Options{
 		Engine: s.engine, Feed: follow, Provisioning: s.stacks, Account: "default", Logger: discard,
-		Inventory: s.stock, Tenants: s.tenants, Bills: s.bills, Access: s.access,
+		Inventory: s.stock, Tenants: s.tenants, Bills: s.bills, Metering: s.usage, Access: s.access,
 		Checks: func(context.Context) []client.Check { return []client.Check{{Name: "database", State: "ok"}} },
 		Budgets: func(account string) map[digitalocean.Purpose]digitalocean.Use {
 			if account != "default" {

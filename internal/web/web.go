@@ -15,6 +15,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/feed"
@@ -31,6 +32,7 @@ type Options struct {
 	Inventory    *inventory.Service
 	Tenants      *tenant.Service
 	Bills        *billing.Service
+	Metering     *metering.Service
 	Access       *access.Service
 	Account      string // our name for the account that is meant where none is named
 
