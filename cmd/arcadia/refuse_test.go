@@ -45,6 +45,11 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	stepz := filepath.Join(t.TempDir(), "stepz.yaml")
+	if err := os.WriteFile(stepz, []byte("stepz: []"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
 	for _, tt := range []struct {
 		name string
 		set  []string
@@ -70,6 +75,8 @@ func TestRefusals(t *testing.T) {
 		{"an address by name", nil, []string{"serve", "--addr", "example.com:4000"}, "", 2, []string{"no log-in"}},
 		{"no address", nil, []string{"serve", "--addr", "4000"}, "", 2, []string{"host and a port"}},
 		{"a simulator for strangers", nil, []string{"dosim", "--addr", "0.0.0.0:0"}, "", 2, []string{"--addr"}},
+		{"a simulator whose clock stands", nil, []string{"dosim", "--speed", "0"}, "", 2, []string{"above 0"}},
+		{"a scenario that is none", nil, []string{"dosim", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--scenario", stepz}, "", 2, []string{"no scenario", "[1:1]", "stepz"}},
 		{"a role that needs PostgreSQL", nil, []string{"serve", "--addr", "127.0.0.1:0", "--role", "worker"}, "", 2, []string{"PostgreSQL"}},
 		{"a data directory that is a file", []string{"ARCADIA_DATA_DIR=" + file}, []string{"saga", "list"}, "", 1, []string{file}},
 		{"a key file for everybody", []string{"ARCADIA_MASTER_KEY_FILE=" + openKey}, []string{"token", "list"}, "", 1, []string{"chmod 600"}},

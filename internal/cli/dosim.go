@@ -19,14 +19,14 @@ import (
 )
 
 type dosimCommand struct {
-	Addr      string  `default:"127.0.0.1:4010" placeholder:"HOST:PORT" help:"Where DigitalOcean's API listens (${default})."`
-	AdminAddr string  `default:"127.0.0.1:4011" placeholder:"HOST:PORT" help:"Where its clock, faults and truth are (${default})."`
-	Seed      uint64  `default:"1" help:"Decides ids and every chance: the same seed, the same cloud."`
-	Speed     float64 `placeholder:"N" help:"How fast its clock runs: at 20 a snapshot takes 3 s instead of a minute."`
-	Preset    string  `placeholder:"NAME" help:"The weather: calm, realistic, stormy or hostile."`
-	Scenario  string  `placeholder:"NAME|FILE" help:"What it begins with: fleet-1000, or a YAML file."`
-	Data      string  `type:"path" placeholder:"FILE" help:"Keep everything in this file, and go on from it. Its seed and clock win."`
-	Empty     bool    `help:"Begin without the droplet web-1."`
+	Addr      string   `default:"127.0.0.1:4010" placeholder:"HOST:PORT" help:"Where DigitalOcean's API listens (${default})."`
+	AdminAddr string   `default:"127.0.0.1:4011" placeholder:"HOST:PORT" help:"Where its clock, faults and truth are (${default})."`
+	Seed      uint64   `default:"1" help:"Decides ids and every chance: the same seed, the same cloud."`
+	Speed     *float64 `placeholder:"N" help:"How fast its clock runs: at 20 a snapshot takes 3 s instead of a minute."`
+	Preset    string   `placeholder:"NAME" help:"The weather from now on: calm, realistic, stormy or hostile."`
+	Scenario  string   `placeholder:"NAME|FILE" help:"What it begins with: fleet-1000, or a YAML file."`
+	Data      string   `type:"path" placeholder:"FILE" help:"Keep everything in this file, and go on from it. Its seed and clock win."`
+	Empty     bool     `help:"Begin without the droplet web-1."`
 }
 
 // Run simulates DigitalOcean until it is told to stop.
@@ -39,8 +39,8 @@ func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
 		return err
 	}
 	defer sim.Close()
-	if c.Speed != 0 {
-		if err := sim.Clock().SetSpeed(c.Speed); err != nil {
+	if c.Speed != nil {
+		if err := sim.Clock().SetSpeed(*c.Speed); err != nil {
 			return usage{err}
 		}
 	}
@@ -59,7 +59,7 @@ func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
 			api.Close(), admin.Close())
 	case !sim.Empty():
 	case c.Scenario != "":
-		if err := play(sim, c.Scenario); err != nil {
+		if err := c.play(sim); err != nil {
 			return errors.Join(usage{errors.New(fault.Message(err))}, api.Close(), admin.Close())
 		}
 	case !c.Empty:
@@ -70,24 +70,32 @@ func (c *dosimCommand) Run(ctx context.Context, r *runner) error {
 	return serveUntil(ctx, r.log, map[net.Listener]http.Handler{api: sim.API(), admin: sim.Admin()}, sim.Close)
 }
 
-// play makes the cloud what a scenario says, one of dosim's own or a file.
-func play(sim *dosim.Sim, name string) error {
-	if slices.Contains(dosim.Scenarios(), name) {
-		sc, err := dosim.NamedScenario(name)
-		if err != nil {
-			return err
-		}
-		return sim.Play(sc)
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "There is no scenario %s, neither a file nor one of: %s.", name, strings.Join(dosim.Scenarios(), ", "))
-	}
-	sc, err := dosim.ReadScenario(text)
+// play makes the cloud what the scenario says, and changes the weather afterwards if
+// another was asked for: what it tells of happened in its own.
+func (c *dosimCommand) play(sim *dosim.Sim) error {
+	sc, err := readScenario(c.Scenario)
 	if err != nil {
 		return err
 	}
-	return sim.Play(sc)
+	if err := sim.Play(sc); err != nil || c.Preset == "" || sc.Preset == "" {
+		return err
+	}
+	if err := sim.SetPreset(c.Preset); err != nil {
+		return err
+	}
+	return sim.SetParams(sc.Params)
+}
+
+// readScenario reads one of dosim's own or a file.
+func readScenario(name string) (dosim.Scenario, error) {
+	if slices.Contains(dosim.Scenarios(), name) {
+		return dosim.NamedScenario(name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return dosim.Scenario{}, fault.Wrap(fault.Invalid, err, "There is no scenario %s, neither a file nor one of: %s.", name, strings.Join(dosim.Scenarios(), ", "))
+	}
+	return dosim.ReadScenario(text)
 }
 
 func (c *dosimCommand) introduce(r *runner, api, admin, droplet string) {

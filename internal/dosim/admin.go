@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,7 +114,11 @@ func (s *Sim) adminReplay(_ *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.Import(next.Export())
+	if err := s.Import(next.Export()); err != nil {
+		return nil, err
+	}
+	s.remember(next)
+	return nil, nil
 }
 
 // answerAdmin writes v as JSON, 204 for a nil one, or err as a problem.
@@ -157,12 +162,41 @@ func read(body []byte, v any) error {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return fault.Wrap(fault.Unprocessable, err, "The body does not fit: %s.", strings.TrimPrefix(err.Error(), "json: "))
+		return fault.Wrap(fault.Unprocessable, err, "The body does not fit: %s.", misfit(err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Unprocessable, "The body goes on after its end.")
 	}
 	return nil
+}
+
+// misfit says what is wrong with a body in the words of JSON, not of Go.
+func misfit(err error) string {
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		belongs := "an object"
+		switch t.Type.Kind() {
+		case reflect.String:
+			belongs = "a string"
+		case reflect.Bool:
+			belongs = "true or false"
+		case reflect.Slice, reflect.Array:
+			belongs = "a list"
+		case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:
+			belongs = "a number"
+		}
+		where := ""
+		if t.Field != "" {
+			where = " at " + t.Field
+		}
+		return t.Value + " stands where " + belongs + " belongs" + where
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return "it is empty"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends too early"
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
 type clockJSON struct {

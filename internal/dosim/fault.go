@@ -142,6 +142,18 @@ func (f Fault) arm() (*armedFault, error) {
 	return &armedFault{Fault: f, path: glob(m.Path), token: glob(m.Token), purpose: glob(m.Purpose)}, nil
 }
 
+// says objects to what a fault of its kind does not heed. Only who arms one is told:
+// states and recordings of old may hold it.
+func (f Fault) says() error {
+	switch {
+	case f.Status != 0 && f.Kind != ServerErrorBefore && f.Kind != ServerErrorAfter:
+		return fault.New(fault.Unprocessable, "A fault of kind %s has no status to choose: leave it away.", f.Kind)
+	case f.Delay != "" && f.Kind != Slow && f.Kind != ResetCommitLate && f.Kind != CreateVanishes:
+		return fault.New(fault.Unprocessable, "A fault of kind %s has no delay: leave it away.", f.Kind)
+	}
+	return nil
+}
+
 func joinKinds(kinds []FaultKind) string {
 	var s []string
 	for _, k := range kinds {

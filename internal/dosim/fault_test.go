@@ -371,6 +371,7 @@ func TestFaultsThatCannotBeAreRefused(t *testing.T) {
 		`{"kind":"hang","match":{"nth":-1}}`, `{"kind":"hang","match":{"probability":1.5}}`, `{"kind":"hang","match":{"probability":-0.1}}`,
 		`{"kind":"hang","match":{"from":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}}`, `{"kind":"hang","match":{"from":"yesterday"}}`,
 		`{"kind":"hang","times":-1}`, `{"kind":"5xx_before","status":200}`, `{"kind":"slow","delay":"soon"}`, `{"kind":"slow","delay":"-1s"}`,
+		`{"kind":"409","status":503}`, `{"kind":"hang","delay":"5s"}`,
 	} {
 		e := admin(t, s, "POST", "/faults", body)
 		if e.Status != http.StatusUnprocessableEntity || e.Body["detail"] == "" {

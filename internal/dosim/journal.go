@@ -39,6 +39,14 @@ func (j *journal) begin(r Request) *Request {
 	return &r
 }
 
+// remember puts the journal of a cloud that this one has become in the place of its own,
+// and refuses the tokens that that one refuses.
+func (s *Sim) remember(other *Sim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.journal.entries, s.knownTokensOnly = other.journal.entries, other.knownTokensOnly
+}
+
 // Requests returns the requests whose seq is above after, oldest first: at most
 // some ten thousand of the newest are kept. A request is entered when it comes
 // in, and its status when it has been answered.

@@ -128,6 +128,24 @@ func replayed(t *testing.T, s *dosimtest.Server, do func()) *dosim.Sim {
 	return again
 }
 
+// Over the admin port too a replay leads to the same journal, and to who may come in.
+func TestAReplayOverTheAdminPortTakesTheJournalAlong(t *testing.T) {
+	s := start(t, dosim.Options{Clock: dosim.NewClock(dosim.Stepped), Params: calm(), KnownTokensOnly: true})
+	s.Record()
+	token := s.CreateToken(dosim.TokenSpec{})
+	doAs(t, s, token, "POST", seeded(s)+"/actions", object{"type": "snapshot"})
+	doAs(t, s, token, "GET", "/v2/droplets", nil)
+	recorded := ok(t, s, "GET", "/recording", nil)
+
+	other := start(t)
+	do(t, other, "GET", "/v2/account", nil)
+	ok(t, other, "POST", "/replay", recorded)
+	if diff := cmp.Diff(s.Requests(0), other.Requests(0)); diff != "" {
+		t.Errorf("the replayed journal differs (-want +got):\n%s", diff)
+	}
+	wantStatus(t, "a token that nobody made", doAs(t, other, "dop_v1_stranger", "GET", "/v2/account", nil), 401)
+}
+
 // What a request's headers ask for is asked for again, also where a fault had it
 // take effect later.
 func TestARecordingKeepsHeaders(t *testing.T) {

@@ -89,7 +89,7 @@ func NamedScenario(name string) (Scenario, error) {
 func ReadScenario(text []byte) (Scenario, error) {
 	var sc Scenario
 	if err := yaml.UnmarshalWithOptions(text, &sc, yaml.Strict()); err != nil {
-		return sc, fault.Wrap(fault.Unprocessable, err, "This is no scenario: %s", yaml.FormatError(err, false, true))
+		return sc, fault.Wrap(fault.Unprocessable, err, "This is no scenario: %s.", yaml.FormatError(err, false, false))
 	}
 	for _, t := range sc.Tokens {
 		if !strings.HasPrefix(t.Token, tokenPrefix) {

@@ -51,6 +51,9 @@ func (s *Sim) addFault(f Fault) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if err := f.says(); err != nil {
+		return "", err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now() // what fell due before is not this fault's to strike
