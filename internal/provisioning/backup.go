@@ -3,7 +3,6 @@ package provisioning
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -102,10 +101,10 @@ func scanBackup(row row) (b StackBackup, err error) {
 	return b, err
 }
 
-// Backups are the backups of a stack that are there, the newest first; deleted ones too
-// where gone is set.
+// Backups are the backups of a stack that are there, or of all stacks where it is empty,
+// the newest first; deleted ones too where gone is set.
 func (s *Service) Backups(ctx context.Context, of StackID, gone bool) ([]StackBackup, error) {
-	return backups(ctx, s.db.Read(), `stack_id = $1 AND ($2 OR deleted_at IS NULL)`, string(of), gone)
+	return backups(ctx, s.db.Read(), `($1 = '' OR stack_id = $1) AND ($2 OR deleted_at IS NULL)`, string(of), gone)
 }
 
 func backups(ctx context.Context, q db.Queryer, where string, args ...any) ([]StackBackup, error) {
@@ -114,32 +113,44 @@ func backups(ctx context.Context, q db.Queryer, where string, args ...any) ([]St
 	if err != nil {
 		return nil, err
 	}
+	items, err := db.All(ctx, q, scanBackupItem, `SELECT backup_id, `+backupItemColumns+` FROM stack_backup_items
+		WHERE backup_id IN (SELECT id FROM stack_backups WHERE `+where+`) ORDER BY kind, key`, args...)
+	if err != nil {
+		return nil, err
+	}
+	of := map[BackupID][]BackupItem{}
+	for _, one := range items {
+		of[one.backup] = append(of[one.backup], one.BackupItem)
+	}
 	for i := range all {
-		if all[i].Items, err = backupItems(ctx, q, all[i].ID); err != nil {
-			return nil, err
-		}
+		all[i].Items = of[all[i].ID]
 	}
 	return all, nil
 }
 
-func backupItems(ctx context.Context, q db.Queryer, of BackupID) ([]BackupItem, error) {
-	return db.All(ctx, q, func(rows *sql.Rows) (i BackupItem, err error) {
-		err = rows.Scan(&i.Key, &i.Kind, &i.Snapshot, &i.Marker, &i.Source, &i.Name, &i.Region, &i.SizeGB, &i.MinDiskGiB)
-		return i, err
-	}, `SELECT key, kind, snapshot, marker, source, name, region, size_gb, min_disk_gib FROM stack_backup_items WHERE backup_id = $1 ORDER BY kind, key`, string(of))
+const backupItemColumns = `key, kind, snapshot, marker, source, name, region, size_gb, min_disk_gib`
+
+// A backupItem is an item with whose it is.
+type backupItem struct {
+	backup BackupID
+	BackupItem
+}
+
+func scanBackupItem(rows *sql.Rows) (i backupItem, err error) {
+	err = rows.Scan(&i.backup, &i.Key, &i.Kind, &i.Snapshot, &i.Marker, &i.Source, &i.Name, &i.Region, &i.SizeGB, &i.MinDiskGiB)
+	return i, err
 }
 
 // Backup is a backup by its id. It answers fault.NotFound.
 func (s *Service) Backup(ctx context.Context, id BackupID) (StackBackup, error) {
-	b, err := scanBackup(s.db.Read().QueryRowContext(ctx, `SELECT `+backupColumns+` FROM stack_backups WHERE id = $1`, string(id)))
-	if errors.Is(err, sql.ErrNoRows) {
-		return b, fault.New(fault.NotFound, "There is no backup %s. See: arcadia stack backups STACK", clip(string(id)))
+	found, err := backups(ctx, s.db.Read(), `id = $1`, string(id))
+	if err == nil && len(found) == 0 {
+		err = fault.New(fault.NotFound, "There is no backup %s. See: arcadia stack backups STACK", clip(string(id)))
 	}
 	if err != nil {
-		return b, err
+		return StackBackup{}, err
 	}
-	b.Items, err = backupItems(ctx, s.db.Read(), id)
-	return b, err
+	return found[0], nil
 }
 
 // usable is a backup of a stack that is there: the one that is named, or the newest.

@@ -101,14 +101,13 @@ func (s *Service) over(ctx context.Context, of Stack, all []StackBackup, at time
 	if err != nil {
 		return nil, err
 	}
-	var keep *blueprint.Retention
-	zone := time.UTC
+	var by *BackupSchedule
 	if len(found) == 1 {
-		plan, err := parseCron(found[0].Cron, found[0].Zone)
-		if err != nil {
-			return nil, err
-		}
-		keep, zone = &found[0].Keep, plan.zone
+		by = &found[0]
+	}
+	keep, zone, err := by.retention()
+	if err != nil {
+		return nil, err
 	}
 	return expired(all, keep, zone, of.State != StackGone, at), nil
 }

@@ -127,14 +127,6 @@ func verbPath(of provisioning.StackID, v provisioning.Verb) string {
 	return stackPath(of) + "/plan/" + string(v)
 }
 
-// verbWords are an operation's name for people.
-func verbWords(v provisioning.Verb) string {
-	if v == provisioning.Teardown {
-		return "Tear down"
-	}
-	return ui.Upper(strings.ReplaceAll(string(v), "_", " "))
-}
-
 // askVerb asks for the options of an operation on a stack.
 func (s *Server) askVerb(v *visit) error { return s.askOptions(v, http.StatusOK, url.Values{}, nil) }
 
@@ -144,14 +136,50 @@ func (s *Server) askOptions(v *visit, status int, given url.Values, refusal erro
 		return err
 	}
 	c := ui.Confirm{
-		Title: verbWords(o.Verb) + " " + one.Name, About: o.Help, Back: stackPath(one.ID), Action: verbPath(one.ID, o.Verb), Key: formKey(v), Verb: "Make the plan",
+		Title: lifecycleOf(o.Verb).of + " " + one.Name, About: o.Help, Back: stackPath(one.ID), Action: verbPath(one.ID, o.Verb), Key: formKey(v), Verb: "Make the plan",
 		NoReason: true, Hidden: url.Values{},
 	}
 	if refusal != nil {
 		c.Refusal = v.problem(refusal).Detail
 	}
+	named, err := s.named(v, one)
+	if err != nil {
+		return err
+	}
 	twins := ui.Twin{CLI: "arcadia stack " + string(o.Verb) + " " + string(one.ID), API: "curl -X POST http://" + v.r.Host + "/v1/plans"}
-	return v.show(status, operationPage(v.page(c.Title, "/stacks"), c, o, given, twins))
+	return v.show(status, operationPage(v.page(c.Title, "/stacks"), c, o, named, given, twins))
+}
+
+// A choice is a value of an option with the words for it.
+type choice struct{ value, words string }
+
+// named are the things of a stack that options name, by the option: its backups, droplets
+// and volumes.
+func (s *Server) named(v *visit, one provisioning.Stack) (map[string][]choice, error) {
+	all := map[string][]choice{}
+	backups, err := s.o.Provisioning.Backups(v.r.Context(), one.ID, false)
+	if err != nil {
+		return nil, err
+	}
+	for i, b := range backups {
+		words := b.TakenAt.UTC().Format("2 January 2006 15:04 UTC") + ", " + lower(reasonWords[b.Reason])
+		if i == 0 {
+			all["backup"] = append(all["backup"], choice{"", "The newest: " + words})
+			continue
+		}
+		all["backup"] = append(all["backup"], choice{string(b.ID), words})
+	}
+	for _, r := range one.Spec.Resources {
+		option := string(r.Kind)
+		if r.Droplet == nil && r.Volume == nil {
+			continue
+		}
+		if len(all[option]) == 0 {
+			all[option] = []choice{{"", "–"}}
+		}
+		all[option] = append(all[option], choice{r.Key, r.Name})
+	}
+	return all, nil
 }
 
 func (s *Server) operation(v *visit) (one provisioning.Stack, o provisioning.Operation, err error) {
@@ -201,7 +229,12 @@ func optionValue(o provisioning.Option, given url.Values) string {
 }
 
 // optionTitle is an option's name for people.
-func optionTitle(o provisioning.Option) string { return ui.Upper(strings.ReplaceAll(o.Name, "_", " ")) }
+func optionTitle(o provisioning.Option) string {
+	if o.Name == "dns" {
+		return "DNS"
+	}
+	return ui.Upper(strings.ReplaceAll(o.Name, "_", " "))
+}
 
 // inputOf is the type of the field of a parameter.
 func inputOf(p *blueprint.Parameter) string {

@@ -98,6 +98,9 @@ func (v *visit) page(title, here string) ui.Page {
 	if p.ReadOnly, err = v.s.readOnly(v.r.Context()); err != nil {
 		v.s.log.WarnContext(v.r.Context(), "whether anything can be changed is not known", "err", err)
 	}
+	if p.Freezes, err = v.s.frozen(v.r.Context()); err != nil {
+		v.s.log.WarnContext(v.r.Context(), "whether anything is frozen is not known", "err", err)
+	}
 	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
 		p.Theme = c.Value
 	}
@@ -137,6 +140,7 @@ var flashes = map[string]string{
 	"assign": "It was assigned.", "unassign": "The rules decide again.", "undo": "It is as it was before.", "add": "The tenant was added.", "change": "It was changed.",
 	"suspend": "The tenant is suspended.", "unsuspend": "The tenant is active again.", "close": "The tenant is closed.",
 	"import": "The tenants were imported.", "mute": "It is muted.", "unmute": "It is heard of again.",
+	"apply": "The plan is being carried out.", "freeze": "Changes are frozen.", "thaw": "The freeze is over.", "protect": "The stack is protected.", "unprotect": "The protection is over.",
 }
 
 // wants reports whether the request is for the page's twin in another form.

@@ -93,6 +93,7 @@ func (s *Server) routes() *http.ServeMux {
 	page("GET /overview.json", s.overview)
 	s.inventoryRoutes(page)
 	s.stackRoutes(page)
+	s.freezeRoutes(page)
 	s.billingRoutes(page)
 	page("GET /smoke", s.askSmoke)
 	page("GET /smoke.json", s.askSmoke)

@@ -50,6 +50,12 @@ var icons = map[string]string{
 	"bill":    "M4 2.5h8v11l-2-1.2-2 1.2-2-1.2-2 1.2zM6.5 6h3M6.5 8.5h3",
 	"plus":    "M8 3.5v9M3.5 8h9",
 	"edit":    "M3.5 12.5L4 10l6-6 2 2-6 6z",
+	"freeze":  "M8 2v12M2.8 5l10.4 6M13.2 5L2.8 11M6 3.2L8 5l2-1.8M6 12.8L8 11l2 1.8",
+	"volume":  "M3.5 5c0-1.2 2-2 4.5-2s4.5.8 4.5 2-2 2-4.5 2-4.5-.8-4.5-2zM3.5 5v6c0 1.2 2 2 4.5 2s4.5-.8 4.5-2V5",
+	"shield":  "M8 2.5l4.5 1.7v3.6c0 2.8-1.9 4.7-4.5 5.7-2.6-1-4.5-2.9-4.5-5.7V4.2z",
+	"globe":   "M8 2.5a5.5 5.5 0 100 11 5.5 5.5 0 000-11zM2.5 8h11M8 2.5c2 2 2.2 9 0 11-2.2-2-2-9 0-11z",
+	"pin":     "M8 13.5S3.8 9.6 3.8 6.6a4.2 4.2 0 018.4 0C12.2 9.6 8 13.5 8 13.5zM8 5.4a1.3 1.3 0 100 2.6 1.3 1.3 0 000-2.6z",
+	"network": "M6 2.5h4v3.5H6zM2.5 10h4v3.5h-4zM9.5 10h4v3.5h-4zM8 6v2M4.5 10V8h7v2",
 	"more":    "M4 8h.01M8 8h.01M12 8h.01",
 }
 
@@ -61,12 +67,21 @@ func Icon(name string) templ.Component {
 	})
 }
 
+// Mark is an icon within a picture: its path alone, on a grid of 16.
+func Mark(name string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		_, err := fmt.Fprintf(w, `<path d="%s"/>`, icons[name])
+		return err
+	})
+}
+
 // glyphs are the icons of states.
 var glyphs = map[string]string{
 	"completed": "check", "active": "check", "rolled_back": "return", "compensated": "return", "compensating": "undo",
 	"running": "play", "executing": "play", "waiting": "clock", "paused": "pause", "unknown": "doubt",
 	"failed": "cross", "stuck": "bell", "undo_failed": "bell", "skipped": "dash", "off": "dash", "ready": "clock",
 	"complete": "check", "accepted": "check", "lacks scopes": "doubt", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross",
+	"passed": "check", "suspended": "pause", "gone": "dash", "undone": "return",
 	"paid": "check", "overdue": "bell", "open": "clock", "credited": "return", "partially_paid": "clock", "void": "dash", "uncollectible": "cross",
 }
 
@@ -81,9 +96,9 @@ func Glyph(state string) templ.Component {
 // hueOf is a state's, of sagas and steps as package wire has it, and of droplets.
 func hueOf(state string) string {
 	switch state {
-	case "active", "complete", "accepted", "paid":
+	case "active", "complete", "accepted", "paid", "passed":
 		return string(wire.Good)
-	case "partial", "not_permitted", "stale", "lacks scopes", "partially_paid":
+	case "suspended", "partial", "not_permitted", "stale", "lacks scopes", "partially_paid":
 		return string(wire.Attention)
 	case "overdue":
 		return string(wire.Bad)

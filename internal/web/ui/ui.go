@@ -28,6 +28,8 @@ type Page struct {
 	Undo    string // the address that takes that back; empty: it cannot be
 	Now     Clock
 
+	Freezes []Freeze // that stand; a page that lists them has none
+
 	// ReadOnly is why nothing can be changed at DigitalOcean, and what to do: no page
 	// offers what would. Empty: everything can be.
 	ReadOnly string
