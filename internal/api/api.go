@@ -86,6 +86,7 @@ func New(o Options) *API {
 	a.subscriptionRoutes(h)
 	a.invoiceRoutes(h)
 	a.whatIfRoutes(h)
+	a.closeRoutes(h)
 	a.paymentRoutes(h)
 	a.importRoutes(h)
 	a.inventoryRoutes(h)

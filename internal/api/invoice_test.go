@@ -96,8 +96,19 @@ func TestBillingOverTheAPI(t *testing.T) {
 	if _, err := c.ExplainInvoice(ctx, "R-1", 2); code(err) != "not_found" {
 		t.Errorf("a line that is not there: %v", err)
 	}
+	thisMonth := time.Now().UTC().Format("2006-01")
+	if _, err := c.CloseMonth(ctx, thisMonth, client.CloseOrder{}); code(err) != "invalid" {
+		t.Errorf("a month that is not over was closed: %v", err)
+	}
+	if m, err := c.CloseMonth(ctx, "2026-01", client.CloseOrder{}); err != nil || m.ClosedAt == nil || m.ClosedBy != "cli:tester" {
+		t.Errorf("CloseMonth = %+v, %v", m, err)
+	}
+	month := got.IssueAt.UTC().Format("2006-01")
+	if l, err := c.Margins(ctx, month, month, "acme"); err != nil || len(l.Items) != 1 || l.Items[0].Closed || l.Items[0].Left[0].Amount != got.Document.Subtotal {
+		t.Errorf("Margins = %+v, %v", l, err)
+	}
 	checks, err := c.VerifyBilling(ctx)
-	if err != nil || len(checks.Items) != 12 {
+	if err != nil || len(checks.Items) != 13 {
 		t.Errorf("VerifyBilling = %+v, %v", checks, err)
 	}
 	for _, check := range checks.Items {

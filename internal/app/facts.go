@@ -22,6 +22,13 @@ func (a *App) facts(ctx context.Context, asked billing.Asked) (f billing.Facts, 
 	if !asked.Lives {
 		return f, nil
 	}
+	if asked.Nobody {
+		lives, err := a.metering.Lives(ctx, metering.LifeFilter{Nobody: true, To: asked.Until})
+		for _, l := range lives {
+			f.Lifetimes = append(f.Lifetimes, l.Lifetime)
+		}
+		return f, err
+	}
 	if f.Lifetimes, err = a.metering.KnownLives(ctx, asked.Tenant, asked.Until); err != nil || !asked.Evidence {
 		return f, err
 	}

@@ -10,6 +10,7 @@ import (
 // An Asked says whose facts a bill needs, and which.
 type Asked struct {
 	Tenant tenant.ID
+	Nobody bool      // in place of a tenant: what belongs to none
 	Types  []string  // of usage events
 	Until  time.Time // what happens, or becomes known, later is left out
 	Lives  bool      // lifetimes of resources too

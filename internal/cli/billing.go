@@ -24,6 +24,8 @@ type billingCommand struct {
 	Run     billingRunCommand    `cmd:"" help:"Issue what is due; it is shown first."`
 	Runs    billingRunsCommand   `cmd:"" help:"List the runs on the clock, with how far each is."`
 	Whatif  billingWhatIfCommand `cmd:"" help:"Rate past months again under a catalog that is not applied, and compare."`
+	Close   billingCloseCommand  `cmd:"" help:"Close a month in the journal; what would be entered is shown first."`
+	Margin  billingMarginCommand `cmd:"" help:"What tenants brought in months, and what they cost at DigitalOcean."`
 	Verify  billingVerifyCommand `cmd:"" help:"Check numbers, documents, sums and the journal."`
 }
 

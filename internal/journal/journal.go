@@ -14,6 +14,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,13 +38,14 @@ const (
 	CashClearing   Account = "cash_clearing"   // what came in, or went out, at banks
 	Fees           Account = "fees"
 	BadDebt        Account = "bad_debt"
-	CloudCost      Account = "cloud_cost"
+	CloudCost      Account = "cloud_cost"       // what resources cost at DigitalOcean
+	CloudPayable   Account = "cloud_payable"    // what is owed to DigitalOcean for them
 	Carried        Account = "carried_forward"  // what tenants owed another system when they came from it
 	Opening        Account = "opening_balances" // what balances that were brought along stand against
 )
 
 var accounts = map[Account]bool{Receivable: true, Accrued: true, Revenue: true, TaxPayable: true, CustomerCredit: true, AccountCredit: true, CashClearing: true, Fees: true,
-	BadDebt: true, CloudCost: true, Carried: true, Opening: true}
+	BadDebt: true, CloudCost: true, CloudPayable: true, Carried: true, Opening: true}
 
 // A Posting moves an amount, in minor units: a debit above zero, a credit below.
 type Posting struct {
@@ -222,6 +224,27 @@ func ByEntry(ctx context.Context, q db.Queryer, account Account) (map[string]int
 	}, `SELECT p.entry_id, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p JOIN journal_seals s ON s.entry_id = p.entry_id
 		WHERE p.account = $1 GROUP BY p.entry_id`, string(account))
 	return sums, err
+}
+
+// EachPosting calls see with each posting to some accounts of an entry that happened
+// within [from, to), and with when it did.
+func EachPosting(ctx context.Context, q db.Queryer, from, to time.Time, see func(p Posting, at time.Time) error, of ...Account) error {
+	args := []any{db.Micros(from), db.Micros(to)}
+	var list []string
+	for _, a := range of {
+		args = append(args, string(a))
+		list = append(list, "$"+strconv.Itoa(len(args)))
+	}
+	return db.Each(ctx, q, func(rows *sql.Rows) error {
+		var p Posting
+		var at int64
+		if err := rows.Scan((*string)(&p.Account), &p.Tenant, (*string)(&p.Amount.Currency), &p.Amount.Minor, &at); err != nil {
+			return err
+		}
+		return see(p, db.Time(at))
+	}, `SELECT p.account, p.tenant_id, p.currency, p.amount, e.at FROM journal_entries e
+		JOIN journal_seals s ON s.entry_id = e.id JOIN journal_postings p ON p.entry_id = e.id
+		WHERE e.at >= $1 AND e.at < $2 AND p.account IN (`+strings.Join(list, ", ")+`) ORDER BY e.at, e.id, p.line`, args...)
 }
 
 // Find is the entry of a key; fault.NotFound where there is none.

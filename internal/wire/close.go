@@ -1,0 +1,42 @@
+package wire
+
+import (
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/money"
+)
+
+// Amount is an amount of money.
+func Amount(a money.Amount) client.Amount {
+	return client.Amount{Currency: string(a.Currency), Amount: a.Minor}
+}
+
+func amounts(all []money.Amount) []client.Amount {
+	out := make([]client.Amount, len(all))
+	for i, a := range all {
+		out[i] = Amount(a)
+	}
+	return out
+}
+
+// Close is what the books get at the end of a month.
+func Close(c billing.Close) client.MonthClose {
+	out := client.MonthClose{Month: c.Month, Tenants: []client.TenantClose{}, Unpriced: present(c.Unpriced), Failed: []client.BillingFailure{}, ClosedBy: c.ClosedBy, Fingerprint: c.Fingerprint}
+	for _, t := range c.Tenants {
+		out.Tenants = append(out.Tenants, client.TenantClose{Tenant: t.Slug, Accrued: amounts(t.Accrued), Cost: Amount(t.Cost)})
+	}
+	for _, f := range c.Failed {
+		out.Failed = append(out.Failed, client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why})
+	}
+	if !c.ClosedAt.IsZero() {
+		out.ClosedAt = &client.Time{Time: c.ClosedAt}
+	}
+	return out
+}
+
+// Margin is what a tenant brought in a month, and what it cost.
+func Margin(m billing.Margin) client.Margin {
+	return client.Margin{
+		Month: m.Month, Tenant: m.Slug, Revenue: amounts(m.Revenue), Cost: amounts(m.Cost), BadDebt: amounts(m.BadDebt), Left: amounts(m.Left()), Closed: m.Closed,
+	}
+}
