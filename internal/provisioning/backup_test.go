@@ -128,10 +128,10 @@ func TestLostAnswersMakeOneBackup(t *testing.T) {
 // completed exactly one of each disk.
 func TestUnwindBackup(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 15,
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 15, Presets: weathers,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 			s := y.standing()
 			return y.begun(s, on(provisioning.BackUp), func(t *testing.T, end saga.Saga) {
 				stack, err := s.Stack(t.Context(), "web")

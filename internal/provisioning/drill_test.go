@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
@@ -85,10 +86,10 @@ func TestADrillFindsTheDataAndLeavesNothing(t *testing.T) {
 // TestUnwindDrill cuts a drill: however it ends, nothing of it stays.
 func TestUnwindDrill(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10,
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10, Presets: weathers,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			y, _ := newProvingGround(t, dosimtest.Pipe(t), net.Transport)
+			y, _ := newProvingGround(t, dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), net.Transport)
 			y.standing()
 			engine := y.engine(y.options)
 			s := provisioning.New(y.db, engine, y.steps)

@@ -373,10 +373,10 @@ func TestWhatAPlanSaysOfSecrets(t *testing.T) {
 // once, and what was undone hands out nothing.
 func TestUnwindSkyAI(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 40,
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 40, Presets: weathers,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			b := newBooth(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			b := newBooth(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 			engine := b.engine(b.options)
 			s := provisioning.New(b.db, engine, b.steps)
 			w := b.unwound(bubblePace, s, b.apply(s))

@@ -147,10 +147,10 @@ func (y *yard) rebuilds(s *provisioning.Service) (n int) {
 // no snapshot; done, it was rebuilt once.
 func TestUnwindRebuild(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "rebuild", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 12,
+		Ends: saga.Completed, Pivot: "rebuild", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 12, Presets: weathers,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 			engine := y.engine(y.options)
 			s := provisioning.New(y.db, engine, y.steps)
 			if _, err := s.AddBlueprint(t.Context(), "b.yaml", []byte(lasting), "cli:test", time.Now()); err != nil {

@@ -123,10 +123,10 @@ func TestUnwindResize(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sagatest.Unwind(t, sagatest.Case{
-				Ends: saga.Completed, Pivot: "grow_disk", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 6,
+				Ends: saga.Completed, Pivot: "grow_disk", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 6, Presets: weathers,
 				Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 					defer net.Aside()()
-					y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+					y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 					engine := y.engine(y.options)
 					s := provisioning.New(y.db, engine, y.steps)
 					if _, err := s.AddBlueprint(t.Context(), "b.yaml", []byte(sized), "cli:test", time.Now()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
@@ -166,10 +167,10 @@ func TestHeldAddressesAreReleasedInTheEnd(t *testing.T) {
 // as they are, after it they are what the backup has.
 func TestUnwindRestore(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10,
+		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10, Presets: weathers,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 			y.standing()
 			engine := y.engine(y.options)
 			s := provisioning.New(y.db, engine, y.steps)

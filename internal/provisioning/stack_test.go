@@ -351,6 +351,31 @@ func TestThreeLostAnswersMakeOneDroplet(t *testing.T) {
 	}
 }
 
+// TestOnePassing404IsNotBelieved has one read of the address, and one of each shared tag,
+// say that it is not there while a stack is taken back: nothing stays, for an address is
+// paid for.
+func TestOnePassing404IsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := bubblePace
+		silent.settings.Probe = func(context.Context, blueprint.Probe, string) (string, error) { return "", errors.New("no answer") }
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), silent, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		_, started, err := s.ApplyPlan(t.Context(), y.plan(s).ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(9 * time.Minute) // its probe waits a minute more; a new thing's 404 would be waited out
+		for _, path := range []string{"/v2/reserved_ips/*", "/v2/tags/test", "/v2/tags/tenant:acme"} {
+			y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "GET", Path: path}, Kind: dosim.NotFound404, Times: 1})
+		}
+		settle(t, engine, started.ID, saga.RolledBack)
+		if left := y.kinds(); len(left) != 0 {
+			t.Errorf("rolled back and left %q", left)
+		}
+	})
+}
+
 // TestALateDropletIsSwept has a droplet come to be under the marker of a saga that has
 // undone itself, as a request does that was frozen on its way.
 func TestALateDropletIsSwept(t *testing.T) {
@@ -390,10 +415,10 @@ func TestALateDropletIsSwept(t *testing.T) {
 // exactly what was planned.
 func TestUnwindStacks(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 50,
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 50, Presets: weathers,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 			s := provisioning.New(y.db, y.engine(y.options), y.steps)
 			_, started, err := s.ApplyPlan(t.Context(), y.plan(s).ID, "cli:test", time.Now())
 			if err != nil {
@@ -407,7 +432,7 @@ func TestUnwindStacks(t *testing.T) {
 // unwound makes the world of one run of sagatest.Unwind, in which a plan was applied.
 func (y *yard) unwound(p pace, s *provisioning.Service, begun saga.ID) sagatest.World {
 	return sagatest.World{
-		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: begun,
+		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: begun, Weather: y.cloud.SetPreset,
 		Sweep: func(ctx context.Context, e *saga.Engine) error {
 			time.Sleep(p.options.Sweeps[0] + time.Millisecond) // until they are due
 			return provisioning.New(y.db, e, y.steps).Sweep(ctx)
@@ -436,10 +461,10 @@ func (y *yard) unwound(p pace, s *provisioning.Service, begun saga.ID) sagatest.
 // stack stays whole, after it nothing stays but its final backup.
 func TestUnwindTeardown(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 25,
+		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 25, Presets: weathers,
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 			s := y.standing()
 			return y.begun(s, provisioning.PlanRequest{Verb: provisioning.Teardown, Stack: "web"}, func(t *testing.T, end saga.Saga) {
 				left := untagged(y.kinds())
@@ -491,7 +516,7 @@ func (y *yard) begun(s *provisioning.Service, r provisioning.PlanRequest, check 
 		y.t.Fatal(err)
 	}
 	return sagatest.World{
-		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: started.ID, Check: check,
+		DB: y.db, Options: y.options, Kinds: y.steps.Kinds(), Begun: started.ID, Check: check, Weather: y.cloud.SetPreset,
 		Sweep: func(ctx context.Context, e *saga.Engine) error {
 			time.Sleep(y.options.Sweeps[0] + time.Millisecond) // until they are due
 			return provisioning.New(y.db, e, y.steps).Sweep(ctx)

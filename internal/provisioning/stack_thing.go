@@ -340,6 +340,7 @@ func (b *builder) reservedIP(r blueprint.Resource) thing {
 		delete: func(ctx context.Context, id string) error {
 			is, err := b.c.ReservedIP(ctx, id)
 			switch {
+			case errors.Is(err, digitalocean.NotFound): // which only the answer to a deletion proves
 			case err != nil:
 				return err
 			case is.Locked:
@@ -497,12 +498,20 @@ func (b *builder) tag(r blueprint.Resource) thing {
 			return err == nil, "", err
 		},
 		delete: func(ctx context.Context, id string) error {
-			is, err := b.c.Tag(ctx, id)
-			if err != nil {
-				return err
-			}
-			if slices.Contains(b.state.made(r.ID).Before, id) || is.Resources > 0 && !strings.HasPrefix(id, blueprint.StackTagPrefix) {
+			if slices.Contains(b.state.made(r.ID).Before, id) {
 				return errKept
+			}
+			if !strings.HasPrefix(id, blueprint.StackTagPrefix) {
+				is, err := b.c.Tag(ctx, id)
+				if errors.Is(err, digitalocean.NotFound) { // once is not enough to leave it for good
+					is, err = b.c.Tag(ctx, id)
+				}
+				switch {
+				case err != nil:
+					return err
+				case is.Resources > 0:
+					return errKept
+				}
 			}
 			return b.c.DeleteTag(b.permitted(ctx, digitalocean.DeleteTagPermit(id)), id)
 		},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
@@ -251,10 +252,10 @@ func TestUnwindSuspension(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				sagatest.Unwind(t, sagatest.Case{
-					Ends: saga.Completed, Pivot: "point_of_no_return", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 5,
+					Ends: saga.Completed, Pivot: "point_of_no_return", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 5, Presets: weathers,
 					Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 						defer net.Aside()()
-						y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
+						y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
 						return y.suspending(net, level, resumes)
 					},
 				})

@@ -7,16 +7,20 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
 )
 
+// weathers are the presets of the cloud in which sagas are cut too.
+var weathers = []string{sagatest.Calm, "stormy"}
+
 // unwound makes the world of one run of sagatest.Unwind.
 func unwound(w *world, kind string, p pace) sagatest.World {
 	return sagatest.World{
-		DB: w.db, Options: w.options, Kinds: w.steps.Kinds(),
+		DB: w.db, Options: w.options, Kinds: w.steps.Kinds(), Weather: w.cloud.SetPreset,
 		Request: saga.Request{
 			Kind: kind, RequestedBy: "cli:test",
 			Input: provisioning.Snapshot{Account: "main", DropletID: w.droplet, DropletName: "web-3"},
@@ -52,9 +56,9 @@ func TestUnwind(t *testing.T) {
 	} {
 		t.Run(kind+" on sqlite", func(t *testing.T) {
 			sagatest.Unwind(t, sagatest.Case{
-				Ends: ends, Within: 24 * time.Hour, Bubble: synctest.Test,
+				Ends: ends, Within: 24 * time.Hour, Bubble: synctest.Test, Presets: weathers,
 				Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-					return unwound(newWorld(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport), kind, bubblePace)
+					return unwound(newWorld(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport), kind, bubblePace)
 				},
 			})
 		})

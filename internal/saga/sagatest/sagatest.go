@@ -6,13 +6,15 @@ package sagatest
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +45,10 @@ type World struct {
 	// Tick, if set, is called while the saga is waited for: a clock that does
 	// not move by itself is moved here.
 	Tick func()
+
+	// Weather, if set, gives the cloud the weather of a preset: the saga's before it
+	// begins, and [Calm] before Check.
+	Weather func(preset string) error
 }
 
 // A Case is a kind to be proved.
@@ -64,7 +70,27 @@ type Case struct {
 	// Sample is how many of the cut points are tried, chosen anew by each run of the
 	// tests, unless ARCADIA_ALL_CUTS is set; 0: all.
 	Sample int
+	// Presets are weathers of the cloud in which some of the points are cut too. With
+	// ARCADIA_PRESET the points are cut in the weather of that name alone.
+	Presets []string
+
+	preset string  // in whose weather the points are cut; empty: the one that Build makes
+	share  float64 // of the points that would be cut without Presets
+	seed   uint64
 }
+
+// Calm is the name of the weather in which nothing goes wrong. In any other the cloud
+// errs by chance: a saga may then be undone where it would have completed, and a run may
+// end before the point at which it is to be cut.
+const Calm = "calm"
+
+// inPresets is how many points are cut in each of the presets, for one in the weather that
+// Build makes.
+const inPresets = 0.2
+
+// seedVariable repeats the choices of a run: which points are cut, and the chances of its
+// clouds.
+const seedVariable = "ARCADIA_TEST_SEED"
 
 // Unwind proves a kind. It logs how many points it cut.
 func Unwind(t *testing.T, c Case) {
@@ -74,13 +100,39 @@ func Unwind(t *testing.T, c Case) {
 	if c.Within == 0 {
 		c.Within = time.Minute
 	}
+	c.share, c.seed = 1, rand.Uint64()
+	if text := os.Getenv(seedVariable); text != "" {
+		var err error
+		if c.seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", seedVariable, err)
+		}
+	}
+	t.Logf("seed %d (%s=%d repeats its choices)", c.seed, seedVariable, c.seed)
+	if only := os.Getenv("ARCADIA_PRESET"); only != "" {
+		if len(c.Presets) == 0 {
+			t.Skip("this world has one weather")
+		}
+		c.preset = only
+		c.unwind(t)
+		return
+	}
+	c.unwind(t)
+	for _, preset := range c.Presets {
+		in := c
+		in.preset, in.share = preset, inPresets
+		t.Run("in the preset "+preset, in.unwind)
+	}
+}
+
+// errs reports whether the cloud does by chance.
+func (c Case) errs() bool { return c.preset != "" && c.preset != Calm }
+
+// unwind proves a kind in one weather.
+func (c Case) unwind(t *testing.T) {
 	// What there is to cut is learned from runs to which nothing happens: one
 	// forward, and one that fails when its last step has acted.
 	var forward, back trace
-	ok := t.Run("untouched", func(t *testing.T) {
-		c.Bubble(t, func(t *testing.T) { forward = c.run(t, &plan{}, c.Ends) })
-	})
-	if !ok {
+	if !c.learn(t, "untouched", plan{}, c.Ends, &forward) {
 		return
 	}
 	undone, kept := forward.split(c.Pivot)
@@ -89,10 +141,7 @@ func Unwind(t *testing.T, c Case) {
 	}
 	last := undone[len(undone)-1]
 	undoing := plan{failAfter: last}
-	ok = t.Run("undone after the last step", func(t *testing.T) {
-		c.Bubble(t, func(t *testing.T) { back = c.run(t, &undoing, saga.RolledBack) })
-	})
-	if !ok {
+	if !c.learn(t, "undone after the last step", undoing, saga.RolledBack, &back) {
 		return
 	}
 	var points []point
@@ -129,10 +178,10 @@ func Unwind(t *testing.T, c Case) {
 		}
 	}
 	all := len(points)
-	if c.Sample > 0 && c.Sample < all && os.Getenv("ARCADIA_ALL_CUTS") == "" {
-		rand.Shuffle(all, func(i, j int) { points[i], points[j] = points[j], points[i] })
-		points = points[:c.Sample]
-	}
+	chance := rand.New(rand.NewPCG(c.seed, 0)) //nolint:gosec // which points are cut is no secret
+	chance.Shuffle(all, func(i, j int) { points[i], points[j] = points[j], points[i] })
+	points = points[:c.some(all)]
+	var missed, ended atomic.Int64
 	t.Run("cut", func(t *testing.T) {
 		next := make(chan point)
 		var running sync.WaitGroup
@@ -140,7 +189,15 @@ func Unwind(t *testing.T, c Case) {
 			running.Go(func() {
 				for pt := range next {
 					t.Run(pt.name, func(t *testing.T) {
-						c.Bubble(t, func(t *testing.T) { c.run(t, &pt.plan, pt.ends) })
+						c.Bubble(t, func(t *testing.T) {
+							seen := c.run(t, pt.plan, pt.ends, chanceOf(c.seed, pt.name))
+							if !seen.reached {
+								missed.Add(1)
+							}
+							if seen.end != pt.ends {
+								ended.Add(1)
+							}
+						})
 					})
 				}
 			})
@@ -151,8 +208,52 @@ func Unwind(t *testing.T, c Case) {
 		close(next)
 		running.Wait()
 	})
-	t.Logf("%d of %d cut points: %d commits and %d calls forward, %d and %d with the undoing, %d steps",
-		len(points), all, forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
+	in := ""
+	if c.preset != "" {
+		in = fmt.Sprintf(" in the preset %s, of which %d were over before and %d were undone by the weather", c.preset, missed.Load(), ended.Load())
+	}
+	t.Logf("%d of %d cut points%s: %d commits and %d calls forward, %d and %d with the undoing, %d steps",
+		len(points), all, in, forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
+	if int(missed.Load()) > (len(points)+1)/2 {
+		t.Errorf("%d of %d runs were over before they were to be cut", missed.Load(), len(points))
+	}
+}
+
+// some is how many of all points are cut.
+func (c Case) some(all int) int {
+	some := all
+	if c.Sample > 0 && os.Getenv("ARCADIA_ALL_CUTS") == "" {
+		some = min(c.Sample, all)
+	}
+	return int(math.Ceil(c.share * float64(some)))
+}
+
+// learn traces a run that ends as it should: where the cloud errs, the first of a few.
+func (c Case) learn(t *testing.T, name string, p plan, ends saga.State, into *trace) bool {
+	tries := 1
+	if c.errs() {
+		tries = 8
+	}
+	for i := range tries {
+		ok := t.Run(name, func(t *testing.T) {
+			c.Bubble(t, func(t *testing.T) { *into = c.run(t, p, ends, chanceOf(c.seed, fmt.Sprint(name, i))) })
+		})
+		if !ok {
+			return false
+		}
+		if into.end == ends && into.reached {
+			return true
+		}
+	}
+	t.Errorf("%s, it did not end %s in %d runs", name, ends, tries)
+	return false
+}
+
+// chanceOf is the seed of one run's cloud.
+func chanceOf(seed uint64, name string) uint64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprint(h, seed, name) // a hash takes everything
+	return h.Sum64()
 }
 
 type point struct {
@@ -184,6 +285,8 @@ type trace struct {
 	steps          []string // that were entered, which local ones are not
 	ledger         []string // all
 	commits, calls int
+	end            saga.State
+	reached        bool // what was planned came about
 }
 
 // split parts the steps that a run passed at the pivot: those that are undone, and the
@@ -211,24 +314,30 @@ var (
 
 // fails answers what the plan has a step fail with, which happens here; nil: nothing.
 func (n *Net) fails() error {
-	if !n.plan.once {
-		n.strike()
+	again := n.failed
+	n.failed = true
+	switch {
+	case !n.plan.once:
 		return injected
-	}
-	if n.hit {
+	case again:
 		return nil
 	}
-	n.strike()
 	return transient
 }
 
 // run makes one run and its checks.
-func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
+func (c Case) run(t *testing.T, p plan, ends saga.State, seed uint64) trace {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), c.Within)
 	defer cancel()
-	net := &Net{plan: p}
+	net := &Net{plan: &p}
+	if c.errs() {
+		net.Seed = seed
+	}
 	w := c.Build(t, net)
+	if c.preset != "" {
+		c.turn(t, w, c.preset)
+	}
 
 	first := serve(t, w, net.probe)
 	id, err := w.begin(ctx, first.engine)
@@ -244,27 +353,54 @@ func (c Case) run(t *testing.T, p *plan, ends saga.State) trace {
 		engine = serve(t, w, net.count)
 		end = wait(ctx, t, w, engine.engine, id, nil)
 	}
-	if !net.reached() {
-		t.Fatalf("the chosen point was not reached: %+v", *p)
+	reached := net.reached()
+	if !reached && !c.errs() {
+		t.Fatalf("the chosen point was not reached: %+v", p)
 	}
-	if end.State != ends {
+	if end.State != ends && !(c.errs() && end.State == saga.RolledBack) {
 		t.Fatalf("the saga ended %s, want %s; error %+v, steps %+v", end.State, ends, end.Error, end.Steps)
 	}
 	checkLedger(t, end)
-	if w.Sweep != nil {
-		if err := w.Sweep(ctx, engine.engine); err != nil {
-			t.Fatalf("sweep: %v", err)
-		}
-	}
+	c.sweep(ctx, t, w, engine.engine)
 	engine.stop()
+	if c.preset != "" {
+		c.turn(t, w, Calm)
+	}
 	w.Check(t, end)
 	net.mu.Lock()
 	defer net.mu.Unlock()
-	seen := trace{steps: net.steps, commits: net.commits, calls: net.calls}
+	seen := trace{steps: net.steps, commits: net.commits, calls: net.calls, end: end.State, reached: reached}
 	for _, step := range end.Steps {
 		seen.ledger = append(seen.ledger, step.Name)
 	}
 	return seen
+}
+
+// turn gives a world's cloud a weather.
+func (c Case) turn(t *testing.T, w World, preset string) {
+	t.Helper()
+	if w.Weather == nil {
+		t.Fatal("this world has one weather")
+	}
+	if err := w.Weather(preset); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sweep makes the sweeps that are due: where the cloud errs, until they succeed, as a
+// server does.
+func (c Case) sweep(ctx context.Context, t *testing.T, w World, e *saga.Engine) {
+	t.Helper()
+	if w.Sweep == nil {
+		return
+	}
+	err := w.Sweep(ctx, e)
+	for i := 0; err != nil && c.errs() && i < 20; i++ {
+		err = w.Sweep(ctx, e)
+	}
+	if err != nil {
+		t.Fatalf("sweep: %v", err)
+	}
 }
 
 func (w World) begin(ctx context.Context, e *saga.Engine) (saga.ID, error) {
@@ -342,233 +478,4 @@ func wait(ctx context.Context, t *testing.T, w World, e *saga.Engine, id saga.ID
 			t.Fatalf("the saga did not end in time: %s, waits for %+v, steps %+v", s.State, s.Wait, s.Steps)
 		}
 	}
-}
-
-// A Net counts the commits and API calls of a run and cuts it where the plan
-// says.
-type Net struct {
-	plan *plan
-
-	mu      sync.Mutex
-	steps   []string
-	commits int
-	calls   int
-	hit     bool
-	struck  chan struct{} // closed at the hit, once somebody waits for it
-	isDead  bool
-	aside   bool
-	death   chan struct{}
-	revived bool
-}
-
-func (n *Net) died() <-chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.death == nil {
-		n.death = make(chan struct{})
-		if n.isDead {
-			close(n.death)
-		}
-	}
-	return n.death
-}
-
-// awaitCommit waits until the engine knows of the commit that the plan cuts, if
-// it has begun: who reads the database may see the saga's end before the engine
-// does.
-func (n *Net) awaitCommit(ctx context.Context) {
-	n.mu.Lock()
-	begun := n.plan.commit > 0 && n.plan.commit <= n.commits && !n.hit
-	if begun && n.struck == nil {
-		n.struck = make(chan struct{})
-	}
-	struck := n.struck
-	n.mu.Unlock()
-	if !begun {
-		return
-	}
-	select {
-	case <-struck:
-	case <-ctx.Done():
-	}
-}
-
-// strike notes that the plan has happened.
-func (n *Net) strike() {
-	if n.hit {
-		return
-	}
-	n.hit = true
-	if n.struck != nil {
-		close(n.struck)
-	}
-}
-
-func (n *Net) dead() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.isDead
-}
-
-func (n *Net) die() {
-	n.strike()
-	if !n.isDead {
-		n.isDead = true
-		if n.death != nil {
-			close(n.death)
-		}
-	}
-}
-
-func (n *Net) revive() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.isDead, n.revived = false, true
-}
-
-func (n *Net) reached() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.hit || *n.plan == plan{}
-}
-
-// probe is the first engine's: it makes the plan happen.
-func (n *Net) probe(p saga.Point) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.isDead || n.revived {
-		return saga.Died
-	}
-	switch p.At {
-	case saga.Entering:
-		return n.entering(p)
-	case saga.Left:
-		return n.left(p)
-	case saga.Committing:
-		n.commits++
-		if n.plan.commit == n.commits && n.plan.cut == dieBefore {
-			n.die()
-			return saga.Died
-		}
-	case saga.Committed:
-		// A commit that was tried again was counted again: the cut is at the first
-		// that came about.
-		if n.plan.commit == 0 || n.commits < n.plan.commit || n.hit {
-			return nil
-		}
-		switch n.plan.cut {
-		case dieAfter:
-			n.die()
-			return saga.Died
-		case loseAnswer:
-			n.strike()
-			return saga.LostAnswer
-		}
-	}
-	return nil
-}
-
-func (n *Net) entering(p saga.Point) error {
-	if p.Undoing {
-		return nil
-	}
-	if len(n.steps) == 0 || n.steps[len(n.steps)-1] != p.Step {
-		n.steps = append(n.steps, p.Step)
-	}
-	if n.plan.failBefore == p.Step {
-		return n.fails()
-	}
-	return nil
-}
-
-func (n *Net) left(p saga.Point) error {
-	if n.plan.repeat && p.Err == nil {
-		if n.plan.failAfter == "" {
-			n.strike()
-		}
-		if p.Undoing || n.plan.failAfter != p.Step {
-			return saga.Repeat
-		}
-	}
-	if !p.Undoing && n.plan.failAfter == p.Step && !saga.IsWait(p.Err) {
-		return n.fails()
-	}
-	return nil
-}
-
-// count is the second engine's probe: steps that the plan fails still fail.
-func (n *Net) count(p saga.Point) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch p.At {
-	case saga.Entering:
-		return n.entering(p)
-	case saga.Left:
-		return n.left(p)
-	}
-	return nil
-}
-
-// ErrCut is what a cut API call fails with.
-var ErrCut = errors.New("sagatest: the connection was cut")
-
-// Aside has requests neither counted nor cut until the function that it returns is
-// called: those of Build are no part of the saga.
-func (n *Net) Aside() (back func()) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.aside = true
-	return func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.aside = false
-	}
-}
-
-// Transport wraps the transport below the client of the cloud, so that each call
-// is counted and may be cut.
-func (n *Net) Transport(below http.RoundTripper) http.RoundTripper {
-	return transport{n, below}
-}
-
-type transport struct {
-	net   *Net
-	below http.RoundTripper
-}
-
-func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	n := tr.net
-	n.mu.Lock()
-	if n.isDead {
-		n.mu.Unlock()
-		return nil, ErrCut
-	}
-	var happens cut
-	if !n.revived && !n.aside {
-		n.calls++
-		if n.plan.call == n.calls {
-			happens = n.plan.cut
-		}
-	}
-	if happens == dieBefore {
-		n.die()
-		n.mu.Unlock()
-		return nil, ErrCut
-	}
-	n.mu.Unlock()
-
-	resp, err := tr.below.RoundTrip(r)
-	if happens == "" {
-		return resp, err
-	}
-	if err == nil {
-		_ = resp.Body.Close() // nobody is there to read it
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.strike()
-	if happens == dieAfter {
-		n.die()
-	}
-	return nil, ErrCut
 }
