@@ -63,10 +63,10 @@ bench: build ## measure beside other engines and print ratios
 		$(GO) -C bench/peers run . -arcadia $(CURDIR)/bin/arcadia
 	echo
 	echo "API calls of snapshot sagas, counted by dosim with DigitalOcean's limits and lags as they are"
-	$(GO) test -count=1 -run='^TestCallsPerSnapshot$$' -v ./internal/provisioning | sed -n 's/^ *calls_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
+	ARCADIA_STACKS=1000 $(GO) test -count=1 -run='^TestCallsPerSnapshot$$' -v ./internal/provisioning | sed -n 's/^ *calls_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
 	echo
 	echo "API calls of stacks, from the plan to the last step, the same way"
-	ARCADIA_STACKS=1,100,1000 $(GO) test -count=1 -timeout=30m -run='^TestCallsPerStack$$' -v ./internal/provisioning | sed -n 's/^ *stack_calls_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
+	ARCADIA_STACKS=1,100,1000 $(GO) test -count=1 -timeout=60m -run='^TestCallsPerStack$$' -v ./internal/provisioning | sed -n 's/^ *stack_calls_test.go:[0-9]*: /  /p; /^ok/d; /FAIL/p'
 	echo
 	echo "Requests that the simulated cloud serves on one core, of a fleet of a thousand droplets; a page is of 200"
 	$(GO) test -cpu=1 -run='^$$' -bench='^Benchmark(GetDroplet|ListDroplets|HundredThousandDroplets)$$' ./internal/dosim | sed -n 's/^Benchmark/  /p; /FAIL/p'

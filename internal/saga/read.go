@@ -351,12 +351,21 @@ func (e *Engine) FeedEnd(ctx context.Context) (last int64, err error) {
 // by other nodes are seen by reading the feed.
 func (e *Engine) Changed() <-chan struct{} { return e.changed.told() }
 
+// unaskedPolls is how many polls a sole engine leaves out between two looks at a saga
+// whose rest it is told of.
+const unaskedPolls = 60
+
 // Wait blocks until the saga has ended or is stuck, paused or never started, and
-// returns it. Of a saga that another node drives it learns within Options.Poll.
+// returns it. Of a saga that another node drives it learns within Options.Poll; where
+// there is no other, a thousand that wait read next to nothing.
 func (e *Engine) Wait(ctx context.Context, id ID) (Saga, error) {
 	rested, forget := e.rests.expect(id)
 	defer forget()
-	tick := time.NewTicker(e.o.Poll)
+	every := e.o.Poll
+	if e.o.Sole { // nobody else brings it to rest
+		every *= unaskedPolls
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for drives := e.drives(id); ; drives = false {
 		if !drives { // else we shall hear of it
