@@ -127,6 +127,17 @@ func (u *cloudUser) persist(method, path string, body any, early ...digitalocean
 	return errors.New("it never ended")
 }
 
+// again is persist for a verb of this client's.
+func (u *cloudUser) again(early digitalocean.Kind, do func() error) error {
+	return u.until("the end of "+string(early), func() (bool, error) {
+		err := do()
+		if errors.Is(err, early) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}
+
 func kindIn(k digitalocean.Kind, all []digitalocean.Kind) bool {
 	for _, one := range all {
 		if k == one {
@@ -257,6 +268,29 @@ func (u *cloudUser) ensureSnapshot() (found digitalocean.Snapshot, err error) {
 		}
 	}
 	return found, errors.New("there is no snapshot")
+}
+
+// ensureDroplet makes a droplet as the sagas do: one request, and where its outcome is
+// not known a look for the marker until nothing can hide any more.
+func (u *cloudUser) ensureDroplet() (found digitalocean.Droplet, err error) {
+	r := digitalocean.DropletCreate{Name: "new", Region: "nyc3", Size: "s-1vcpu-1gb", Image: "debian-12-x64", Tags: []string{marker}, Marker: marker}
+	for range 3 {
+		_, _, err := u.CreateDroplet(u.leave(u.t, r.Permit("main")), r)
+		if err != nil && !errors.Is(err, digitalocean.Unknown) {
+			return found, err
+		}
+		looked := u.until("the droplet", func() (bool, error) {
+			all, err := u.DropletsTagged(u.t.Context(), marker)
+			if len(all.Items) > 0 {
+				found = all.Items[0]
+			}
+			return len(all.Items) > 0, err
+		})
+		if looked == nil {
+			return found, nil
+		}
+	}
+	return found, errors.New("there is no droplet")
 }
 
 // byName is the snapshot with a name, zero where there is none.

@@ -3,15 +3,16 @@ package digitalocean_test
 import (
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 )
 
-// networkQuirks are those of what this client only reads: where something is written,
-// it is what this client makes of the answer that gets along, as any verb to come
-// will have it.
+// networkQuirks are those of what is beside compute. Where this client has no verb,
+// as of load balancers and keys, it is what it makes of the answer that gets along.
 var networkQuirks = []quirk{
 	{
 		number: 4, name: "a new SSH key is not found for a while", on: param("lag.get_after_create.ssh_key", "30s"), off: param("lag.get_after_create.ssh_key", "0s"),
@@ -51,7 +52,10 @@ var networkQuirks = []quirk{
 			if err != nil {
 				return err
 			}
-			return u.persist("DELETE", v, nil, digitalocean.Conflict)
+			volume := path.Base(v)
+			return u.again(digitalocean.Conflict, func() error {
+				return u.DeleteVolume(u.leave(u.t, digitalocean.DeleteVolumePermit(volume)), volume)
+			})
 		},
 	},
 	{
@@ -72,13 +76,13 @@ var networkQuirks = []quirk{
 			if err != nil {
 				return err
 			}
-			if _, _, kind := u.send("POST", v+"/actions", body{"type": "attach", "droplet_id": u.droplet}); kind != digitalocean.Conflict {
-				return fmt.Errorf("already attached is taken for %q", kind)
+			attach := digitalocean.VolumeAct{Volume: path.Base(v), Type: "attach", Droplet: u.droplet, Region: "nyc3"}
+			if _, err := u.ActOnVolume(u.leave(u.t, attach.Permit()), attach); !errors.Is(err, digitalocean.Conflict) {
+				return fmt.Errorf("already attached is taken for %w", err)
 			}
 			return u.until("the attachment", func() (bool, error) {
-				got, err := u.want("GET", v, nil)
-				ids, _ := in(got, "volume", "droplet_ids").([]any)
-				return len(ids) == 1, err
+				got, err := u.Volume(u.t.Context(), attach.Volume)
+				return slices.Equal(got.Droplets, []int64{u.droplet}), err
 			})
 		},
 	},
@@ -86,7 +90,7 @@ var networkQuirks = []quirk{
 		number: 14, name: "a volume's name is taken by one's own lost create",
 		fault: &dosim.Fault{Kind: dosim.ServerErrorAfter, Match: dosim.Match{Method: "POST", Path: "/v2/volumes"}, Times: 1},
 		naive: func(u *cloudUser) error { return u.twice("/v2/volumes", aVolume("data")) },
-		ours:  func(u *cloudUser) error { return u.adopts("/v2/volumes", "volumes", aVolume("data"), "volume") },
+		ours:  (*cloudUser).adoptsVolume,
 	},
 	{
 		number: 15, name: "a VPC keeps members that are gone", on: param("lag.vpc_members", "90s"), off: param("lag.vpc_members", "0s"),
@@ -106,7 +110,10 @@ var networkQuirks = []quirk{
 				if err != nil {
 					return err
 				}
-				if err := u.persist("DELETE", v, nil, digitalocean.Conflict); err != nil {
+				vpc := path.Base(v)
+				if err := u.again(digitalocean.Conflict, func() error {
+					return u.DeleteVPC(u.leave(u.t, digitalocean.DeleteVPCPermit(vpc)), vpc)
+				}); err != nil {
 					return err
 				}
 			}
@@ -158,11 +165,10 @@ var networkQuirks = []quirk{
 			if err := u.domain(); err != nil {
 				return err
 			}
-			_, _, kind := u.send("POST", "/v2/domains/example.com/records", aRecord)
-			if kind != digitalocean.Unknown {
-				return fmt.Errorf("a lost answer is taken for %q", kind)
+			r := digitalocean.RecordCreate{Domain: "example.com", Type: "A", Name: "www", Data: "192.0.2.7", TTL: 1800}
+			if _, err := u.CreateRecord(u.leave(u.t, r.Permit()), r); !errors.Is(err, digitalocean.Unknown) {
+				return fmt.Errorf("a lost answer is taken for %w", err)
 			}
-			time.Sleep(time.Minute)
 			return u.oneRecord()
 		},
 	},
@@ -170,7 +176,7 @@ var networkQuirks = []quirk{
 		number: 25, name: "created, and refused when asked again",
 		fault: &dosim.Fault{Kind: dosim.ResetAfter, Match: dosim.Match{Method: "POST", Path: "/v2/volumes"}, Times: 1},
 		naive: func(u *cloudUser) error { return u.twice("/v2/volumes", aVolume("data")) },
-		ours:  func(u *cloudUser) error { return u.adopts("/v2/volumes", "volumes", aVolume("data"), "volume") },
+		ours:  (*cloudUser).adoptsVolume,
 	},
 	{
 		number: 26, name: "a reserved IP has an older name in its project",
@@ -180,24 +186,32 @@ var networkQuirks = []quirk{
 	{
 		number: 26, name: "an assigned reserved IP does not move", on: param("quirk.reserved_ip_move", "1"), off: param("quirk.reserved_ip_move", "0"),
 		naive: func(u *cloudUser) error {
-			path, what, _, err := u.moving()
+			to, _, err := u.moving()
 			if err == nil {
-				_, err = u.want("POST", path, what)
+				_, err = u.want("POST", "/v2/projects/"+to.Project+"/resources", body{"resources": to.URNs})
 			}
 			return err
 		},
 		ours: func(u *cloudUser) error {
-			path, what, ip, err := u.moving()
+			to, address, err := u.moving()
 			if err != nil {
 				return err
 			}
-			if _, _, kind := u.send("POST", path, what); kind != digitalocean.Conflict {
-				return fmt.Errorf("assigned is taken for %q", kind)
-			}
-			if err := u.persist("POST", ip+"/actions", body{"type": "unassign"}, digitalocean.PendingEvent); err != nil {
+			assign := func() error {
+				_, err := u.AssignToProject(u.leave(u.t, to.Permit()), to)
 				return err
 			}
-			return u.persist("POST", path, what, digitalocean.Conflict)
+			if err := assign(); !errors.Is(err, digitalocean.Conflict) {
+				return fmt.Errorf("assigned is taken for %w", err)
+			}
+			off := digitalocean.ReservedIPAct{IP: address, Type: "unassign"}
+			if err := u.again(digitalocean.PendingEvent, func() error {
+				_, err := u.ActOnReservedIP(u.leave(u.t, off.Permit()), off)
+				return err
+			}); err != nil {
+				return err
+			}
+			return u.again(digitalocean.Conflict, assign)
 		},
 	},
 	{
@@ -243,18 +257,16 @@ var networkQuirks = []quirk{
 			return err
 		},
 		ours: func(u *cloudUser) error {
-			got, err := u.want("POST", "/v2/projects/default/resources", body{"resources": []string{fmt.Sprintf("do:droplet:%d", u.droplet), "do:volume:none"}})
+			got, err := u.want("GET", "/v2/projects/default", nil)
 			if err != nil {
 				return err
 			}
-			statuses := ""
-			for _, r := range in(got, "resources").([]any) {
-				statuses += fmt.Sprint(in(r.(map[string]any), "status"), " ")
+			r := digitalocean.ProjectAssign{Project: id(in(got, "project", "id")), URNs: []string{fmt.Sprintf("do:droplet:%d", u.droplet), "do:volume:none"}}
+			members, err := u.AssignToProject(u.leave(u.t, r.Permit()), r)
+			if err == nil && (len(members) != 2 || members[0].Status != "already_assigned" || members[1].Status != "not_found") {
+				err = fmt.Errorf("the statuses are %+v", members)
 			}
-			if statuses != "already_assigned not_found " && statuses != "assigned not_found " {
-				return fmt.Errorf("the statuses are %s", statuses)
-			}
-			return nil
+			return err
 		},
 	},
 	{
@@ -274,8 +286,8 @@ var networkQuirks = []quirk{
 				return err
 			}
 			return u.until("the tagged droplet", func() (bool, error) {
-				all, err := u.documents("/v2/droplets?tag_name=marker", "droplets")
-				return len(all) == 1, err
+				all, err := u.DropletsTagged(u.t.Context(), "marker")
+				return len(all.Items) == 1, err
 			})
 		},
 	},
@@ -312,6 +324,20 @@ func (u *cloudUser) adopts(path, key string, what body, kind string) error {
 			}
 		}
 		return false, err
+	})
+}
+
+// adoptsVolume is adopts by this client's verbs.
+func (u *cloudUser) adoptsVolume() error {
+	r := digitalocean.VolumeCreate{Name: "data", Region: "nyc3", SizeGiB: 1, Tags: []string{marker}, Marker: marker}
+	for _, want := range []digitalocean.Kind{digitalocean.Unknown, digitalocean.Conflict} {
+		if _, err := u.CreateVolume(u.leave(u.t, r.Permit("main")), r); !errors.Is(err, want) {
+			return fmt.Errorf("%s is taken for %w", want, err)
+		}
+	}
+	return u.until("the one that was made", func() (bool, error) {
+		named, err := u.VolumesNamed(u.t.Context(), r.Name, r.Region)
+		return len(named.Items) == 1 && u.made("volume") == 1, err
 	})
 }
 
@@ -387,21 +413,20 @@ func (u *cloudUser) inProject(prefixes ...string) (urn string, err error) {
 }
 
 // moving is the move of a reserved IP that is on the droplet to another project.
-func (u *cloudUser) moving() (path string, what body, ip string, err error) {
+func (u *cloudUser) moving() (to digitalocean.ProjectAssign, address string, err error) {
 	other, err := u.want("POST", "/v2/projects", body{"name": "other", "purpose": "IoT"})
 	if err != nil {
-		return "", nil, "", err
+		return to, "", err
 	}
 	made, err := u.want("POST", "/v2/reserved_ips", body{"region": "nyc3"})
 	if err != nil {
-		return "", nil, "", err
+		return to, "", err
 	}
 	time.Sleep(time.Minute)
-	address := id(in(made, "reserved_ip", "ip"))
-	ip = "/v2/reserved_ips/" + address
-	_, err = u.want("POST", ip+"/actions", body{"type": "assign", "droplet_id": u.droplet})
+	address = id(in(made, "reserved_ip", "ip"))
+	_, err = u.want("POST", "/v2/reserved_ips/"+address+"/actions", body{"type": "assign", "droplet_id": u.droplet})
 	time.Sleep(time.Minute)
-	return "/v2/projects/" + id(in(other, "project", "id")) + "/resources", body{"resources": []string{"do:floatingip:" + address}}, ip, err
+	return digitalocean.ProjectAssign{Project: id(in(other, "project", "id")), URNs: []string{"do:floatingip:" + address}}, address, err
 }
 
 // assigned is a reserved IPv6 on the droplet.
@@ -426,10 +451,10 @@ func (u *cloudUser) domain() error {
 // oneRecord says whether the record is there once.
 func (u *cloudUser) oneRecord() error {
 	time.Sleep(time.Minute)
-	all, err := u.documents("/v2/domains/example.com/records", "domain_records")
+	all, err := u.Records(u.t.Context(), "example.com")
 	n := 0
-	for _, r := range all {
-		if r["type"] == "A" && r["name"] == "www" && r["data"] == "192.0.2.7" {
+	for _, r := range all.Items {
+		if r.Type == "A" && r.Name == "www" && r.Data == "192.0.2.7" {
 			n++
 		}
 	}

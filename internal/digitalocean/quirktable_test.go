@@ -268,11 +268,10 @@ var quirks = append([]quirk{
 			}
 			return err
 		},
-		ours: func(u *cloudUser) error { // by the same fault on what this client creates
-			u.AddFault(dosim.Fault{Kind: dosim.ServerErrorAfter, Match: dosim.Match{Method: "POST", Path: "/v2/droplets/*/actions"}, Times: 1})
-			_, err := u.ensureSnapshot()
-			if n := u.made("snapshot"); err == nil && n != 1 {
-				err = fmt.Errorf("it made %d snapshots", n)
+		ours: func(u *cloudUser) error {
+			_, err := u.ensureDroplet()
+			if n := u.made("droplet"); err == nil && n != 1 {
+				err = fmt.Errorf("it made %d droplets", n)
 			}
 			return err
 		},
@@ -385,15 +384,15 @@ var quirks = append([]quirk{
 		ours: func(u *cloudUser) error { _, err := u.ensureSnapshot(); return err },
 	},
 	{
-		number: 24, name: "503 on a create with quota left", fault: &dosim.Fault{Kind: dosim.ServerErrorBefore, Match: dosim.Match{Method: "POST", Path: "/v2/droplets/*/actions"}, Times: 1},
+		number: 24, name: "503 on a create with quota left", fault: &dosim.Fault{Kind: dosim.ServerErrorBefore, Match: dosim.Match{Method: "POST", Path: "/v2/droplets"}, Times: 1},
 		naive: func(u *cloudUser) error {
-			_, err := u.want("POST", u.path()+"/actions", body{"type": "snapshot", "name": "x"})
+			_, err := u.want("POST", "/v2/droplets", aDroplet("new"))
 			return err
 		},
-		ours: func(u *cloudUser) error { // a look first: then a second request is no second snapshot
-			_, err := u.ensureSnapshot()
-			if n := u.made("snapshot"); err == nil && n != 1 {
-				err = fmt.Errorf("it made %d snapshots", n)
+		ours: func(u *cloudUser) error { // a look first: then a second request is no second droplet
+			_, err := u.ensureDroplet()
+			if n := u.made("droplet"); err == nil && n != 1 {
+				err = fmt.Errorf("it made %d droplets", n)
 			}
 			return err
 		},
@@ -441,7 +440,7 @@ var quirks = append([]quirk{
 			return err
 		},
 		ours: func(u *cloudUser) error {
-			if _, err := u.want("DELETE", u.path(), nil); err != nil {
+			if err := u.DeleteDroplet(u.leave(u.t, digitalocean.DeleteDropletPermit(u.droplet)), u.droplet); err != nil {
 				return err
 			}
 			return u.until("the end", func() (bool, error) {
