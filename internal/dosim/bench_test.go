@@ -68,6 +68,22 @@ func BenchmarkListDroplets(b *testing.B) {
 	measure(b, s, func(n int) string { return fmt.Sprintf("/v2/droplets?per_page=200&page=%d", n%5+1) })
 }
 
+// How long fleet-1000 takes to be there.
+func BenchmarkFleetOfAThousand(b *testing.B) {
+	sc, err := dosim.NamedScenario("fleet-1000")
+	if err != nil {
+		b.Fatal(err)
+	}
+	worked := spent(b)
+	for b.Loop() {
+		if err := dosim.New(dosim.Options{}).Play(sc); err != nil {
+			b.Fatal(err)
+		}
+	}
+	worked = spent(b) - worked
+	b.ReportMetric(worked.Seconds()/float64(b.N), "cpu-s")
+}
+
 // What a cloud of a hundred thousand droplets takes of the memory.
 func BenchmarkHundredThousandDroplets(b *testing.B) {
 	for b.Loop() {
