@@ -86,7 +86,7 @@ func (s *Server) freezes(v *visit) error {
 	table := ui.Table{
 		Caption: "What is frozen", Query: v.query, Rows: rows, Total: int64(len(rows)), Unit: "freezes", Columns: []ui.Column{
 			{Key: "what", Title: "What", Phone: ui.PhoneTitle}, {Key: "why", Title: "Why"}, {Key: "by", Title: "By"},
-			{Key: "at", Title: "Since", Number: true}, {Key: "end", Title: "", Phone: ui.PhoneState},
+			{Key: "at", Title: "Since", Number: true}, {Key: "end", Title: "End", Phone: ui.PhoneState},
 		},
 	}
 	page := v.page("Freezes", "/stacks")

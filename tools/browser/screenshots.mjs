@@ -2,7 +2,8 @@
 // for a phone, into the directory that it is given.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { World, launch, quick } from "./world.mjs";
+import { Stacks, brisk, patience } from "./stacks.mjs";
+import { World, launch } from "./world.mjs";
 
 const out = process.argv[2];
 if (!out) throw new Error("usage: node screenshots.mjs DIRECTORY");
@@ -15,7 +16,7 @@ for (const [i, tenant] of tenants.entries()) {
     droplets.push({ name: `${tenant}-${role}-1`, region: ["nyc3", "fra1", "sgp1", "ams3"][i % 4], size: role === "db" ? "s-2vcpu-4gb" : "s-1vcpu-1gb", tags: i === 5 ? [] : ["tenant:" + tenant, role] });
   }
 }
-const world = await World.open({ params: { ...quick, "action.snapshot": "1500ms", "action.rename": "10ms" }, droplets });
+const world = await World.open({ params: { ...brisk, "action.snapshot": "1500ms", "action.rename": "10ms" }, droplets, env: patience });
 const browser = await launch();
 try {
   const pages = await story(world);
@@ -49,6 +50,8 @@ async function story(w) {
   await w.fault({ match: { method: "POST", path: "/v2/droplets/*/actions" }, kind: "5xx_after_commit", times: 1 });
   const lost = await w.snapshot(id("dune-travel-web-1"));
   await ended(lost);
+  await w.ask("POST", w.url + "/v1/tenant-imports", { from: "tags" });
+  const of = await stacksOf(w);
   await w.set({ "action.snapshot": "1h" });
   const waiting = await w.snapshot(id("kestrel-media-db-1"));
   const queued = await w.snapshot(id("kestrel-media-db-1"));
@@ -56,7 +59,6 @@ async function story(w) {
   await w.until(() => w.saga(paused.id), (s) => s.state === "waiting", "it waits");
   await w.ask("POST", `${w.url}/v1/sagas/${paused.id}/pause`, { reason: "disk check at 10:00" });
   await w.until(() => w.saga(paused.id), (s) => s.state === "paused", "it is paused");
-  await w.ask("POST", w.url + "/v1/tenant-imports", { from: "tags" });
   await w.action(id("atlas-freight-web-1"), { type: "rename", name: "atlas-freight-front-1" });
   await w.sync();
   const urn = "do:droplet:" + id("atlas-freight-web-1");
@@ -71,7 +73,56 @@ async function story(w) {
     ["inventory", "/inventory"], ["inventory-searched", "/inventory?q=kind:droplet+tenant:atlas-freight"], ["inventory-empty", "/inventory?q=nothing"],
     ["inventory-wrong", "/inventory?q=kind:droplet+colour:red"], ["resource", "/inventory/" + urn], ["assign", "/inventory/assign?urn=" + urn],
     ["changes", "/changes"], ["tenants", "/tenants"], ["tenant", "/tenants/atlas-freight"], ["tenant-add", "/tenants/add"], ["tenant-import", "/tenants/import?from=tags"],
-    ["findings", "/findings"], ["mute", `/findings/${finding.id}/mute`], ["stacks", "/stacks"], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
+    ["findings", "/findings"], ["mute", `/findings/${finding.id}/mute`], ["stacks", "/stacks"], ["stack", "/stacks/" + of.hosted], ["stack-suspended", "/stacks/" + of.suspended],
+    ["stack-new", "/stacks/new?blueprint=hosted"], ["stack-verb", `/stacks/${of.hosted}/plan/restore`], ["stack-protect", `/stacks/${of.hosted}/protect`],
+    ["plan", "/plans/" + of.planned], ["plan-apply", `/plans/${of.planned}/apply`], ["plan-applied", "/plans/" + of.applied], ["plan-rolled-back", "/plans/" + of.failed],
+    ["backups", "/backups"], ["freezes", "/freezes"], ["freeze", "/freezes/new"], ["frozen", "/stacks/" + of.suspended], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
     ["not-found", "/nowhere"],
   ];
+}
+
+// hosted is a blueprint with one of everything that a stack is made of.
+const hosted = `
+name: hosted
+version: 1
+description: A droplet that serves at a name of its own, its data on a volume.
+parameters:
+  region: {type: region, default: nyc3, description: Where it stands}
+region: \${param.region}
+vpc: {}
+volumes:
+  data: {size_gib: 50, filesystem: ext4, droplet: web}
+droplets:
+  web: {size: s-2vcpu-4gb, image: debian-12-x64}
+firewalls:
+  edge:
+    droplets: [web]
+    inbound:
+      - {protocol: tcp, ports: 22, addresses: [10.0.0.0/8]}
+      - {protocol: tcp, ports: 443, addresses: [0.0.0.0/0]}
+reserved_ips:
+  front: {droplet: web}
+dns:
+  domain: hosted.example
+  records:
+    ipv4: {type: A, name: '\${tenant.slug}', data: '\${reserved_ip.front.address}', ttl: 300}
+`;
+
+// stacksOf makes stacks: one with all that a stack has, one that is suspended, one that
+// was taken back, and a freeze of a tenant who has none.
+async function stacksOf(w) {
+  const s = new Stacks(w);
+  await w.ask("POST", w.api + "/v2/domains", { name: "hosted.example" });
+  await w.ask("POST", w.url + "/v1/blueprints", { name: "hosted.yaml", source: hosted });
+  const { id: applied, stack } = await s.apply({ verb: "provision", blueprint: "hosted", tenant: "atlas-freight", name: "front", parameters: {} });
+  await s.keep(stack);
+  const suspended = await s.make("edge", "bluefin-foods");
+  await s.apply({ verb: "suspend", stack: suspended, options: { level: "2" } });
+  const doomed = await s.plan({ verb: "provision", blueprint: "minimal", tenant: "kestrel-media", name: "doomed", parameters: { region: "nyc3" } });
+  const fault = await w.fault({ match: { method: "POST", path: "/v2/firewalls" }, kind: "403_scope" });
+  await s.carryOut(doomed.id);
+  await w.ask("DELETE", `${w.admin}/faults/${fault.id}`);
+  const { id: planned } = await s.plan({ verb: "teardown", stack });
+  await w.ask("POST", w.url + "/v1/freezes", { scope: "tenant:lumen-labs", reason: "Their bill doubled over night" });
+  return { hosted: stack, suspended, applied, planned, failed: doomed.id };
 }
