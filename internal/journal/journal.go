@@ -12,7 +12,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -249,22 +249,41 @@ func EachPosting(ctx context.Context, q db.Queryer, from, to time.Time, see func
 
 // Find is the entry of a key; fault.NotFound where there is none.
 func Find(ctx context.Context, q db.Queryer, key string) (Entry, error) {
-	e := Entry{Key: key}
-	var at, entered int64
-	err := q.QueryRowContext(ctx, `SELECT e.id, e.at, e.entered_at, e.actor, e.description FROM journal_entries e JOIN journal_seals s ON s.entry_id = e.id WHERE e.key = $1`, key).
-		Scan(&e.ID, &at, &entered, &e.Actor, &e.Description)
-	if errors.Is(err, sql.ErrNoRows) {
-		return e, fault.New(fault.NotFound, "There is no entry of %q.", strings.ToValidUTF8(key, "�"))
+	all, err := Entries(ctx, q, key, nil)
+	if err == nil && len(all) == 0 {
+		err = fault.New(fault.NotFound, "There is no entry of %q.", strings.ToValidUTF8(key, "�"))
 	}
 	if err != nil {
-		return e, err
+		return Entry{Key: key}, err
 	}
-	e.At, e.EnteredAt = db.Time(at), db.Time(entered)
-	e.Postings, err = db.All(ctx, q, func(rows *sql.Rows) (p Posting, err error) {
-		err = rows.Scan((*string)(&p.Account), &p.Tenant, (*string)(&p.Amount.Currency), &p.Amount.Minor)
-		return p, err
-	}, `SELECT account, tenant_id, currency, amount FROM journal_postings WHERE entry_id = $1 ORDER BY line`, e.ID)
-	return e, err
+	return all[0], nil
+}
+
+// Entries are the entry of a key and those with some ids, in the order in which they
+// were entered. What there is not is left out.
+func Entries(ctx context.Context, q db.Queryer, key string, ids []string) ([]Entry, error) {
+	in, args := "", []any{key}
+	for _, id := range ids {
+		args = append(args, id)
+		in += fmt.Sprintf(", $%d", len(args))
+	}
+	all, err := db.All(ctx, q, func(rows *sql.Rows) (e Entry, err error) {
+		var at, entered int64
+		err = rows.Scan(&e.ID, &e.Key, &at, &entered, &e.Actor, &e.Description)
+		e.At, e.EnteredAt = db.Time(at), db.Time(entered)
+		return e, err
+	}, `SELECT e.id, e.key, e.at, e.entered_at, e.actor, e.description FROM journal_entries e JOIN journal_seals s ON s.entry_id = e.id
+		WHERE e.key = $1 OR e.id IN (''`+in+`) ORDER BY e.entered_at, e.id`, args...)
+	for n := range all {
+		e := &all[n]
+		if err == nil {
+			e.Postings, err = db.All(ctx, q, func(rows *sql.Rows) (p Posting, err error) {
+				err = rows.Scan((*string)(&p.Account), &p.Tenant, (*string)(&p.Amount.Currency), &p.Amount.Minor)
+				return p, err
+			}, `SELECT account, tenant_id, currency, amount FROM journal_postings WHERE entry_id = $1 ORDER BY line`, e.ID)
+		}
+	}
+	return all, err
 }
 
 // A Wrong entry is one that does not add up, or was never sealed.

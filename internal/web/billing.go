@@ -29,6 +29,8 @@ func (s *Server) billingRoutes(page func(string, func(*visit) error)) {
 	page("GET /subscriptions", s.subscriptions)
 	page("GET /subscriptions.json", s.subscriptions)
 	page("GET /subscriptions/{id}", s.subscription)
+	page("GET /tenants/{slug}/billing", s.tenantBilling)
+	page("GET /tenants/{slug}/billing.json", s.tenantBilling)
 	page("GET /usage", s.usage)
 	page("GET /usage.json", s.usage)
 	page("GET /usage.csv", s.usage)
@@ -230,6 +232,7 @@ type invoiceView struct {
 	billing.Issued
 	sheet string // as its receiver sees it
 	lines []billing.ExplainedLine
+	story billing.Story
 	twins ui.Twin
 }
 
@@ -257,6 +260,9 @@ func (s *Server) invoice(v *visit) error {
 		return err
 	}
 	view := invoiceView{Page: v.page(i.Ref(), "/billing"), Issued: i, sheet: string(markup), lines: lines}
+	if view.story, err = s.o.Bills.Story(ctx, i); err != nil {
+		return err
+	}
 	view.twins = ui.Twin{CLI: "arcadia invoice explain " + quoted(i.Ref()), API: "curl http://" + v.r.Host + "/v1" + invoicePath(i.Ref()) + "/explanation", JSON: invoicePath(i.Ref()) + ".json"}
 	return v.show(http.StatusOK, invoicePage(view))
 }

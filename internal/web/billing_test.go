@@ -1,12 +1,14 @@
 package web_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -28,6 +30,9 @@ func TestBillingPages(t *testing.T) {
 	ctx, now := t.Context(), time.Now().UTC()
 	from := now.AddDate(0, -2, 0)
 	if _, err := s.tenants.Add(ctx, tenant.Entry{Slug: "acme", Name: "Acme <b>"}, from); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.tenants.Add(ctx, tenant.Entry{Slug: "other"}, from); err != nil {
 		t.Fatal(err)
 	}
 	if done, err := s.bills.ApplyCatalog(ctx, billing.Application{Document: []byte(sold)}, from); err != nil || !done.Done {
@@ -63,10 +68,35 @@ func TestBillingPages(t *testing.T) {
 			}
 		}
 	}
+	issued, err := s.bills.Invoice(ctx, "R-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paid, open := issued.Due/2, issued.Due-issued.Due/2
+	euros := func(minor int64) string { return money.New(minor, "EUR").Decimal() + "\u00a0EUR" }
+	pay := billing.PaymentOrder{Amount: money.New(paid, "EUR"), Invoices: []string{"R-1"}, At: from.Add(2 * time.Hour).Format(time.RFC3339), Key: "bank-1", By: "clerk"}
+	if _, err := s.bills.RecordPayment(ctx, pay, from.Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for path, says := range map[string][]string{
+		"/invoices/R-1":               {"Partially paid", "clerk", euros(paid), "Cash clearing", "Tax payable", "Receivable", euros(open)},
+		"/tenants/acme":               {`href="/tenants/acme/billing"`},
+		"/tenants/acme/billing":       {euros(open), "What comes next", "Invoice in advance", "R-1", "−" + euros(paid), "/subscriptions/" + string(a.ID), "without a rate of exchange", "Acme &lt;b&gt;"},
+		"/tenants/acme/billing.json":  {fmt.Sprintf(`"open": %d`, open), fmt.Sprintf(`"overdue": %d`, open), fmt.Sprintf(`"balance": %d`, open), `"purpose": "advance"`},
+		"/tenants/other/billing":      {"Nobody has said how this tenant is billed", "arcadia customer set other"},
+		"/tenants/other/billing.json": {`"upcoming": []`},
+	} {
+		page := s.get(t, path)
+		for _, text := range says {
+			if page.status != 200 || !strings.Contains(page.body, text) {
+				t.Errorf("%s is %d and does not say %q", path, page.status, text)
+			}
+		}
+	}
 	if found := s.get(t, "/invoices?q=R-1"); found.status != 303 || found.header.Get("Location") != "/invoices/R-1" {
 		t.Errorf("a number leads to %d %s", found.status, found.header.Get("Location"))
 	}
-	for path, want := range map[string]int{"/invoices/R-2": 404, "/invoices?state=odd": 400, "/subscriptions/sub_1": 404, "/invoices?tenant=nobody": 404} {
+	for path, want := range map[string]int{"/invoices/R-2": 404, "/invoices?state=odd": 400, "/subscriptions/sub_1": 404, "/invoices?tenant=nobody": 404, "/tenants/nobody/billing": 404} {
 		if page := s.get(t, path); page.status != want {
 			t.Errorf("%s = %d, want %d", path, page.status, want)
 		}
