@@ -2,11 +2,14 @@ package dosim
 
 import (
 	"cmp"
+	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -127,10 +130,18 @@ func ReadScenario(text []byte) (Scenario, error) {
 
 // Play makes an empty cloud what the scenario says, as if its requests had been
 // made when they say: with the lags of that time, and no fault. A request that
-// is refused is a fault.Unprocessable, and the cloud is still empty then.
+// is refused is a fault.Unprocessable, and the cloud is still empty then. One whose
+// data is kept is as it was, its weather and its tokens too.
 func (s *Sim) Play(sc Scenario) error {
 	if !s.Empty() {
 		return fault.New(fault.Conflict, "A scenario needs an empty cloud.")
+	}
+	if s.data != nil {
+		rehearsal := New(Options{Seed: s.seed, Clock: NewClock(Stepped), Params: s.ParamValues(), GuestDial: dialNobody})
+		defer rehearsal.Close()
+		if err := rehearsal.Play(sc); err != nil {
+			return err
+		}
 	}
 	if sc.Preset != "" {
 		if err := s.SetPreset(sc.Preset); err != nil {
@@ -154,6 +165,10 @@ func (s *Sim) Play(sc Scenario) error {
 		s.beginRecording() // what a scenario makes is what a recording begins with
 	}
 	return nil
+}
+
+func dialNobody(context.Context, string, string) (net.Conn, error) {
+	return nil, errors.New("dosim: nobody is reached in a rehearsal")
 }
 
 // begun makes the scenario's tokens, and what its steps make.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,12 @@ steps:
 	if !errors.Is(err, fault.Unprocessable) || !strings.Contains(err.Error(), "Step 2 (POST /v2/droplets/{webs}/actions), time 4") || !s.Empty() {
 		t.Errorf("the first droplet's second snapshot at once: %v; want it refused, and the cloud empty", err)
 	}
+	kept := start(t, dosim.Options{Clock: dosim.NewClock(dosim.Stepped), Data: filepath.Join(t.TempDir(), "cloud")})
+	sc.Preset, sc.Params, sc.Tokens = "stormy", map[string]string{"limit.droplets": "9"}, []dosim.ScenarioToken{{Token: "dop_v1_known"}}
+	if err := kept.Play(sc); !errors.Is(err, fault.Unprocessable) || kept.Preset() != "" || kept.ParamValues()["limit.droplets"] != "100000" || len(kept.Tokens()) != 0 {
+		t.Errorf("refused where data is kept: %v, preset %q, limit %s, tokens %v", err, kept.Preset(), kept.ParamValues()["limit.droplets"], kept.Tokens())
+	}
+	sc.Preset, sc.Params, sc.Tokens = "", nil, nil
 	sc.Steps[1].Count = 2
 	if err := s.Play(sc); err != nil {
 		t.Fatal(err)

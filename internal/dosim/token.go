@@ -16,10 +16,10 @@ const FirstAccount = "first"
 
 // A TokenSpec is a token to be made.
 type TokenSpec struct {
-	Account   string    `json:"account"`           // FirstAccount when empty; an account begins with its first token or droplet
-	Scopes    []string  `json:"scopes"`            // such as "droplet:read"; none means all
-	ExpiresAt time.Time `json:"expires_at"`        // zero means never
-	Purpose   string    `json:"purpose,omitempty"` // what the client has it for; only faults ask
+	Account   string    `json:"account"`             // FirstAccount when empty; an account begins with its first token or droplet
+	Scopes    []string  `json:"scopes"`              // such as "droplet:read"; none means all
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero means never
+	Purpose   string    `json:"purpose,omitempty"`   // what the client has it for; only faults ask
 }
 
 // A Token is what the simulator knows about a bearer token that was made.
