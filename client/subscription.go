@@ -165,3 +165,53 @@ func (c *Client) ChangeSubscription(ctx context.Context, id string, o ChangeOrde
 	_, err = c.call(ctx, http.MethodPost, "/v1/subscriptions/"+url.PathEscape(id)+"/changes", nil, nil, o, &done)
 	return done, err
 }
+
+// A MigrationOrder asks that everybody who has a version of a plan get another.
+type MigrationOrder struct {
+	From     string   `json:"from" example:"pro@1"`
+	To       string   `json:"to" example:"pro@2"`
+	Currency string   `json:"currency,omitempty" doc:"Of the catalog, where several have both plans."`
+	Tenants  []string `json:"tenants,omitempty" doc:"Only of these, slugs or ids; left away: of all."`
+	Except   []string `json:"except,omitempty" doc:"Not of these: they keep what they have."`
+	When     string   `json:"when,omitempty" doc:"period_end, or a date of the customer's zone or an instant to come; left away: period_end."`
+	Reason   string   `json:"reason,omitempty"`
+	DryRun   bool     `json:"dry_run,omitempty"`
+	Expect   string   `json:"expect,omitempty" doc:"The fingerprint of a dry run: where anything else would be done, nothing is."`
+}
+
+// A Migration is who gets another plan, or would, and what that comes to.
+type Migration struct {
+	Items       []MigratedItem   `json:"items" nullable:"false"`
+	Totals      []MigrationTotal `json:"totals" nullable:"false" doc:"By currency, without those that are left."`
+	Done        bool             `json:"done"`
+	Fingerprint string           `json:"fingerprint"`
+}
+
+// A MigratedItem is an item of a subscription that gets another plan.
+type MigratedItem struct {
+	Subscription string `json:"subscription"`
+	Tenant       string `json:"tenant"`
+	Item         string `json:"item"`
+	Quantity     string `json:"quantity"`
+	Currency     string `json:"currency"`
+	EffectiveAt  *Time  `json:"effective_at" format:"date-time" doc:"null: it is left as it is."`
+	Before       int64  `json:"before" doc:"What the first period from then on is billed without the change, with taxes, minor units."`
+	After        int64  `json:"after" doc:"And with it."`
+	Difference   int64  `json:"difference"`
+	Left         string `json:"left" doc:"Why it keeps its plan; empty: it gets the other."`
+}
+
+// A MigrationTotal is what the items of a currency come to.
+type MigrationTotal struct {
+	Currency   string `json:"currency"`
+	Items      int    `json:"items"`
+	Before     int64  `json:"before"`
+	After      int64  `json:"after"`
+	Difference int64  `json:"difference"`
+}
+
+// MigrateSubscriptions gives everybody who has one plan another.
+func (c *Client) MigrateSubscriptions(ctx context.Context, o MigrationOrder) (m Migration, err error) {
+	_, err = c.call(ctx, http.MethodPost, "/v1/subscription-migrations", nil, nil, o, &m)
+	return m, err
+}

@@ -23,6 +23,9 @@ func (a *API) subscriptionRoutes(h huma.API) {
 	register(a, h, operation("get-subscription", http.MethodGet, "/v1/subscriptions/{id}", "Read a subscription with its changes"), a.getSubscription)
 	create := operation("create-subscription", http.MethodPost, "/v1/subscriptions", "Subscribe a customer to a plan, or preview it")
 	register(a, h, create, a.createSubscription)
+	migrate := operation("migrate-subscriptions", http.MethodPost, "/v1/subscription-migrations", "Give everybody who has a version of a plan another, or say what that comes to")
+	migrate.Description = "All of them or nobody. Who is excepted, and who has another change to come, keeps what it has."
+	register(a, h, migrate, a.migrateSubscriptions)
 	register(a, h, operation("change-subscription", http.MethodPost, "/v1/subscriptions/{id}/changes",
 		"Change plan or quantity, add an item, suspend, resume or cancel; or preview it"), a.changeSubscription)
 }
@@ -80,4 +83,16 @@ func (a *API) changeSubscription(ctx context.Context, in *struct {
 		Type: billing.ChangeType(o.Type), Item: o.Item, Plan: o.Plan, Quantity: o.Quantity, When: o.When, Until: o.Until, Reason: o.Reason, DryRun: o.DryRun, By: actor(ctx),
 	}, time.Now())
 	return a.subscribed(s, due, o.DryRun, err)
+}
+
+func (a *API) migrateSubscriptions(ctx context.Context, in *struct{ Body client.MigrationOrder }) (*struct{ Body client.Migration }, error) {
+	o := in.Body
+	m, err := a.o.Bills.Migrate(ctx, billing.MigrationOrder{
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Currency: o.Currency, From: o.From, To: o.To, Tenants: o.Tenants, Except: o.Except, When: o.When,
+		Reason: o.Reason, By: actor(ctx),
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Migration }{wire.Migration(m)}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -96,7 +97,7 @@ func balanceOf(r *sheetRow, customer Customer) (money.Amount, error) {
 
 // pastDay reads a day, or an instant, that has come.
 func pastDay(text, zone string, now time.Time) (time.Time, error) {
-	z, err := time.LoadLocation(zone)
+	z, err := period.Zone(zone)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -15,6 +15,7 @@ type subscriptionCommand struct {
 	Create  subscriptionCreateCommand  `cmd:"" help:"Subscribe a customer to a plan."`
 	Import  importCommand              `cmd:"" help:"Subscribe customers from CSV; what becomes of each line is shown first."`
 	Change  subscriptionChangeCommand  `cmd:"" help:"Change plan or quantity: upgrade, downgrade."`
+	Migrate subscriptionMigrateCommand `cmd:"" help:"Give everybody who has a version of a plan another; what it comes to is shown first."`
 	Add     subscriptionAddCommand     `cmd:"" help:"Add an item beside those there are."`
 	Suspend subscriptionSuspendCommand `cmd:"" help:"Suspend all items: what is suspended costs nothing, unless its plan says so."`
 	Resume  subscriptionResumeCommand  `cmd:"" help:"End a suspension."`

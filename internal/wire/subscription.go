@@ -53,3 +53,18 @@ func Document(text []byte) (d client.Document, err error) {
 	err = json.Unmarshal(text, &d)
 	return d, err
 }
+
+// Migration is who gets another plan, and what that comes to.
+func Migration(m billing.Migration) client.Migration {
+	w := client.Migration{Items: make([]client.MigratedItem, len(m.Items)), Totals: make([]client.MigrationTotal, len(m.Totals)), Done: m.Done, Fingerprint: m.Fingerprint}
+	for i, x := range m.Items {
+		w.Items[i] = client.MigratedItem{
+			Subscription: string(x.Subscription), Tenant: x.Slug, Item: x.Item, Quantity: x.Quantity.String(), Currency: string(x.Currency), EffectiveAt: client.At(x.EffectiveAt),
+			Before: x.Before, After: x.After, Difference: x.After - x.Before, Left: x.Left,
+		}
+	}
+	for i, t := range m.Totals {
+		w.Totals[i] = client.MigrationTotal{Currency: string(t.Currency), Items: t.Items, Before: t.Before, After: t.After, Difference: t.After - t.Before}
+	}
+	return w
+}
