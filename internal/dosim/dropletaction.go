@@ -185,6 +185,7 @@ type dropletChange struct {
 	IPv6      bool          `json:"ipv6,omitempty"`
 	Backups   *backupPolicy `json:"backups,omitempty"`
 	NoBackups bool          `json:"no_backups,omitempty"`
+	Anew      bool          `json:"anew,omitempty"` // it starts as for the first time
 }
 
 const dutyDropletChange = "droplet.change"
@@ -209,6 +210,9 @@ func changeDroplet(c *call, arg json.RawMessage) {
 	}
 	if to.Backups != nil {
 		c.scheduleBackup(d)
+	}
+	if to.Anew {
+		c.bootAgain(d)
 	}
 }
 
@@ -269,7 +273,7 @@ func endResize(c *call, d *droplet, b dropletActionBody) (dropletChange, error) 
 
 func endRebuild(c *call, d *droplet, b dropletActionBody) (dropletChange, error) {
 	image, err := c.imageFor(b.Image, d.Region, d.diskSize(c.sim.world))
-	return dropletChange{Image: strconv.FormatInt(image.ID, 10)}, err
+	return dropletChange{Image: strconv.FormatInt(image.ID, 10), Anew: true}, err
 }
 
 // endRestore takes a backup or a snapshot of the droplet itself.

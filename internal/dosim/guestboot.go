@@ -51,7 +51,7 @@ func bootResource() resource {
 			w.boots = newTable(w.seed, kind[*boot]{name: kindBoot, check: checkBoot})
 			return w.boots
 		},
-		params: []Param{{paramBoot, "0", 0, 1, "1: a new droplet's guest fetches what the curl commands of its user data name, see Guests"}},
+		params: []Param{{paramBoot, "0", 0, 1, "1: a new droplet's guest, and one that is rebuilt, fetches what the curl commands of its user data name, see Guests"}},
 		gone:   func(c *call, _ string, e entity) { c.forgetBoot(e) },
 	}
 }
@@ -82,6 +82,26 @@ func (c *call) bootWith(d *droplet, userData string, create *action) {
 		thing: thing{life: everShown(c.at), ID: d.ID, Unasked: true}, Calls: calls, Next: create.EndsAt,
 	})
 	c.sim.runBoot(d.Account, d.ID)
+}
+
+// bootAgain has a droplet whose disk was written over do once more what its user data
+// says, which DigitalOcean keeps.
+func (c *call) bootAgain(d *droplet) {
+	boots := c.sim.world.boots
+	b, ok := boots.get(d.Account, d.ID)
+	if !ok || !b.exists(c.at) {
+		return
+	}
+	through := !slices.ContainsFunc(b.Calls, func(call BootCall) bool { return !call.Done })
+	boots.update(c, b, func(next *boot) {
+		next.Calls, next.Next = slices.Clone(b.Calls), c.at
+		for i, call := range next.Calls {
+			next.Calls[i] = BootCall{Method: call.Method, URL: call.URL, Header: call.Header, Body: call.Body}
+		}
+	})
+	if through { // else the boot before goes on with these
+		c.sim.runBoot(d.Account, d.ID)
+	}
 }
 
 // runBoots goes on with every boot that is not through. s.mu must be held.

@@ -48,32 +48,40 @@ func oneTime(d *blueprint.DropletSpec, see func(need, kind, name string)) {
 // readOneTime looks whether a spec's droplets can ask for what they are to ask for. It
 // answers fault.Unprocessable where they cannot reach this server, a secret is not there,
 // or a probe waits for a call that nothing makes.
-func (s *Service) readOneTime(ctx context.Context, d *drawn) (err error) {
+func (s *Service) readOneTime(ctx context.Context, d *drawn) error {
 	calls := map[string]bool{}
 	for _, r := range d.building.Spec.Resources {
-		oneTime(r.Droplet, func(need, kind, name string) {
-			switch {
-			case err != nil:
-			case s.steps.set.PublicURL == "" || s.steps.set.Secrets == nil:
-				err = fault.New(fault.Unprocessable, "%s asks Arcadia for %s when it first starts, and Arcadia does not know at which address droplets reach it. "+
-					"Run arcadia serve with ARCADIA_PUBLIC_URL, or --public-url, as https://arcadia.example.com.", r.ID, need)
-			case kind == secret.HandOut:
-				var is secret.Secret
-				if is, err = s.steps.set.Secrets.For(ctx, d.Tenant, name); errors.Is(err, fault.NotFound) {
-					err = fault.New(fault.Unprocessable, "%s is to get the secret %s, which is not there. Store it with: arcadia secret set %s --tenant %s", r.ID, name, name, d.owner.Slug)
-				}
-				d.Read["secret "+name] = "version " + strconv.FormatInt(is.Version, 10) + " of " + orEvery(is.Tenant)
-			}
-			calls[need] = true
-			d.building.PublicURL = s.steps.set.PublicURL
-			d.Read["address of this server"] = s.steps.set.PublicURL
-		})
-	}
-	for key, probe := range d.building.Spec.Health {
-		if err == nil && probe.Type == "callback" && !calls["callback."+key] {
-			err = fault.New(fault.Unprocessable, "Probe %s waits for a call of droplet %s, whose cloud_init does not call {{ .callback.%s }}.", key, probe.Droplet, key)
+		if err := s.readNeeds(ctx, d, r, calls); err != nil {
+			return err
 		}
 	}
+	for key, probe := range d.building.Spec.Health {
+		if probe.Type == "callback" && !calls["callback."+key] {
+			return fault.New(fault.Unprocessable, "Probe %s waits for a call of droplet %s, whose cloud_init does not call {{ .callback.%s }}.", key, probe.Droplet, key)
+		}
+	}
+	return nil
+}
+
+// readNeeds is readOneTime of one droplet, whose needs it puts into needs.
+func (s *Service) readNeeds(ctx context.Context, d *drawn, r blueprint.Resource, needs map[string]bool) (err error) {
+	oneTime(r.Droplet, func(need, kind, name string) {
+		switch {
+		case err != nil:
+		case s.steps.set.PublicURL == "" || s.steps.set.Secrets == nil:
+			err = fault.New(fault.Unprocessable, "%s asks Arcadia for %s when it first starts, and Arcadia does not know at which address droplets reach it. "+
+				"Run arcadia serve with ARCADIA_PUBLIC_URL, or --public-url, as https://arcadia.example.com.", r.ID, need)
+		case kind == secret.HandOut:
+			var is secret.Secret
+			if is, err = s.steps.set.Secrets.For(ctx, d.Tenant, name); errors.Is(err, fault.NotFound) {
+				err = fault.New(fault.Unprocessable, "%s is to get the secret %s, which is not there. Store it with: arcadia secret set %s --tenant %s", r.ID, name, name, d.owner.Slug)
+			}
+			d.Read["secret "+name] = "version " + strconv.FormatInt(is.Version, 10) + " of " + orEvery(is.Tenant)
+		}
+		needs[need] = true
+		d.building.PublicURL = s.steps.set.PublicURL
+		d.Read["address of this server"] = s.steps.set.PublicURL
+	})
 	return err
 }
 
@@ -106,20 +114,12 @@ func (b *builder) userData(ctx context.Context, r blueprint.Resource) (string, e
 func (b *builder) openAddresses(ctx context.Context, r blueprint.Resource, known blueprint.Known) error {
 	needs := map[secret.Address]string{}
 	var all []secret.Address
-	lasts := time.Duration(0)
 	oneTime(r.Droplet, func(need, kind, name string) {
 		a := secret.Address{Kind: kind, Name: name, Stack: string(b.state.Stack), Saga: string(b.attempt.Saga), Resource: r.ID}
 		needs[a], all = need, append(all, a)
-		if probe, ok := b.state.Spec.Health[name]; ok && kind == secret.CallIn {
-			limit, _ := time.ParseDuration(probe.Timeout) // the blueprint's parser looked at it
-			lasts = max(lasts, limit)
-		}
 	})
 	if len(all) == 0 {
 		return nil
-	}
-	if lasts == 0 {
-		lasts = bootsWithin
 	}
 	if b.state.PublicURL == "" {
 		b.state.PublicURL = b.set.PublicURL
@@ -127,9 +127,8 @@ func (b *builder) openAddresses(ctx context.Context, r blueprint.Resource, known
 	if b.state.PublicURL == "" || b.set.Secrets == nil {
 		return saga.Permanent(fault.New(fault.Unprocessable, "%s asks Arcadia for something when it first starts, and no address is set at which droplets reach it: ARCADIA_PUBLIC_URL.", r.ID))
 	}
-	// A request may be carried out late, and the droplet take as long as we wait for it.
 	now := b.attempt.Now()
-	tokens, err := b.set.Secrets.Open(ctx, tenant.ID(b.state.Tenant), all, now, now.Add(b.set.Settle+b.set.Horizon+b.set.Longest+lasts))
+	tokens, err := b.set.Secrets.Open(ctx, tenant.ID(b.state.Tenant), all, now, b.asksUntil(now, r))
 	if errors.Is(err, fault.NotFound) {
 		return saga.Permanent(err)
 	}
@@ -139,6 +138,36 @@ func (b *builder) openAddresses(ctx context.Context, r blueprint.Resource, known
 			path = CallInPath
 		}
 		known[needs[a]] = b.state.PublicURL + path + token.Reveal()
+	}
+	return err
+}
+
+// asksUntil is until when a droplet may ask that is asked for now: the request may be
+// carried out late, and the droplet take as long as we wait for it.
+func (b *builder) asksUntil(now time.Time, r blueprint.Resource) time.Time {
+	lasts := time.Duration(0)
+	oneTime(r.Droplet, func(_, kind, name string) {
+		if probe, ok := b.state.Spec.Health[name]; ok && kind == secret.CallIn {
+			limit, _ := time.ParseDuration(probe.Timeout) // the blueprint's parser looked at it
+			lasts = max(lasts, limit)
+		}
+	})
+	if lasts == 0 {
+		lasts = bootsWithin
+	}
+	return now.Add(b.set.Settle + b.set.Horizon + b.set.Longest + lasts)
+}
+
+// rearm has the one-time addresses of a droplet answer once more, for this saga, which
+// has its user data run again. One that was made of a snapshot has none.
+func (b *builder) rearm(ctx context.Context, r blueprint.Resource) error {
+	if b.set.Secrets == nil {
+		return nil
+	}
+	now := b.attempt.Now()
+	_, err := b.set.Secrets.Rearm(ctx, tenant.ID(b.state.Tenant), string(b.state.made(r.ID).By), r.ID, string(b.attempt.Saga), now, b.asksUntil(now, r))
+	if errors.Is(err, fault.NotFound) {
+		return saga.NotDone(saga.Permanent(err))
 	}
 	return err
 }

@@ -1,12 +1,14 @@
 package provisioning_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -57,7 +59,10 @@ func newBooth(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func
 	if _, err := b.secrets.Set(t.Context(), "", "sky-key", vault.NewSecret(apiKey), "cli:test", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	p.settings.Secrets, p.settings.PublicURL = b.secrets, "https://arcadia.example.com"
+	p.settings.Secrets = b.secrets
+	if p.settings.PublicURL == "" {
+		p.settings.PublicURL = "https://arcadia.example.com"
+	}
 	p.settings.Probe = func(ctx context.Context, _ blueprint.Probe, target string) (string, error) {
 		if !b.boot(ctx) {
 			return "", fmt.Errorf("%s does not answer", target)
@@ -364,6 +369,97 @@ func TestWhatAPlanSaysOfSecrets(t *testing.T) {
 		}, "cli:test", time.Now())
 		if !errors.Is(err, fault.Unprocessable) || !strings.Contains(fault.Message(err), "ARCADIA_PUBLIC_URL") {
 			t.Errorf("a plan without an address: %v", err)
+		}
+	})
+}
+
+// A door is what droplets reach of Arcadia: its two paths, by HTTP.
+type door struct {
+	*booth
+	service *provisioning.Service
+	asked   []string // for secrets, what was answered
+}
+
+func (d *door) dial(_ context.Context, _, address string) (net.Conn, error) {
+	if address != "arcadia.example.com:80" {
+		return nil, fmt.Errorf("%s is not reached from here", address)
+	}
+	droplet, here := net.Pipe()
+	go func() {
+		defer here.Close()
+		r, err := http.ReadRequest(bufio.NewReader(here))
+		if err != nil {
+			return
+		}
+		status := http.StatusNoContent
+		if err := d.hear(r); err != nil {
+			status = http.StatusGone
+		}
+		_, _ = fmt.Fprintf(here, "HTTP/1.1 %d Said\r\nContent-Length: 0\r\n\r\n", status) // a guest that is gone hears nothing
+	}()
+	return droplet, nil
+}
+
+func (d *door) hear(r *http.Request) error {
+	if token, ok := strings.CutPrefix(r.URL.Path, provisioning.CallInPath); ok {
+		return d.service.CallIn(r.Context(), token, "203.0.113.7:1", time.Now())
+	}
+	value, err := d.service.HandOut(r.Context(), strings.TrimPrefix(r.URL.Path, provisioning.HandOutPath), "203.0.113.7:1", time.Now())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.asked = append(d.asked, err.Error())
+		return err
+	}
+	d.asked, d.got = append(d.asked, value.Reveal()), append(d.got, value.Reveal())
+	return nil
+}
+
+// TestARebuiltDropletAsksOnceMore has DigitalOcean run the user data of a droplet again, with
+// the addresses in it that have answered: for the rebuild they answer once more, with the
+// value that the secret has by then, and for nothing after it.
+func TestARebuiltDropletAsksOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		d := &door{}
+		cloud := dosimtest.Pipe(t, dosim.Options{GuestDial: d.dial, Params: map[string]string{"guest.boot": "1"}})
+		p := bubblePace
+		p.settings.PublicURL = "http://arcadia.example.com"
+		d.booth = newBooth(t, dbtest.New(t), cloud, p, nil)
+		d.silent = true // its droplets ask by themselves
+		engine := d.engine(d.options)
+		s := d.serve(engine)
+		d.service = s
+		settle(t, engine, d.apply(s), saga.Completed)
+		if _, err := d.secrets.Set(ctx, "", "sky-key", vault.NewSecret("the next one"), "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		r := on(provisioning.Rebuild, "backup", "false")
+		r.Stack = "sky"
+		plan, end := d.yard.apply(s, engine, r, saga.Completed)
+		if said := strings.Join(plan.Warnings, " "); !strings.Contains(said, "answer once more, for this rebuild alone: callback.boot, secret.sky-key") || plan.Read["secret sky-key"] != "version 2 of every tenant" {
+			t.Errorf("the plan says %q, and read %q", said, plan.Read)
+		}
+		if want := []string{apiKey, "the next one"}; !slices.Equal(d.asked, want) {
+			t.Errorf("droplets got %q, want %q", d.asked, want)
+		}
+		uses, err := d.secrets.Uses(ctx, string(end.ID))
+		if err != nil || len(uses) != 2 || uses[0].At.Before(end.CreatedAt) || uses[1].At.Before(end.CreatedAt) {
+			t.Errorf("the rebuild has seen %+v: %v", uses, err)
+		}
+		var tokens []string
+		for _, at := range regexp.MustCompile(`http://arcadia\.example\.com/(?:once|call)/([0-9a-f]+)`).FindAllStringSubmatch(d.bodies[0], -1) {
+			tokens = append(tokens, at[1])
+		}
+		if len(tokens) != 2 {
+			t.Fatalf("the user data has %d addresses", len(tokens))
+		}
+		d.closed(t, tokens)
+		if _, err := d.secrets.Remove(ctx, "", "sky-key", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.PlanStack(ctx, r, "cli:test", time.Now()); !errors.Is(err, fault.Unprocessable) {
+			t.Errorf("a rebuild whose droplet would ask for what is not there: %v", err)
 		}
 	})
 }

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
@@ -111,6 +113,11 @@ func (p *Steps) rebuild(ctx context.Context, s *Rebuilding) error {
 			return err
 		}
 	}
+	if s.Rebuild.untouched(a) {
+		if err := b.rearm(ctx, r); err != nil {
+			return err
+		}
+	}
 	request := digitalocean.DropletAct{Droplet: n, Type: "rebuild", Image: s.Image}
 	d := b.dropletDeed(r, request, func(d digitalocean.Droplet) (bool, string) {
 		return s.Rebuild.Action != 0 && d.Status == "active", "its status is " + d.Status
@@ -119,6 +126,9 @@ func (p *Steps) rebuild(ctx context.Context, s *Rebuilding) error {
 	err = p.act(ctx, b.c, d, &s.Rebuild)
 	s.Before = max(s.Before, s.Rebuild.Action) // one that ends as errored is not found again
 	if m := s.Rebuild; m.Failed && m.Errored == 0 && m.Action == 0 && a.UnknownSince.IsZero() {
+		if err := p.closeAddresses(ctx, &s.Building, s.Target); err != nil {
+			return err
+		}
 		return saga.NotDone(err)
 	}
 	return err
@@ -244,7 +254,8 @@ func (s *Service) checkImage(ctx context.Context, c *digitalocean.Client, d *dra
 	return nil
 }
 
-// warnOfUserData says what the new disk is set up by.
+// warnOfUserData says what the new disk is set up by, and looks whether the droplet can ask
+// once more for what it is to ask for.
 func (s *Service) warnOfUserData(ctx context.Context, d *drawn, target blueprint.Resource) error {
 	if target.Droplet.UserData == nil {
 		return nil
@@ -253,9 +264,25 @@ func (s *Service) warnOfUserData(ctx context.Context, d *drawn, target blueprint
 	if err != nil {
 		return err
 	}
-	if maker.Kind == ProvisionStackKind {
-		d.Warnings = append(d.Warnings, "DigitalOcean keeps the user data that "+target.ID+" was made with, and runs it again: secrets in it that worked once do not work again.")
-	} else {
+	made, err := saga.StateOf[Building](maker)
+	if err != nil {
+		return err
+	}
+	needs := map[string]bool{}
+	switch {
+	case maker.Kind == ProvisionStackKind && made.From[target.ID] == "":
+		if err := s.readNeeds(ctx, d, target, needs); err != nil {
+			return err
+		}
+		said := "DigitalOcean keeps the user data that " + target.ID + " was made with, and runs it again."
+		if len(needs) > 0 {
+			said += " Its one-time addresses answer once more, for this rebuild alone: " + strings.Join(slices.Sorted(maps.Keys(needs)), ", ") + "."
+		}
+		d.Warnings = append(d.Warnings, said)
+		if len(needs) > 0 && made.PublicURL != s.steps.set.PublicURL {
+			d.Warnings = append(d.Warnings, "It asks at "+made.PublicURL+", and droplets reach Arcadia at "+s.steps.set.PublicURL+" by now.")
+		}
+	default:
 		d.Warnings = append(d.Warnings, target.ID+" was made of a snapshot and has no user data: it comes up as bare as the image is.")
 	}
 	return nil

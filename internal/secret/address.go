@@ -67,15 +67,11 @@ func (s *Service) Open(ctx context.Context, of tenant.ID, all []Address, at, unt
 	}
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		for _, a := range all {
-			var holds sql.NullString
-			if a.Kind == HandOut {
-				is, err := forTenant(ctx, tx, of, a.Name)
-				if err != nil {
-					return err
-				}
-				holds = sql.NullString{String: string(is.ID), Valid: true}
+			holds, err := held(ctx, tx, of, a)
+			if err != nil {
+				return err
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO one_time_addresses (hash, kind, name, stack_id, saga_id, resource, secret_id, opened_at, expires_at)
+			_, err = tx.ExecContext(ctx, `INSERT INTO one_time_addresses (hash, kind, name, stack_id, saga_id, resource, secret_id, opened_at, expires_at)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 				ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at
 				WHERE one_time_addresses.used_at IS NULL AND one_time_addresses.closed_at IS NULL AND one_time_addresses.expires_at < excluded.expires_at`,
@@ -87,6 +83,46 @@ func (s *Service) Open(ctx context.Context, of tenant.ID, all []Address, at, unt
 		return nil
 	})
 	return tokens, err
+}
+
+// Rearm has the addresses in the user data of a droplet, which the saga by made, answer
+// once more until a time, whatever became of them before: for the saga again alone, which
+// has the user data run another time. To rearm for one saga twice is to do it once. It
+// returns how many there are, and answers fault.NotFound where a secret is there no more.
+func (s *Service) Rearm(ctx context.Context, of tenant.ID, by, resource, again string, at, until time.Time) (n int, err error) {
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		all, err := db.All(ctx, tx, func(rows *sql.Rows) (f found, err error) {
+			err = rows.Scan(&f.hash, &f.Kind, &f.Name)
+			return f, err
+		}, `SELECT hash, kind, name FROM one_time_addresses WHERE saga_id = $1 AND resource = $2`, by, resource)
+		if err != nil {
+			return err
+		}
+		n = len(all)
+		for _, f := range all {
+			holds, err := held(ctx, tx, of, f.Address)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE one_time_addresses
+				SET armed_by = $1, secret_id = $2, opened_at = $3, expires_at = $4, used_at = NULL, used_from = NULL, closed_at = NULL
+				WHERE hash = $5 AND (armed_by IS NULL OR armed_by <> $1)`, again, holds, db.Micros(at), db.Micros(until), f.hash)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// held is the secret that an address hands out now; a call-back's hands out none.
+func held(ctx context.Context, tx *sql.Tx, of tenant.ID, a Address) (id sql.NullString, err error) {
+	if a.Kind != HandOut {
+		return id, nil
+	}
+	is, err := forTenant(ctx, tx, of, a.Name)
+	return sql.NullString{String: string(is.ID), Valid: true}, err
 }
 
 // Close revokes what is open of a stack: of one resource, or of all where it is empty.
@@ -102,10 +138,19 @@ func (s *Service) Close(ctx context.Context, stack, resource string, at time.Tim
 type found struct {
 	Address
 	secret  sql.NullString
+	armedBy sql.NullString // the saga that it was opened for once more
 	hash    []byte
 	expires int64
 	used    db.NullTime
 	closed  db.NullTime
+}
+
+// bound is the saga that an address is open for.
+func (f found) bound() string {
+	if f.armedBy.Valid {
+		return f.armedBy.String
+	}
+	return f.Saga
 }
 
 func (f found) over(at time.Time) bool { return !f.closed.Time.IsZero() || db.Micros(at) >= f.expires }
@@ -118,8 +163,8 @@ func look(ctx context.Context, q db.Queryer, kind, token string) (f found, err e
 		return f, ErrUnknown
 	}
 	hash := hashOf(token)
-	err = q.QueryRowContext(ctx, `SELECT hash, kind, name, stack_id, saga_id, resource, secret_id, expires_at, used_at, closed_at
-		FROM one_time_addresses WHERE hash = $1`, hash).Scan(&f.hash, &f.Kind, &f.Name, &f.Stack, &f.Saga, &f.Resource, &f.secret, &f.expires, &f.used, &f.closed)
+	err = q.QueryRowContext(ctx, `SELECT hash, kind, name, stack_id, saga_id, resource, secret_id, armed_by, expires_at, used_at, closed_at
+		FROM one_time_addresses WHERE hash = $1`, hash).Scan(&f.hash, &f.Kind, &f.Name, &f.Stack, &f.Saga, &f.Resource, &f.secret, &f.armedBy, &f.expires, &f.used, &f.closed)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return f, ErrUnknown
@@ -132,7 +177,8 @@ func look(ctx context.Context, q db.Queryer, kind, token string) (f found, err e
 }
 
 // Take hands a secret out to whoever has its address's token, once: that it was, and to
-// whom, is on disk before it leaves. It answers [ErrUnknown], and [ErrGone] for an
+// whom, is on disk before it leaves. The address that it returns names the saga that it
+// is open for. It answers [ErrUnknown], and [ErrGone] for an
 // address that was asked before, was closed or has expired.
 func (s *Service) Take(ctx context.Context, token, from string, at time.Time) (value vault.Secret, of Address, err error) {
 	if _, err := look(ctx, s.db.Read(), HandOut, token); err != nil { // a stranger takes no lock
@@ -143,7 +189,9 @@ func (s *Service) Take(ctx context.Context, token, from string, at time.Time) (v
 		if err != nil {
 			return err
 		}
-		if of = f.Address; f.over(at) || !f.used.Time.IsZero() {
+		of = f.Address
+		of.Saga = f.bound()
+		if f.over(at) || !f.used.Time.IsZero() {
 			return ErrGone
 		}
 		var sealed []byte
@@ -167,7 +215,8 @@ func (s *Service) Take(ctx context.Context, token, from string, at time.Time) (v
 	return value, of, nil
 }
 
-// Call notes that a droplet called at a probe's address. To call again is to call once.
+// Call notes that a droplet called at a probe's address, and returns it with the saga
+// that waits for the call. To call again is to call once.
 // It answers [ErrUnknown], and [ErrGone] for a first call that comes too late.
 func (s *Service) Call(ctx context.Context, token, from string, at time.Time) (of Address, err error) {
 	if _, err := look(ctx, s.db.Read(), CallIn, token); err != nil {
@@ -179,6 +228,7 @@ func (s *Service) Call(ctx context.Context, token, from string, at time.Time) (o
 			return err
 		}
 		of = f.Address
+		of.Saga = f.bound()
 		switch {
 		case !f.used.Time.IsZero():
 			return nil
@@ -208,13 +258,14 @@ type Use struct {
 	From string
 }
 
-// Uses tell of the addresses that a saga opened who asked at them.
+// Uses tell of the addresses that are open for a saga, or were, who asked at them.
 func (s *Service) Uses(ctx context.Context, saga string) ([]Use, error) {
 	return db.All(ctx, s.db.Read(), func(rows *sql.Rows) (u Use, err error) {
 		var at db.NullTime
-		err = rows.Scan(&u.Kind, &u.Name, &u.Stack, &u.Saga, &u.Resource, &at, &u.From)
+		u.Saga = saga
+		err = rows.Scan(&u.Kind, &u.Name, &u.Stack, &u.Resource, &at, &u.From)
 		u.At = at.Time
 		return u, err
-	}, `SELECT kind, name, stack_id, saga_id, resource, used_at, COALESCE(used_from, '') FROM one_time_addresses
-		WHERE saga_id = $1 ORDER BY resource, kind, name`, saga)
+	}, `SELECT kind, name, stack_id, resource, used_at, COALESCE(used_from, '') FROM one_time_addresses
+		WHERE armed_by = $1 OR saga_id = $1 AND armed_by IS NULL ORDER BY resource, kind, name`, saga)
 }

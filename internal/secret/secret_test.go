@@ -143,6 +143,58 @@ func TestACallIsHeardOnceAndForAll(t *testing.T) {
 
 // TestWhatAnAddressDoesNotGive tries what is not an address that is open: each is
 // refused, and uses nothing up.
+func TestARearmedAddressAnswersOnceForEachSaga(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, s := t.Context(), service(t, d)
+		set(t, s, "", "key", "old")
+		tokens := open(t, s, "", key, boot)
+		rearm := func(again string, want int) {
+			t.Helper()
+			if n, err := s.Rearm(ctx, "", "saga_1", "droplet.web", again, noon, noon.Add(time.Hour)); err != nil || n != want {
+				t.Fatalf("rearmed %d addresses, want %d: %v", n, want, err)
+			}
+		}
+		gives := func(want string) {
+			t.Helper()
+			value, of, err := s.Take(ctx, tokens[key], "", noon)
+			if want == "" && !errors.Is(err, secret.ErrGone) || want != "" && (err != nil || value.Reveal() != want) {
+				t.Errorf("the address of %s gives %q, %v; want %q", of.Saga, value.Reveal(), err, want)
+			}
+		}
+		gives("old")
+		set(t, s, "", "key", "new")
+		if err := s.Close(ctx, "stack_1", "", noon); err != nil {
+			t.Fatal(err)
+		}
+		rearm("saga_2", 2)
+		if uses, err := s.Uses(ctx, "saga_2"); err != nil || len(uses) != 2 || !uses[0].At.IsZero() || !uses[1].At.IsZero() {
+			t.Errorf("before anybody asks the uses are %+v: %v", uses, err)
+		}
+		gives("new")
+		gives("")
+		rearm("saga_2", 2) // a step that runs again
+		gives("")
+		if of, err := s.Call(ctx, tokens[boot], "", noon); err != nil || of.Saga != "saga_2" {
+			t.Errorf("the call is for %s: %v", of.Saga, err)
+		}
+		if uses, err := s.Uses(ctx, "saga_1"); err != nil || len(uses) != 0 {
+			t.Errorf("the first saga has the uses %+v of another: %v", uses, err)
+		}
+		rearm("saga_3", 2)
+		gives("new")
+		if n, err := s.Rearm(ctx, "", "saga_1", "droplet.db", "saga_4", noon, noon.Add(time.Hour)); err != nil || n != 0 {
+			t.Errorf("of another droplet %d were rearmed: %v", n, err)
+		}
+		if _, err := s.Remove(ctx, "", "key", noon); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Rearm(ctx, "", "saga_1", "droplet.web", "saga_5", noon, noon.Add(time.Hour)); !errors.Is(err, fault.NotFound) {
+			t.Errorf("rearmed without the secret: %v", err)
+		}
+		gives("")
+	})
+}
+
 func TestWhatAnAddressDoesNotGive(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		ctx, s := t.Context(), service(t, d)
