@@ -34,7 +34,7 @@ type Stack struct {
 	Name      string          `json:"name"`
 	Tenant    string          `json:"tenant" doc:"Slug."`
 	Account   string          `json:"account"`
-	State     string          `json:"state" enum:"new,active,suspended,gone,failed"`
+	State     string          `json:"state" enum:"new,active,suspended,gone,failed,released"`
 	Level     int             `json:"level" doc:"Of a suspension, from 1 to 3; else 0."`
 	Blueprint string          `json:"blueprint" example:"sky-ai@1"`
 	Saga      string          `json:"saga" doc:"The last one that was started for it."`
@@ -60,7 +60,7 @@ type StackPage struct {
 
 // A PlanOrder asks what would be done.
 type PlanOrder struct {
-	Verb       string            `json:"verb" doc:"What is to be done: provision for a new stack, or one of /v1/stack-verbs." example:"provision"`
+	Verb       string            `json:"verb" doc:"What is to be done: provision or adopt for a new stack, or one of /v1/stack-verbs." example:"provision"`
 	Blueprint  string            `json:"blueprint,omitempty" doc:"Of a new stack: name or name@version."`
 	Tenant     string            `json:"tenant,omitempty" doc:"Of a new stack: slug or id."`
 	Name       string            `json:"name,omitempty" doc:"Of a new stack."`
@@ -125,9 +125,9 @@ type PlanStep struct {
 	Pivot bool     `json:"pivot" doc:"From here on there is no way back."`
 }
 
-// A PlanChange is one resource that is made or destroyed.
+// A PlanChange is one resource that is made, changed, destroyed, adopted or released.
 type PlanChange struct {
-	Action  string  `json:"action" enum:"create,change,destroy"`
+	Action  string  `json:"action" enum:"create,change,destroy,adopt,release"`
 	Key     string  `json:"key"`
 	Kind    string  `json:"kind"`
 	Name    string  `json:"name"`

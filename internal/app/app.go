@@ -181,6 +181,7 @@ func (a *App) buildServices(context.Context) (err error) {
 		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
 		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen,
 		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: probe,
+		Whose: a.whose,
 		Protected: func(ctx context.Context, subjects []string) error {
 			return provisioning.ProtectedBy(ctx, a.db.Read(), "What would be destroyed", subjects)
 		},
@@ -220,6 +221,31 @@ func (a *App) buildServices(context.Context) (err error) {
 func (a *App) resources(ctx context.Context, account string) (int, error) {
 	list, err := a.inventory.Resources(ctx, inventory.Query{Terms: []inventory.Term{{Key: "account", Op: ":", Values: []string{account}}}}, inventory.Page{Limit: 1})
 	return list.Total, err
+}
+
+// whose tells whose the resources of an account are that stacks are made of, as its
+// inventory has attributed them.
+func (a *App) whose(ctx context.Context, account string) (map[string]provisioning.Owner, error) {
+	of := map[string]provisioning.Owner{}
+	query := inventory.Query{Terms: []inventory.Term{
+		{Key: "account", Op: ":", Values: []string{account}},
+		{Key: "kind", Op: ":", Values: []string{"droplet", "volume", "vpc", "firewall", "reserved_ip", "domain_record"}},
+	}}
+	page := inventory.Page{Limit: 500}
+	for {
+		list, err := a.inventory.Resources(ctx, query, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range list.Items {
+			if v := one.Verdict; v.Tenant != "" {
+				of[one.URN] = provisioning.Owner{Tenant: v.Tenant, Slug: one.Tenant, Why: v.Evidence}
+			}
+		}
+		if page.Cursor = list.Next; page.Cursor == "" {
+			return of, nil
+		}
+	}
 }
 
 // handler answers every request of the one port: the API under its own paths, droplets

@@ -118,6 +118,8 @@ func (c *blueprintSchemaCommand) Run(_ context.Context, r *runner) error {
 
 type stackCommand struct {
 	Plan      stackPlanCommand      `cmd:"" help:"Work out what a new stack would take, and do nothing."`
+	Adopt     stackAdoptCommand     `cmd:"" help:"Work out how what exists would become a stack, and do nothing."`
+	Release   stackReleaseCommand   `cmd:"" help:"Work out what letting a stack go would take, and do nothing: what it has stays."`
 	Resize    stackResizeCommand    `cmd:"" help:"Work out what another size of a droplet or a volume would take, and do nothing."`
 	Rebuild   stackRebuildCommand   `cmd:"" help:"Work out what writing the disk of a droplet over would take, and do nothing."`
 	Suspend   stackSuspendCommand   `cmd:"" help:"Work out what taking a stack out of service would take, and do nothing."`

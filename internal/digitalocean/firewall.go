@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/digitalocean/godo"
 )
@@ -16,6 +17,8 @@ type Firewall struct {
 	Droplets []int64
 	Tags     []string // whose droplets it is for, too
 	Pending  bool     // it is not in force everywhere yet
+
+	Inbound, Outbound []FirewallRule
 }
 
 func firewallOf(w godo.Firewall) Firewall {
@@ -23,15 +26,37 @@ func firewallOf(w godo.Firewall) Firewall {
 	for _, id := range w.DropletIDs {
 		f.Droplets = append(f.Droplets, int64(id))
 	}
+	for _, r := range w.InboundRules {
+		rule := FirewallRule{Protocol: r.Protocol, Ports: r.PortRange}
+		if s := r.Sources; s != nil {
+			rule.peers(s.Addresses, s.DropletIDs, s.Tags, s.LoadBalancerUIDs, s.KubernetesIDs)
+		}
+		f.Inbound = append(f.Inbound, rule)
+	}
+	for _, r := range w.OutboundRules {
+		rule := FirewallRule{Protocol: r.Protocol, Ports: r.PortRange}
+		if d := r.Destinations; d != nil {
+			rule.peers(d.Addresses, d.DropletIDs, d.Tags, d.LoadBalancerUIDs, d.KubernetesIDs)
+		}
+		f.Outbound = append(f.Outbound, rule)
+	}
 	return f
 }
 
 // A FirewallRule allows traffic with addresses or droplets.
 type FirewallRule struct {
 	Protocol  string   // tcp, udp, icmp
-	Ports     string   // "443", "8000-9000", "all"; empty for icmp
+	Ports     string   // "443", "8000-9000", "all"; empty for icmp; read, "0" is all
 	Addresses []string // CIDRs and addresses
 	Droplets  []int64
+	Others    []string // tags, and ids of balancers and clusters; they are only read
+}
+
+func (r *FirewallRule) peers(addresses []string, droplets []int, others ...[]string) {
+	r.Addresses, r.Others = addresses, slices.Concat(others...)
+	for _, id := range droplets {
+		r.Droplets = append(r.Droplets, int64(id))
+	}
 }
 
 // A FirewallCreate asks for a firewall. Its name carries the marker.

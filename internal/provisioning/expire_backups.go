@@ -100,7 +100,7 @@ func (p *Steps) deleteCopies(ctx context.Context, s *Expiry) error {
 }
 
 var pruneOperation = Operation{
-	Verb: Prune, Kind: ExpireBackupsKind, Help: "Delete the backups whose time is over, or one.", From: []StackState{StackActive, StackSuspended, StackGone},
+	Verb: Prune, Kind: ExpireBackupsKind, Help: "Delete the backups whose time is over, or one.", From: []StackState{StackActive, StackSuspended, StackGone, StackReleased},
 	Options: []Option{{Name: "backup", Type: TextOption, Help: "One backup's id; empty: all whose time is over."}},
 	draw:    (*Service).drawPrune,
 }
@@ -119,7 +119,7 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 		if err != nil {
 			return err
 		}
-		if d.stack.State != StackGone && one.ID == all[0].ID {
+		if !d.stack.State.over() && one.ID == all[0].ID {
 			return fault.New(fault.Conflict, "Backup %s is the last good one of stack %s. Make another first.", one.ID, d.Name)
 		}
 		over = []StackBackup{one}

@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -38,6 +39,7 @@ type Option struct {
 	Type    OptionType
 	Choices []string // of a choice; "" among them is not to choose
 	Default string
+	Most    int    // bytes of a text; 0: 200
 	Help    string // a sentence
 }
 
@@ -56,6 +58,7 @@ const (
 // offered them. What each does is in the file of its saga.
 var operations = []Operation{
 	provisionOperation,
+	adoptOperation,
 	backupOperation,
 	restoreOperation,
 	pruneOperation,
@@ -64,6 +67,7 @@ var operations = []Operation{
 	rebuildOperation,
 	suspendOperation,
 	resumeOperation,
+	releaseOperation,
 	teardownOperation,
 }
 
@@ -119,8 +123,8 @@ func (o Option) check(value string) error {
 			wrong = "one of " + strings.Join(o.Choices, ", ")
 		}
 	case TextOption:
-		if len(value) > 200 {
-			wrong = "at most 200 bytes"
+		if most := cmp.Or(o.Most, 200); len(value) > most {
+			wrong = fmt.Sprintf("at most %d bytes", most)
 		}
 	}
 	if wrong != "" {

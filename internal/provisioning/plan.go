@@ -30,6 +30,8 @@ const (
 	Restore   Verb = "restore"
 	Prune     Verb = "prune"
 	TryOut    Verb = "drill"
+	Adopt     Verb = "adopt"
+	Release   Verb = "release"
 )
 
 // A PlanID names a plan, "plan_…".
@@ -74,9 +76,10 @@ type PlanStep struct {
 	Pivot bool     `json:"pivot,omitempty"` // from here on there is no way back
 }
 
-// A Change is one resource that a plan makes, changes or destroys.
+// A Change is one resource that a plan makes, changes, destroys, takes into a stack or
+// lets go.
 type Change struct {
-	Action  string `json:"action"` // create, change, destroy
+	Action  string `json:"action"` // create, change, destroy, adopt, release
 	Key     string `json:"key"`
 	Kind    string `json:"kind"`
 	Name    string `json:"name"`

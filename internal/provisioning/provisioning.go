@@ -47,6 +47,10 @@ type Settings struct {
 	Secrets   *secret.Service
 	PublicURL string
 
+	// Whose tells of the resources of an account that are somebody's whose they are, by
+	// URN; nil: nothing is known.
+	Whose func(ctx context.Context, account string) (map[string]Owner, error)
+
 	// Probe asks whether a stack works, and says what it saw. nil asks over the network.
 	Probe Probe
 	// Protected answers an error where one of the subjects must not be destroyed; nil:
@@ -56,6 +60,13 @@ type Settings struct {
 	Destroys  DestroyCap // of plans; the write guard asks [Destroys]
 	// Grace is how long after the begin of a teardown nothing is destroyed yet.
 	Grace time.Duration
+}
+
+// An Owner is whose a resource is, and why: a sentence.
+type Owner struct {
+	Tenant tenant.ID
+	Slug   string
+	Why    string
 }
 
 func (s Settings) withDefaults() Settings {
@@ -106,6 +117,8 @@ func (p *Steps) Kinds() []saga.Registrable {
 		recorded(p.smoke()),
 		recorded(p.provisionStack()),
 		recorded(p.teardownStack()),
+		recorded(p.adoptStack()),
+		recorded(p.releaseStack()),
 		recorded(p.backupStack()),
 		recorded(p.restoreStack()),
 		recorded(p.expireBackups()),

@@ -109,7 +109,7 @@ func (s *Service) over(ctx context.Context, of Stack, all []StackBackup, at time
 	if err != nil {
 		return nil, err
 	}
-	return expired(all, keep, zone, of.State != StackGone, at), nil
+	return expired(all, keep, zone, !of.State.over(), at), nil
 }
 
 // RunSchedules begins the backups that are due, and the deletion of those whose time is
@@ -156,7 +156,7 @@ func (s *Service) runSchedule(ctx context.Context, b BackupSchedule, at time.Tim
 	if err != nil {
 		return err
 	}
-	if stack.State == StackGone || stack.State == StackFailed {
+	if stack.State.over() {
 		return s.RemoveBackupSchedule(ctx, stack, scheduler, at)
 	}
 	if b.LastSaga != "" {

@@ -29,7 +29,11 @@ const (
 	StackSuspended StackState = "suspended" // at a level from 1 to 3
 	StackGone      StackState = "gone"      // torn down
 	StackFailed    StackState = "failed"    // its first saga undid itself: nothing is there
+	StackReleased  StackState = "released"  // no stack any more; what it had stays at DigitalOcean
 )
+
+// over reports whether there is no such stack any more, or never was.
+func (s StackState) over() bool { return s == StackGone || s == StackFailed || s == StackReleased }
 
 // A Stack is what a tenant has from a blueprint.
 type Stack struct {
@@ -68,7 +72,7 @@ func clip(text string) string {
 // subject is what a saga of a stack locks.
 func (id StackID) subject() string { return "stack:" + string(id) }
 
-const stackColumns = `id, tenant_id, account, name, state, level, blueprint, version, parameters, spec, saga_id, rev, created_at, updated_at, gone_at`
+const stackColumns = `id, tenant_id, account, name, state, level, blueprint, version, parameters, spec, saga_id, rev, created_at, updated_at, gone_at, released_at`
 
 // A row is one of a query's answer.
 type row interface{ Scan(dest ...any) error }
@@ -79,12 +83,15 @@ func scanStack(row row) (s Stack, err error) {
 		parameters       db.JSON[map[string]string]
 		spec             db.JSON[blueprint.Spec]
 		created, updated int64
-		gone             db.NullTime
+		gone, released   db.NullTime
 	)
-	err = row.Scan(&s.ID, &s.Tenant, &s.Account, &s.Name, &s.State, &s.Level, &s.Blueprint, &version, &parameters, &spec, &s.Saga, &s.Rev, &created, &updated, &gone)
+	err = row.Scan(&s.ID, &s.Tenant, &s.Account, &s.Name, &s.State, &s.Level, &s.Blueprint, &version, &parameters, &spec, &s.Saga, &s.Rev, &created, &updated, &gone, &released)
 	s.Blueprint = fmt.Sprintf("%s@%d", s.Blueprint, version)
 	s.Parameters, s.Spec = parameters.V, spec.V
 	s.CreatedAt, s.UpdatedAt, s.GoneAt = db.Time(created), db.Time(updated), gone.Time
+	if !released.Time.IsZero() {
+		s.State = StackReleased
+	}
 	return s, err
 }
 
@@ -159,7 +166,7 @@ func insertStack(ctx context.Context, tx *sql.Tx, s Stack) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO stacks (`+stackColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), $9, $10, $11, $12, $13, $14, NULL)`,
+	_, err = tx.ExecContext(ctx, `INSERT INTO stacks (`+stackColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), $9, $10, $11, $12, $13, $14, NULL, NULL)`,
 		string(s.ID), string(s.Tenant), s.Account, s.Name, string(s.State), s.Level, name, version, string(parameters), db.JSON[blueprint.Spec]{V: s.Spec},
 		string(s.Saga), s.Rev, db.Micros(s.CreatedAt), db.Micros(s.UpdatedAt))
 	return err

@@ -178,7 +178,7 @@ func (p *Steps) askFor(ctx context.Context, d deed, m *Act, done bool) error {
 
 // all does something for each resource, and answers nil once it is done for all: what
 // can go on meanwhile goes on.
-func all(resources []blueprint.Resource, do func(blueprint.Resource) error) error {
+func all[T any](resources []T, do func(T) error) error {
 	var waiting error
 	for _, r := range resources {
 		err := do(r)

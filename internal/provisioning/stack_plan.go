@@ -107,6 +107,35 @@ var provisionOperation = Operation{
 }
 
 func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) error {
+	if err := s.drawNew(ctx, r, d); err != nil {
+		return err
+	}
+	c, err := s.steps.cloud(ctx, d.Account)
+	if err != nil {
+		return err
+	}
+	if len(d.building.From) == 0 { // copied disks have been set up: no user data asks for anything
+		if err := s.readOneTime(ctx, d); err != nil {
+			return err
+		}
+	}
+	if err := s.readCatalog(ctx, c, d); err != nil {
+		return err
+	}
+	d.Steps = planned(s.steps.provisionStack(), d.creates())
+	d.input = func(of PlanID) any {
+		d.building.Plan = of
+		return d.building
+	}
+	d.begin = func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error {
+		return s.beginStack(ctx, tx, d, of, at)
+	}
+	return nil
+}
+
+// drawNew begins the plan of a new stack: with its blueprint, whose it is to be, and what
+// must stand then.
+func (s *Service) drawNew(ctx context.Context, r PlanRequest, d *drawn) error {
 	draft, err := s.Blueprint(ctx, r.Blueprint)
 	if err != nil {
 		return err
@@ -143,31 +172,11 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 			return err
 		}
 	}
-	c, err := s.steps.cloud(ctx, account)
-	if err != nil {
-		return err
-	}
 	d.draft, d.owner = draft, of
-	d.Plan = Plan{Verb: Provision, Stack: r.NewID, Name: r.Name, Tenant: of.ID, Account: account, Read: map[string]string{
+	d.Plan = Plan{Verb: r.Verb, Stack: r.NewID, Name: r.Name, Tenant: of.ID, Account: account, Read: map[string]string{
 		"blueprint " + draft.Ref(): draft.Hash[:12], "tenant " + of.Slug: string(of.State),
 	}, Room: map[string]string{}}
 	d.building.Account, d.building.Tenant, d.building.Stack, d.building.Name, d.building.Spec = account, string(of.ID), r.NewID, r.Name, spec
-	if len(d.building.From) == 0 { // copied disks have been set up: no user data asks for anything
-		if err := s.readOneTime(ctx, d); err != nil {
-			return err
-		}
-	}
-	if err := s.readCatalog(ctx, c, d); err != nil {
-		return err
-	}
-	d.Steps = planned(s.steps.provisionStack(), d.creates())
-	d.input = func(of PlanID) any {
-		d.building.Plan = of
-		return d.building
-	}
-	d.begin = func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error {
-		return s.beginStack(ctx, tx, d, of, at)
-	}
 	return nil
 }
 

@@ -477,7 +477,7 @@ func sameData(a, b string) bool {
 // there before, and is on nothing else, goes again. A stack's own tag has its id.
 func (b *builder) tag(r blueprint.Resource) thing {
 	return thing{
-		exact: !strings.HasPrefix(r.Name, blueprint.StackTagPrefix), sure: true,
+		exact: !onlyOurs(r.Name), sure: true,
 		find: func(ctx context.Context) ([]string, error) {
 			found, err := sinceStep(ctx, b, "tag "+r.Name, func(ctx context.Context) (one digitalocean.List[digitalocean.Tag], err error) {
 				is, err := b.c.Tag(ctx, r.Name)
@@ -501,7 +501,7 @@ func (b *builder) tag(r blueprint.Resource) thing {
 			if slices.Contains(b.state.made(r.ID).Before, id) {
 				return errKept
 			}
-			if !strings.HasPrefix(id, blueprint.StackTagPrefix) {
+			if !onlyOurs(id) {
 				is, err := b.c.Tag(ctx, id)
 				if errors.Is(err, digitalocean.NotFound) { // once is not enough to leave it for good
 					is, err = b.c.Tag(ctx, id)
