@@ -174,3 +174,40 @@ func (y *yard) remove(path string) {
 		y.t.Fatalf("%s: %d", path, resp.StatusCode)
 	}
 }
+
+// TestUnwindExpiry cuts the deleting of a backup: before its point of no return both are
+// whole and listed, after it the one is gone with all that it was made of.
+func TestUnwindExpiry(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 8, Presets: weathers,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
+			s := y.standing()
+			engine := y.engine(y.options)
+			y.drive(s, engine, on(provisioning.BackUp))
+			y.drive(s, engine, on(provisioning.BackUp))
+			of := y.stack(s).ID
+			before, err := s.Backups(t.Context(), of, false)
+			if err != nil || len(before) != 2 {
+				t.Fatalf("there are the backups %+v: %v", before, err)
+			}
+			return y.begun(s, on(provisioning.Prune, "backup", string(before[1].ID)), func(t *testing.T, end saga.Saga) {
+				want := 2
+				if end.State == saga.Completed {
+					want = 1
+				}
+				left, err := s.Backups(t.Context(), of, false)
+				if err != nil || len(left) != want || left[0].ID != before[0].ID {
+					t.Errorf("it is %s, and there are the backups %+v: %v", end.State, left, err)
+				}
+				if got := y.snapshots(); len(got) != 2*want {
+					t.Errorf("it is %s, and there are the snapshots %q of %d backups", end.State, got, want)
+				}
+				if got := untagged(y.kinds()); len(got) != len(whole)+2*want {
+					t.Errorf("it is %s, and there is %q", end.State, got)
+				}
+			})
+		},
+	})
+}

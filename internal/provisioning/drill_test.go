@@ -1,10 +1,14 @@
 package provisioning_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -87,9 +91,9 @@ func TestADrillFindsTheDataAndLeavesNothing(t *testing.T) {
 func TestUnwindDrill(t *testing.T) {
 	sagatest.Unwind(t, sagatest.Case{
 		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10, Presets: weathers,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			y, _ := newProvingGround(t, dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), net.Transport)
+		Build: func(t *testing.T, cuts *sagatest.Net) sagatest.World {
+			defer cuts.Aside()()
+			y, _ := newProvingGround(t, dosimtest.Pipe(t, dosim.Options{Seed: cuts.Seed}), cuts.Transport)
 			y.standing()
 			engine := y.engine(y.options)
 			s := provisioning.New(y.db, engine, y.steps)
@@ -109,5 +113,91 @@ func TestUnwindDrill(t *testing.T) {
 				}
 			})
 		},
+	})
+}
+
+// A watched transport sees what is sent to make and delete things.
+type watched struct {
+	http.RoundTripper
+	see func(method, path string, body []byte)
+}
+
+func (w watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost || r.Method == http.MethodDelete {
+		var body []byte
+		if r.Body != nil {
+			var err error
+			if body, err = io.ReadAll(r.Body); err != nil {
+				return nil, err
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		w.see(r.Method, r.URL.Path, body)
+	}
+	return w.RoundTripper.RoundTrip(r)
+}
+
+// TestADrillsDropletIsShutIn: before there is a droplet of a drill its firewall is in force,
+// which lets in what is probed, and nothing out: a copy of a stack does not do its work.
+func TestADrillsDropletIsShutIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := dosimtest.Pipe(t)
+		var wall struct {
+			Inbound  []struct{ Ports string } `json:"inbound_rules"`
+			Outbound []any                    `json:"outbound_rules"`
+			Tags     []string                 `json:"tags"`
+		}
+		var scratch struct {
+			Tags []string `json:"tags"`
+		}
+		drilling, asked := false, 0
+		y, _ := newProvingGround(t, cloud, func(next http.RoundTripper) http.RoundTripper {
+			return watched{next, func(method, path string, body []byte) {
+				switch {
+				case !drilling:
+				case path == "/v2/firewalls":
+					if err := json.Unmarshal(body, &wall); err != nil {
+						t.Error(err)
+					}
+				case path == "/v2/droplets":
+					if err := json.Unmarshal(body, &scratch); err != nil {
+						t.Error(err)
+					}
+					if len(wall.Tags) != 1 || !slices.Contains(scratch.Tags, wall.Tags[0]) {
+						t.Errorf("a droplet with tags %q is made behind a firewall for %q", scratch.Tags, wall.Tags)
+					}
+				case method == http.MethodDelete && strings.HasPrefix(path, "/v2/droplets/"):
+					id, err := strconv.ParseInt(strings.TrimPrefix(path, "/v2/droplets/"), 10, 64)
+					if err != nil {
+						t.Error(err)
+					}
+					guest, err := cloud.Guest(id)
+					if err != nil {
+						return // it is gone: the request is sent again
+					}
+					for port, open := range map[string]bool{"443": true, "22": false, "80": false} {
+						resp, err := cloud.Guests.Get("http://" + net.JoinHostPort(guest.Addresses[0], port) + "/")
+						if err == nil {
+							_ = resp.Body.Close() // that it answered is all
+						}
+						if asked++; (err == nil) != open {
+							t.Errorf("port %s of the drill's droplet: %v", port, err)
+						}
+					}
+				}
+			}}
+		})
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
+		drilling = true
+		y.apply(s, engine, on(provisioning.TryOut), saga.Completed)
+		if len(wall.Inbound) != 1 || wall.Inbound[0].Ports != "443" || len(wall.Outbound) != 0 {
+			t.Errorf("the firewall lets in %v and out %v, want the probe's port in and nothing out", wall.Inbound, wall.Outbound)
+		}
+		if asked == 0 {
+			t.Error("no port of the drill's droplet was asked")
+		}
 	})
 }

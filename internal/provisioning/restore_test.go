@@ -3,6 +3,7 @@ package provisioning_test
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -198,6 +199,46 @@ func TestUnwindRestore(t *testing.T) {
 				}
 				if left := untagged(y.kinds()); len(left) != len(whole)+snapshots {
 					t.Errorf("it is %s, and there is %q", end.State, left)
+				}
+			})
+		},
+	})
+}
+
+// TestUnwindRestoreInto cuts the making of a new stack of a backup: it is there whole, with
+// what was backed up on its disks, or nothing of it is; the old one and the backup stay.
+func TestUnwindRestoreInto(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 8, Presets: weathers,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
+			s := y.standing()
+			y.write(s, "42 rows")
+			y.drive(s, y.engine(y.options), on(provisioning.BackUp))
+			y.write(s, "more")
+			held := untagged(y.kinds())
+			return y.begun(s, on(provisioning.Restore, "into", "copy"), func(t *testing.T, end saga.Saga) {
+				copied, err := s.Stack(t.Context(), "copy")
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := held
+				if end.State == saga.Completed {
+					// Its records would be those of the stack that has them.
+					want = slices.Sorted(slices.Values(append(slices.Clone(held), whole[1:]...)))
+					if got := y.written(s, copied.ID); !maps.Equal(got, wasWritten) {
+						t.Errorf("the new stack's disks have %v", got)
+					}
+				}
+				if got := untagged(y.kinds()); !slices.Equal(got, want) {
+					t.Errorf("it is %s, and there is %q, want %q", end.State, got, want)
+				}
+				if (copied.State == provisioning.StackActive) != (end.State == saga.Completed) {
+					t.Errorf("it is %s, and the new stack is %s", end.State, copied.State)
+				}
+				if got := y.written(s, y.stack(s).ID); got["volume.data"] != "more" || got["droplet.web"] != "more" {
+					t.Errorf("the old stack's disks have %v", got)
 				}
 			})
 		},

@@ -429,6 +429,24 @@ func TestUnwindStacks(t *testing.T) {
 	})
 }
 
+// TestUnwindStacksOnPostgres cuts the making of a stack at a few points, over sockets and
+// at a pace that a test can wait for.
+func TestUnwindStacksOnPostgres(t *testing.T) {
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Sample: 6, Parallel: 6, Within: 3 * time.Minute,
+		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
+			defer net.Aside()()
+			y := newYard(t, dbtest.NewPostgres(t), dosimtest.Start(t), realPace, net.Transport)
+			s := provisioning.New(y.db, y.engine(y.options), y.steps)
+			_, started, err := s.ApplyPlan(t.Context(), y.plan(s).ID, "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return y.unwound(realPace, s, started.ID)
+		},
+	})
+}
+
 // unwound makes the world of one run of sagatest.Unwind, in which a plan was applied.
 func (y *yard) unwound(p pace, s *provisioning.Service, begun saga.ID) sagatest.World {
 	return sagatest.World{
