@@ -131,6 +131,7 @@ var owners = map[string]string{
 	"billing_runs":          "internal/billing",
 	"billing_credit_notes":  "internal/billing",
 	"billing_imports":       "internal/billing",
+	"billing_refunds":       "internal/billing",
 
 	"journal_entries":  "internal/journal",
 	"journal_postings": "internal/journal",

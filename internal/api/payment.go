@@ -28,6 +28,8 @@ func (a *API) paymentRoutes(h huma.API) {
 	register(a, h, record, a.recordPayment)
 	register(a, h, operation("reverse-payment", http.MethodPost, "/v1/payments/{ref}/reversal", "Take back a payment that a bank took back, or say what would be open again"), a.reversePayment)
 	register(a, h, operation("apply-credit", http.MethodPost, "/v1/credit-uses", "Have credit of a tenant's account pay invoices, or say which"), a.applyCredit)
+	register(a, h, operation("list-refunds", http.MethodGet, "/v1/refunds", "List what credit was paid back, the last first"), a.listRefunds)
+	register(a, h, operation("refund-credit", http.MethodPost, "/v1/refunds", "Book that credit of a tenant's account was paid back, or say what would be left"), a.refundCredit)
 	register(a, h, operation("credit-invoice", http.MethodPost, "/v1/invoices/{ref}/credit-notes", "Issue a credit note of an invoice, or say what it would be"), a.creditInvoice)
 	register(a, h, operation("write-off-invoice", http.MethodPost, "/v1/invoices/{ref}/write-off", "Write off what an invoice has open, or say how much"), a.writeOffInvoice)
 	register(a, h, operation("get-statement", http.MethodGet, "/v1/statements/{tenant}", "Read the statement of a tenant's account"), a.getStatement)
@@ -135,4 +137,30 @@ func (a *API) applyCredit(ctx context.Context, in *struct{ Body client.CreditOrd
 		return nil, err
 	}
 	return &struct{ Body client.CreditUse }{wire.CreditUse(u)}, nil
+}
+
+func (a *API) listRefunds(ctx context.Context, in *struct {
+	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+}) (*struct{ Body client.List[client.Refund] }, error) {
+	list, err := a.o.Bills.Refunds(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]client.Refund, len(list))
+	for i, r := range list {
+		items[i] = wire.Refund(r)
+	}
+	return listed(items), nil
+}
+
+func (a *API) refundCredit(ctx context.Context, in *struct{ Body client.RefundOrder }) (*struct{ Body client.Refunded }, error) {
+	o := in.Body
+	r, err := a.o.Bills.RefundCredit(ctx, billing.RefundOrder{
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Tenant: o.Tenant, Amount: money.New(o.Amount, money.Currency(o.Currency)), At: o.Date, Reason: o.Reason,
+		Key: o.Key, By: actor(ctx),
+	}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Refunded }{wire.Refunded(r)}, nil
 }

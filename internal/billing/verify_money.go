@@ -81,7 +81,7 @@ func verifyCredit(balances []journal.Balance) Verification {
 
 // verifyBooked compares settlements and payments with their entries.
 func (s *Service) verifyBooked(ctx context.Context, settled []Settlement) (Verification, error) {
-	v := Verification{Name: "payments, and what settles invoices, are in the journal"}
+	v := Verification{Name: "payments, refunds and what settles invoices are in the journal"}
 	receivable, err := journal.ByEntry(ctx, s.db.Read(), journal.Receivable)
 	if err != nil {
 		return v, err
@@ -103,7 +103,16 @@ func (s *Service) verifyBooked(ctx context.Context, settled []Settlement) (Verif
 	if err != nil {
 		return v, err
 	}
-	v.Count = int64(len(payments) + len(settled))
+	refunds, err := listRefunds(ctx, s.db.Read(), "1 = 1")
+	if err != nil {
+		return v, err
+	}
+	for _, r := range refunds {
+		if cash[r.Entry] != -r.Amount.Minor {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s and posts %s", r.ID, r.Amount, money.New(-cash[r.Entry], r.Amount.Currency)))
+		}
+	}
+	v.Count = int64(len(payments) + len(settled) + len(refunds))
 	byPayment := make(map[string]int64)
 	for _, x := range settled {
 		byPayment[x.Source] += x.Amount

@@ -17,6 +17,8 @@ type paymentCommand struct {
 	Show    paymentShowCommand    `cmd:"" help:"Show a payment, and what it settled."`
 	Reverse paymentReverseCommand `cmd:"" help:"Take back a payment that the bank took back; what is open again is shown first."`
 	Import  paymentImportCommand  `cmd:"" help:"Book the lines of a bank's statement; how each is matched is shown first."`
+	Refund  paymentRefundCommand  `cmd:"" help:"Book that credit of a tenant's account was paid back; what is left is shown first."`
+	Refunds paymentRefundsCommand `cmd:"" help:"List what was paid back, the last first."`
 	Apply   paymentApplyCommand   `cmd:"" help:"Have a tenant's credit pay its invoices."`
 }
 

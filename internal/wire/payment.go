@@ -92,3 +92,23 @@ func Statement(s billing.Statement) client.Statement {
 	}
 	return w
 }
+
+// Refund is credit that was paid back.
+func Refund(r billing.Refund) client.Refund {
+	return client.Refund{
+		ID: r.ID, Key: r.Key, Tenant: r.Slug, Currency: string(r.Amount.Currency), Amount: r.Amount.Minor, RefundedAt: client.Time{Time: r.RefundedAt}, Reason: r.Reason,
+		RecordedAt: client.Time{Time: r.RecordedAt}, RecordedBy: r.RecordedBy,
+	}
+}
+
+// Refunded is a refund that was, or would be, booked.
+func Refunded(r billing.Refunded) client.Refunded {
+	w := client.Refunded{Refund: Refund(r.Refund), Left: r.Left, Done: r.Done, Again: r.Again, Fingerprint: r.Fingerprint}
+	if !r.Done && !r.Again {
+		if w.Refund.Key == w.Refund.ID {
+			w.Refund.Key = ""
+		}
+		w.Refund.ID = ""
+	}
+	return w
+}
