@@ -2,7 +2,7 @@
 // for a phone, into the directory that it is given.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Stacks, brisk, patience } from "./stacks.mjs";
+import { Stacks, brisk, hosted, patience } from "./stacks.mjs";
 import { World, launch } from "./world.mjs";
 
 const out = process.argv[2];
@@ -80,33 +80,6 @@ async function story(w) {
     ["not-found", "/nowhere"],
   ];
 }
-
-// hosted is a blueprint with one of everything that a stack is made of.
-const hosted = `
-name: hosted
-version: 1
-description: A droplet that serves at a name of its own, its data on a volume.
-parameters:
-  region: {type: region, default: nyc3, description: Where it stands}
-region: \${param.region}
-vpc: {}
-volumes:
-  data: {size_gib: 50, filesystem: ext4, droplet: web}
-droplets:
-  web: {size: s-2vcpu-4gb, image: debian-12-x64}
-firewalls:
-  edge:
-    droplets: [web]
-    inbound:
-      - {protocol: tcp, ports: 22, addresses: [10.0.0.0/8]}
-      - {protocol: tcp, ports: 443, addresses: [0.0.0.0/0]}
-reserved_ips:
-  front: {droplet: web}
-dns:
-  domain: hosted.example
-  records:
-    ipv4: {type: A, name: '\${tenant.slug}', data: '\${reserved_ip.front.address}', ttl: 300}
-`;
 
 // stacksOf makes stacks: one with all that a stack has, one that is suspended, one that
 // was taken back, and a freeze of a tenant who has none.

@@ -10,6 +10,33 @@ export const brisk = {
 // patience is Arcadia's, to match.
 export const patience = { ARCADIA_DO_POLL: "150ms", ARCADIA_DO_HORIZON: "600ms" };
 
+// hosted is a blueprint with one of everything that a stack is made of.
+export const hosted = `
+name: hosted
+version: 1
+description: A droplet that serves at a name of its own, its data on a volume.
+parameters:
+  region: {type: region, default: nyc3, description: Where it stands}
+region: \${param.region}
+vpc: {}
+volumes:
+  data: {size_gib: 50, filesystem: ext4, droplet: web}
+droplets:
+  web: {size: s-2vcpu-4gb, image: debian-12-x64}
+firewalls:
+  edge:
+    droplets: [web]
+    inbound:
+      - {protocol: tcp, ports: 22, addresses: [10.0.0.0/8]}
+      - {protocol: tcp, ports: 443, addresses: [0.0.0.0/0]}
+reserved_ips:
+  front: {droplet: web}
+dns:
+  domain: hosted.example
+  records:
+    ipv4: {type: A, name: '\${tenant.slug}', data: '\${reserved_ip.front.address}', ttl: 300}
+`;
+
 const over = ["completed", "rolled_back", "stuck"];
 
 export class Stacks {
