@@ -37,11 +37,11 @@ func (s *Server) frozen(ctx context.Context) ([]ui.Freeze, error) {
 	}
 	all := make([]ui.Freeze, len(found))
 	for i, f := range found {
-		what, err := s.scopeWords(ctx, f.Scope)
+		what, scope, err := s.scopeWords(ctx, f.Scope)
 		if err != nil {
 			return nil, err
 		}
-		all[i] = ui.Freeze{What: what, Why: f.Reason, By: f.Actor, At: f.At, End: thawPath(f.Scope), Lift: "arcadia freeze end " + f.Scope, Command: true}
+		all[i] = ui.Freeze{What: what, Why: f.Reason, By: f.Actor, At: f.At, End: thawPath(f.Scope), Lift: "arcadia freeze end " + scope, Command: true}
 		if f.Actor == provisioning.FrozenFromOutside {
 			all[i].End, all[i].Command = "", false
 			all[i].Lift = "This process was started so. It ends when Arcadia is started again without " + provisioning.FrozenFromOutside + "."
@@ -50,20 +50,20 @@ func (s *Server) frozen(ctx context.Context) ([]ui.Freeze, error) {
 	return all, nil
 }
 
-// scopeWords is what a freeze covers, for people.
-func (s *Server) scopeWords(ctx context.Context, scope string) (string, error) {
+// scopeWords is what a freeze covers, for people, and the scope as they would type it.
+func (s *Server) scopeWords(ctx context.Context, scope string) (what, typed string, err error) {
 	kind, of, _ := strings.Cut(scope, ":")
 	switch kind {
 	case "account":
-		return "account " + of, nil
+		return "account " + of, scope, nil
 	case "tenant":
 		t, err := s.o.Tenants.Tenant(ctx, of)
 		if errors.Is(err, fault.NotFound) {
-			return "tenant " + of, nil
+			return "tenant " + of, scope, nil
 		}
-		return "stacks of tenant " + t.Slug, err
+		return "stacks of tenant " + t.Slug, "tenant:" + t.Slug, err
 	}
-	return "everything", nil
+	return "everything", scope, nil
 }
 
 // freezes is the list of what is frozen.
@@ -159,7 +159,7 @@ func (s *Server) confirmThaw(v *visit, status int, refusal error) error {
 	if i < 0 {
 		return fault.New(fault.NotFound, "No such freeze stands that a page can end.")
 	}
-	what, err := s.scopeWords(v.r.Context(), scope)
+	what, typed, err := s.scopeWords(v.r.Context(), scope)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (s *Server) confirmThaw(v *visit, status int, refusal error) error {
 	if refusal != nil {
 		c.Refusal = v.problem(refusal).Detail
 	}
-	twins := ui.Twin{CLI: "arcadia freeze end " + scope, API: "curl -X DELETE http://" + v.r.Host + "/v1/freezes/" + url.PathEscape(scope)}
+	twins := ui.Twin{CLI: "arcadia freeze end " + typed, API: "curl -X DELETE http://" + v.r.Host + "/v1/freezes/" + url.PathEscape(scope)}
 	return v.show(status, thawPage(v.page(c.Title, "/stacks"), c, found[i], twins))
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +21,8 @@ type topology struct {
 	nodes  map[string]topologyNode // by the resource's id in the blueprint
 	arcs   map[ui.Arc]string       // in words
 	frames []ui.Box                // around the droplets of a network; the id is the network's
-	top    int                     // of the picture: above 0 where a frame has its name there
+
+	left, top int // how far the picture goes beyond 0, where a frame does
 }
 
 // A topologyNode is a resource as its box shows it.
@@ -39,6 +39,7 @@ const (
 	iconWidth    = 24 // with the space after it
 	framePadding = 14
 	frameName    = 20 // height of a frame's name
+	frameEdge    = 4  // beyond a frame
 )
 
 // topology draws a stack as its spec says it, with what there is of it.
@@ -197,14 +198,17 @@ func (t *topology) frame(id string, members []string) {
 		}
 	}
 	t.frames = append(t.frames, f)
-	t.top = max(t.top, -f.Y+4)
-	t.Height = max(t.Height, f.Y+f.Height+4)
-	t.Width = max(t.Width, f.X+f.Width+4)
+	t.left, t.top = max(t.left, -f.X+frameEdge), max(t.top, -f.Y+frameEdge)
+	t.Width, t.Height = max(t.Width, f.X+f.Width+frameEdge), max(t.Height, f.Y+f.Height+frameEdge)
 }
+
+// size is how wide and how high the picture is.
+func (t topology) size() (width, height int) { return t.left + t.Width, t.top + t.Height }
 
 // view is the picture's view box.
 func (t topology) view() string {
-	return "0 " + strconv.Itoa(-t.top) + " " + strconv.Itoa(t.Width) + " " + strconv.Itoa(t.Height+t.top)
+	width, height := t.size()
+	return fmt.Sprintf("%d %d %d %d", -t.left, -t.top, width, height)
 }
 
 // says is an arc in words.

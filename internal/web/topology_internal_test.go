@@ -49,7 +49,10 @@ func TestTheTopologyOfAStack(t *testing.T) {
 			t.Errorf("%s is in the network: %t", b.ID, inside)
 		}
 	}
-	if f.Y < -d.top || f.Y+f.Height > d.Height || f.X+f.Width > d.Width {
-		t.Errorf("the frame %+v is not all in the picture, %d×%d from %d on", f, d.Width, d.Height, -d.top)
+	alone := drawTopology(blueprint.Spec{Resources: []blueprint.Resource{spec.Resources[1], spec.Resources[3]}}, nil, nil)
+	for _, d := range []topology{d, alone} {
+		if f := d.frames[0]; f.X < -d.left || f.Y < -d.top || f.Y+f.Height > d.Height || f.X+f.Width > d.Width {
+			t.Errorf("the frame %+v is not all in the picture, %d×%d from %d on", f, d.Width, d.Height, -d.top)
+		}
 	}
 }

@@ -64,8 +64,11 @@ async function story(w) {
   const urn = "do:droplet:" + id("atlas-freight-web-1");
   const finding = (await w.ask("GET", w.url + "/findings.json")).items[0];
   const confirm = async (page) => page.locator("[data-ask]", { hasText: "Cancel and undo" }).first().click().then(() => page.locator("dialog[open]").waitFor());
+  const scope = "tenant:lumen-labs";
+  const freeze = (page) => w.ask("POST", w.url + "/v1/freezes", { scope, reason: "Their bill doubled over night" }).then(() => page.reload());
+  const thaw = (page) => fetch(`${w.url}/v1/freezes/${scope}`, { method: "DELETE" }).then(() => page.reload()); // it stood on the last pages of a round
   return [
-    ["overview", "/"], ["droplet", `/inventory/do:droplet:${id("kestrel-media-db-1")}`],
+    ["overview", "/", thaw], ["droplet", `/inventory/do:droplet:${id("kestrel-media-db-1")}`],
     ["sagas", "/sagas"], ["sagas-empty", "/sagas?state=stuck"],
     ["saga-waiting", `/sagas/${waiting.id}`], ["saga-queued", `/sagas/${queued.id}`], ["saga-paused", `/sagas/${paused.id}`],
     ["saga-completed", `/sagas/${done.id}`], ["saga-rolled-back", `/sagas/${smoke.id}`], ["saga-lost-answer", `/sagas/${lost.id}`],
@@ -76,13 +79,13 @@ async function story(w) {
     ["findings", "/findings"], ["mute", `/findings/${finding.id}/mute`], ["stacks", "/stacks"], ["stack", "/stacks/" + of.hosted], ["stack-suspended", "/stacks/" + of.suspended],
     ["stack-new", "/stacks/new?blueprint=hosted"], ["stack-verb", `/stacks/${of.hosted}/plan/restore`], ["stack-protect", `/stacks/${of.hosted}/protect`],
     ["plan", "/plans/" + of.planned], ["plan-apply", `/plans/${of.planned}/apply`], ["plan-applied", "/plans/" + of.applied], ["plan-rolled-back", "/plans/" + of.failed],
-    ["backups", "/backups"], ["freezes", "/freezes"], ["freeze", "/freezes/new"], ["frozen", "/stacks/" + of.suspended], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
-    ["not-found", "/nowhere"],
+    ["backups", "/backups"], ["freezes-none", "/freezes"], ["freeze", "/freezes/new"], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
+    ["not-found", "/nowhere"], ["freezes", "/freezes", freeze], ["frozen", "/stacks/" + of.suspended],
   ];
 }
 
 // stacksOf makes stacks: one with all that a stack has, one that is suspended, one that
-// was taken back, and a freeze of a tenant who has none.
+// was taken back.
 async function stacksOf(w) {
   const s = new Stacks(w);
   await w.ask("POST", w.api + "/v2/domains", { name: "hosted.example" });
@@ -96,6 +99,5 @@ async function stacksOf(w) {
   await s.carryOut(doomed.id);
   await w.ask("DELETE", `${w.admin}/faults/${fault.id}`);
   const { id: planned } = await s.plan({ verb: "teardown", stack });
-  await w.ask("POST", w.url + "/v1/freezes", { scope: "tenant:lumen-labs", reason: "Their bill doubled over night" });
   return { hosted: stack, suspended, applied, planned, failed: doomed.id };
 }
