@@ -273,9 +273,24 @@ func TestAdoptRefuses(t *testing.T) {
 		if _, _, err := s.ApplyPlan(ctx, stale.ID, "cli:test", time.Now()); fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.Message(err), "domain_record.a was") {
 			t.Errorf("a stale plan: %v", err)
 		}
-		y.apply(s, engine, adopting(o.take()), saga.Completed)
 		second := adopting(o.take())
 		second.Name = "second"
+		other, err := s.PlanStack(ctx, second, "cli:other", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := s.PlanStack(ctx, adopting(o.take()), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, started, err := s.ApplyPlan(ctx, first.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ApplyPlan(ctx, other.ID, "cli:other", time.Now()); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("two adopt one thing at once: %v", err)
+		}
+		settle(t, engine, started.ID, saga.Completed)
 		refused("another stack's", "belongs to stack web", second)
 		third := adopting("droplet.web=" + twin)
 		third.Name = "third"
@@ -283,6 +298,27 @@ func TestAdoptRefuses(t *testing.T) {
 		h.ask("POST", "/v2/tags/arcadia:stack:stack_elsewhere/resources", `{"resources":[{"resource_id":"`+twin+`","resource_type":"droplet"}]}`)
 		time.Sleep(time.Minute)
 		refused("of a stack that is not known", "arcadia:stack:stack_elsewhere", third)
+	})
+}
+
+// TestAnAdoptedStackIsOneAsAnyOther: archived and resumed, it has what it had.
+func TestAnAdoptedStackIsOneAsAnyOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		o := y.withEstate(s)
+		y.apply(s, engine, adopting(o.take()), saga.Completed)
+		y.apply(s, engine, on(provisioning.Suspend, "level", "3"), saga.Completed)
+		y.apply(s, engine, on(provisioning.Resume), saga.Completed)
+		v := y.look(s)
+		volume, err := y.client.Volume(t.Context(), v.droplet.VolumeIDs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.droplet.Name != "old-web" || v.droplet.Size != "s-2vcpu-4gb" || v.droplet.VPC != o.vpc || volume.Name != "old-data" || volume.SizeGiB != 20 || v.front != o.ip || v.reserved.Droplet != v.droplet.ID {
+			t.Errorf("resumed, it is %+v with %+v", v, volume)
+		}
 	})
 }
 
