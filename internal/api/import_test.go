@@ -45,6 +45,22 @@ func TestImportsOverTheAPI(t *testing.T) {
 	if r, err := c.Invoice(ctx, "R-1"); err != nil || r.Open != due-1 {
 		t.Errorf("R-1: %+v, %v", r, err)
 	}
+	// What the bank was sent too much becomes credit, and is paid back.
+	if p, err := c.RecordPayment(ctx, client.PaymentOrder{Tenant: "zeta", Currency: "EUR", Amount: 1250 + 500}); err != nil || p.Payment.Carried != 1250 || p.Payment.Credit != 500 {
+		t.Errorf("a payment of what was brought along: %+v, %v", p, err)
+	}
+	refund := client.RefundOrder{Tenant: "zeta", Currency: "EUR", Amount: 500, Reason: "too much", DryRun: true}
+	back, err := c.RefundCredit(ctx, refund)
+	if err != nil || back.Done || back.Refund.ID != "" || back.Left != 0 {
+		t.Errorf("a refund would be: %+v, %v", back, err)
+	}
+	refund.DryRun, refund.Expect = false, back.Fingerprint
+	if back, err = c.RefundCredit(ctx, refund); err != nil || !back.Done || back.Refund.ID == "" {
+		t.Errorf("a refund: %+v, %v", back, err)
+	}
+	if list, err := c.Refunds(ctx, "zeta"); err != nil || len(list.Items) != 1 || list.Items[0].Amount != 500 {
+		t.Errorf("refunds: %+v, %v", list, err)
+	}
 	for what, try := range map[string]struct {
 		err  error
 		want string
@@ -52,6 +68,8 @@ func TestImportsOverTheAPI(t *testing.T) {
 		"no kind":    {second(c.ImportBilling(ctx, client.BillingImport{Kind: "tenants", CSV: "slug\n"})), "invalid"},
 		"no column":  {second(c.ImportBilling(ctx, client.BillingImport{Kind: "balances", CSV: "slug\n"})), "invalid"},
 		"another":    {second(c.ImportBilling(ctx, client.BillingImport{Kind: "customers", CSV: "slug\n", Expect: "x"})), "conflict"},
+		"no credit":  {second(c.RefundCredit(ctx, client.RefundOrder{Tenant: "zeta", Currency: "EUR", Amount: 1, Reason: "x"})), "conflict"},
+		"one plan":   {second(c.MigrateSubscriptions(ctx, client.MigrationOrder{From: "basic@1", To: "basic@1"})), "invalid"},
 		"no heading": {second(c.ImportPayments(ctx, client.BankFile{CSV: ""})), "invalid"},
 	} {
 		if got := code(try.err); got != try.want {
