@@ -81,10 +81,20 @@ type berth struct {
 // has ended.
 func (p *place) killing(workers, kills int) {
 	p.t.Helper()
+	p.killingWith(workers, kills, func() {
+		for len(p.open()) < 10 {
+			p.order("")
+		}
+	})
+}
+
+// killingWith is killing where more adds orders as long as workers are to be killed.
+func (p *place) killingWith(workers, kills int, more func()) {
+	p.t.Helper()
 	berths := make([]berth, workers)
 	p.until(45*time.Second, "all workers are killed and all sagas have ended", func() bool {
-		for kills > 0 && len(p.open()) < 10 {
-			p.order("")
+		if kills > 0 {
+			more()
 		}
 		for i := range berths {
 			w := &berths[i]

@@ -75,11 +75,13 @@ const (
 	sending moment = "sending"
 )
 
-// An order asks a worker for a saga. The key makes it safe to ask again.
+// An order asks a worker for a saga, or to see one to its end that is there. The key makes
+// it safe to ask again.
 type order struct {
 	Kind    string
 	Droplet int64
 	Key     string
+	Saga    saga.ID
 }
 
 // A word is one line of what a worker says.
@@ -190,7 +192,10 @@ func (w *worker) take(ctx context.Context, o order) {
 		start = w.service.Smoke
 	}
 	request := provisioning.SnapshotRequest{Account: "main", Droplet: fmt.Sprint(o.Droplet), RequestedBy: "cli:test", Key: o.Key}
-	s, _, err := start(ctx, request)
+	s, _, err := saga.Saga{ID: o.Saga}, false, error(nil)
+	if o.Saga == "" {
+		s, _, err = start(ctx, request)
+	}
 	for ctx.Err() == nil && passing(err) {
 		w.log.Warn("order again", "key", o.Key, "err", err)
 		s, _, err = start(ctx, request) // the key makes it one saga

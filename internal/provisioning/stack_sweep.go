@@ -128,7 +128,7 @@ func (b *builder) sweep(ctx context.Context, r blueprint.Resource, forward bool)
 		switch err := t.delete(ctx, id); {
 		case err == nil:
 			gone = append(gone, id)
-		case !errors.Is(err, digitalocean.NotFound):
+		case !errors.Is(err, digitalocean.NotFound) && !errors.Is(err, errKept):
 			return gone, err
 		}
 	}

@@ -376,6 +376,38 @@ func TestOnePassing404IsNotBelieved(t *testing.T) {
 	})
 }
 
+// TestTheFirstNetworkOfARegionStays: DigitalOcean makes it the region's default, and lets it go
+// no more. That keeps no stack from being undone, and none from being torn down.
+func TestTheFirstNetworkOfARegionStays(t *testing.T) {
+	elsewhere := strings.NewReplacer("name: everything", "name: elsewhere", "region: nyc3", "region: fra1").Replace(everything)
+	for _, ends := range []saga.State{saga.Completed, saga.RolledBack} {
+		synctest.Test(t, func(t *testing.T) {
+			p := bubblePace
+			if ends == saga.RolledBack {
+				p.settings.Probe = func(context.Context, blueprint.Probe, string) (string, error) { return "", errors.New("no answer") }
+			}
+			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+			engine := y.engine(y.options)
+			s := y.serve(engine)
+			bp, err := s.AddBlueprint(t.Context(), "b.yaml", []byte(elsewhere), "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			y.apply(s, engine, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: bp.Name, Tenant: "acme", Name: "web", Account: "main"}, ends)
+			if ends == saga.Completed {
+				y.apply(s, engine, on(provisioning.Teardown, "final_snapshot", "false"), saga.Completed)
+			}
+			time.Sleep(y.options.Sweeps[0] + time.Minute)
+			if err := s.Sweep(t.Context()); err != nil {
+				t.Errorf("the sweep: %v", err)
+			}
+			if got := untagged(y.kinds()); !slices.Equal(got, []string{"vpc"}) {
+				t.Errorf("there is %q, want the region's default network alone", got)
+			}
+		})
+	}
+}
+
 // TestALateDropletIsSwept has a droplet come to be under the marker of a saga that has
 // undone itself, as a request does that was frozen on its way.
 func TestALateDropletIsSwept(t *testing.T) {

@@ -291,7 +291,14 @@ func (b *builder) vpc(r blueprint.Resource) thing {
 			return ready, lacks, nil
 		},
 		delete: func(ctx context.Context, id string) error {
-			return b.c.DeleteVPC(b.permitted(ctx, digitalocean.DeleteVPCPermit(id)), id)
+			err := b.c.DeleteVPC(b.permitted(ctx, digitalocean.DeleteVPCPermit(id)), id)
+			if errors.Is(err, digitalocean.Forbidden) {
+				// The first network of a region becomes its default, which stays for good.
+				if is, _ := b.c.VPC(ctx, id); is.Default {
+					return errKept
+				}
+			}
+			return err
 		},
 	}
 }
@@ -521,8 +528,8 @@ func (b *builder) tag(r blueprint.Resource) thing {
 // errNotYet says that a thing can be deleted a moment later.
 var errNotYet = errors.New("something has to end first")
 
-// errKept says that a thing is not deleted, since it is not the saga's alone.
-var errKept = errors.New("it is used by others too")
+// errKept says that a thing is not deleted, since it is not the saga's alone any more.
+var errKept = errors.New("it is kept")
 
 func idsOf[T any](items []T, id func(T) string) []string {
 	ids := make([]string, len(items))
