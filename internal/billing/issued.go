@@ -154,6 +154,12 @@ type IssuedFilter struct {
 	Limit  int    // of a page, 1 to 1000; 0 is 100
 	Open   bool   // only those of which something is open
 
+	State    InvoiceState // how it stands with them now
+	Purpose  Purpose
+	Currency string
+	DueBy    time.Time // only those that are due before
+	From, To time.Time // issued in [From, To)
+
 	openOf        int64 // only those of which just so much is open
 	currency      money.Currency
 	tenant        tenant.ID
@@ -175,6 +181,11 @@ func (s *Service) Invoices(ctx context.Context, f IssuedFilter) (list []Issued, 
 			return nil, "", err
 		}
 		f.tenant = t.ID
+	}
+	if f.Currency != "" {
+		if f.currency, err = money.ParseCurrency(f.Currency); err != nil {
+			return nil, "", err
+		}
 	}
 	if list, err = listIssued(ctx, s.db.Read(), f); err != nil {
 		return nil, "", err

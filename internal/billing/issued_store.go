@@ -135,6 +135,9 @@ func (s *Service) standings(ctx context.Context, tx *sql.Tx, bills []*bill) (map
 // settledSQL is what was settled of a document i.
 const settledSQL = `CAST((SELECT COALESCE(SUM(x.amount), 0) FROM billing_settlements x WHERE x.invoice_id = i.id) AS BIGINT)`
 
+// latestStateSQL is how it stands with a document i now.
+const latestStateSQL = `(SELECT s.state FROM billing_states s WHERE s.invoice_id = i.id ORDER BY s.seq DESC LIMIT 1)`
+
 // listIssued lists documents, the last first: one more than a page, or all where Limit
 // is negative.
 func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issued, err error) {
@@ -164,6 +167,20 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 	if f.Open {
 		where = append(where, "i.due > "+settledSQL)
 	}
+	if f.State != "" {
+		and(latestStateSQL+" = $%d", string(f.State))
+	}
+	if f.Purpose != "" {
+		and("i.purpose = $%d", string(f.Purpose))
+	}
+	for _, bound := range []struct {
+		condition string
+		at        time.Time
+	}{{"i.due_at < $%d", f.DueBy}, {"i.issued_at >= $%d", f.From}, {"i.issued_at < $%d", f.To}} {
+		if !bound.at.IsZero() {
+			and(bound.condition, db.Micros(bound.at))
+		}
+	}
 	if f.openOf != 0 {
 		args = append(args, f.openOf)
 		where = append(where, fmt.Sprintf("i.due >= $%d AND i.due - %s = $%d", len(args), settledSQL, len(args)))
@@ -173,7 +190,7 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 	}
 	query := `SELECT i.id, i.tenant_id, i.subscription_id, i.purpose, i.period_from, i.period_to, i.revision, i.series, i.number, i.issue_at, i.issued_at, i.issued_by,
 			i.due_at, i.currency, i.total, i.due, i.document, i.parties, i.previous_hash, i.hash, i.due - ` + settledSQL + `,
-			(SELECT s.state FROM billing_states s WHERE s.invoice_id = i.id ORDER BY s.seq DESC LIMIT 1)
+			` + latestStateSQL + `
 		FROM billing_invoices i WHERE ` + strings.Join(where, " AND ") + ` ORDER BY i.id DESC`
 	if f.Limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit+1)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -46,12 +47,17 @@ type billingView struct {
 	owed    []billing.Receivable
 	overdue []billing.Issued // of which something is open, the oldest first
 	latest  []billing.Issued
+	drafts  []billing.Issued
+	runs    []billing.Progress // the last first
 	month   time.Time
 	twins   ui.Twin
 }
 
 // mostOverdue is how many overdue invoices the first page names.
 const mostOverdue = 20
+
+// mostBillingRuns is how many billing runs the first page names.
+const mostBillingRuns = 6
 
 // billing is the page that says what is owed.
 func (s *Server) billing(v *visit) error {
@@ -78,6 +84,12 @@ func (s *Server) billing(v *visit) error {
 	slices.SortFunc(view.overdue, func(a, b billing.Issued) int { return a.DueAt.Compare(b.DueAt) })
 	view.overdue = view.overdue[:min(len(view.overdue), mostOverdue)]
 	if view.latest, _, err = s.o.Bills.Invoices(ctx, billing.IssuedFilter{Limit: 8}); err != nil {
+		return err
+	}
+	if view.drafts, err = s.o.Bills.Drafts(ctx, ""); err != nil {
+		return err
+	}
+	if view.runs, err = s.o.Bills.BillingRuns(ctx, mostBillingRuns); err != nil {
 		return err
 	}
 	view.twins = ui.Twin{CLI: "arcadia invoice list --open", API: "curl http://" + v.r.Host + "/v1/invoices", JSON: "/billing.json"}
@@ -125,6 +137,8 @@ type invoiceList struct {
 	any   bool
 	kinds []ui.Choice
 	twins ui.Twin
+
+	currencies []ui.Choice // those that there are; none where there is one
 }
 
 var invoiceColumns = []ui.Column{
@@ -138,34 +152,65 @@ var invoiceColumns = []ui.Column{
 }
 
 // invoiceFilter is which documents an address asks for.
-func invoiceFilter(q ui.Query) (f billing.IssuedFilter, err error) {
+func invoiceFilter(q ui.Query, now time.Time) (f billing.IssuedFilter, err error) {
 	f = billing.IssuedFilter{Tenant: q.Get("tenant"), Cursor: q.Get("cursor"), Limit: listPage}
-	switch q.Get("state") {
+	switch state := q.Get("state"); state {
 	case "":
 	case "open":
 		f.Open = true
+	case "overdue":
+		f.Open, f.DueBy = true, now
+	case "credited":
+		f.Purpose = billing.Credit
+	case string(billing.InvoicePaid), string(billing.InvoicePartlyPaid), string(billing.InvoiceVoid), string(billing.InvoiceUncollectible):
+		f.State = billing.InvoiceState(state)
 	default:
-		return f, fault.New(fault.Invalid, "Documents are shown all, or the open ones (open), and not %q.", clip(q.Get("state")))
+		return f, fault.New(fault.Invalid, "There is no state %q of documents.", clip(state))
 	}
+	if month := q.Get("month"); month != "" {
+		if f.From, err = time.Parse("2006-01", month); err != nil {
+			return f, fault.New(fault.Invalid, "%q is no month. One is written like 2026-10.", clip(month))
+		}
+		f.To = f.From.AddDate(0, 1, 0)
+	}
+	f.Currency = q.Get("currency")
 	return f, nil
+}
+
+// invoiceStates are what documents can be told apart by.
+var invoiceStates = []string{"", "open", "overdue", "partially_paid", "paid", "credited", "void", "uncollectible"}
+
+// lookUp is where a search for a number, an id or a tenant leads.
+func (s *Server) lookUp(v *visit, text string) error {
+	i, err := s.o.Bills.Invoice(v.r.Context(), text)
+	switch {
+	case err == nil:
+		return v.redirect(invoicePath(i.Ref()))
+	case fault.KindOf(err) != fault.NotFound:
+		return err
+	}
+	t, other := s.o.Tenants.Tenant(v.r.Context(), strings.ToLower(text))
+	if fault.KindOf(other) == fault.NotFound {
+		return fault.New(fault.NotFound, "There is no document and no tenant %q.", clip(text))
+	}
+	if other != nil {
+		return other
+	}
+	return v.redirect(v.query.With("q", "", "cursor", "", "tenant", t.Slug).String())
 }
 
 // invoices is the list of documents.
 func (s *Server) invoices(v *visit) error {
 	ctx := v.r.Context()
-	f, err := invoiceFilter(v.query)
+	f, err := invoiceFilter(v.query, v.now.Time)
 	if err != nil {
 		return err
 	}
 	if v.wants("csv") {
 		return s.invoicesCSV(v, f)
 	}
-	if ref := strings.TrimSpace(v.query.Get("q")); ref != "" && !v.wants("json") { // a number leads to its document
-		i, err := s.o.Bills.Invoice(ctx, ref)
-		if err != nil {
-			return err
-		}
-		return v.redirect(invoicePath(i.Ref()))
+	if text := strings.TrimSpace(v.query.Get("q")); text != "" && !v.wants("json") {
+		return s.lookUp(v, text)
 	}
 	list, next, err := s.o.Bills.Invoices(ctx, f)
 	if err != nil {
@@ -192,7 +237,20 @@ func (s *Server) invoices(v *visit) error {
 	total := int64(len(list))
 	page.table = ui.Table{Caption: "Invoices and credit notes", Columns: invoiceColumns, Rows: rows, Query: v.query, Total: total, Unit: "on this page", Next: next,
 		CSV: v.query.With("cursor", "").At("/invoices.csv").String()}
-	page.kinds = []ui.Choice{{Value: "", Text: "All", Count: -1}, {Value: "open", Text: "Open", Count: -1}}
+	for _, state := range invoiceStates {
+		page.kinds = append(page.kinds, ui.Choice{Value: state, Text: cmp.Or(ui.Upper(wire.Words(state)), "All"), Count: -1})
+	}
+	owed, err := s.o.Bills.Receivables(ctx, v.now.Time, v.now.Time)
+	if err != nil {
+		return err
+	}
+	page.any = page.any || len(owed) > 0
+	if len(owed) > 1 {
+		page.currencies = []ui.Choice{{Text: "All currencies", Count: -1}}
+		for _, r := range owed {
+			page.currencies = append(page.currencies, ui.Choice{Value: string(r.Currency), Text: string(r.Currency), Count: -1})
+		}
+	}
 	cli := "arcadia invoice list"
 	if f.Tenant != "" {
 		cli += " " + quoted(f.Tenant)

@@ -52,7 +52,10 @@ func TestBillingPages(t *testing.T) {
 		t.Fatal(run, err)
 	}
 	for path, says := range map[string][]string{
-		"/billing":       {"Overdue, 1 invoices", "R-1", "Open, 1 invoices"},
+		"/billing":       {"Overdue, 1 invoices", "R-1", "Open, 1 invoices", "Billing runs", nextHour(), "No run came to anything yet"},
+		"/invoices?state=overdue&currency=EUR&month=" + from.Format("2006-01"): {"R-1"},
+		"/invoices?state=paid": {"No document is like that"}, "/invoices?state=credited": {"No document is like that"}, "/invoices?currency=USD": {"No document is like that"},
+		"/invoices?month=2020-01": {"No document is like that"},
 		"/invoices":      {"R-1", "Overdue", "acme", "EUR"},
 		"/invoices/R-1":  {"Rechnung R-1", "Acme &lt;b&gt;", "USt. 19 %", "Rounding", "/v1/invoices/R-1.pdf", "/subscriptions/" + string(a.ID)},
 		"/subscriptions": {"basic@1", string(a.ID)}, "/subscriptions/" + string(a.ID): {"Create", "basic@1", "takes effect"},
@@ -96,9 +99,19 @@ func TestBillingPages(t *testing.T) {
 	if found := s.get(t, "/invoices?q=R-1"); found.status != 303 || found.header.Get("Location") != "/invoices/R-1" {
 		t.Errorf("a number leads to %d %s", found.status, found.header.Get("Location"))
 	}
-	for path, want := range map[string]int{"/invoices/R-2": 404, "/invoices?state=odd": 400, "/subscriptions/sub_1": 404, "/invoices?tenant=nobody": 404, "/tenants/nobody/billing": 404} {
+	if found := s.get(t, "/invoices?q=ACME&state=open"); found.status != 303 || found.header.Get("Location") != "/invoices?state=open&tenant=acme" {
+		t.Errorf("a tenant leads to %d %s", found.status, found.header.Get("Location"))
+	}
+	run, err := s.bills.BillDue(ctx, billing.DueOrder{By: "schedule"}, now)
+	if page := s.get(t, "/billing"); err != nil || run.Issued == 0 || !strings.Contains(page.body, "Done") || !strings.Contains(page.body, "1 of 1") {
+		t.Errorf("after a run that issued %d, %v, /billing says %s", run.Issued, err, page.body)
+	}
+	for path, want := range map[string]int{"/invoices?month=May": 400, "/invoices?currency=EURO": 400, "/invoices?q=nobody": 404, "/invoices/R-2000": 404, "/invoices?state=odd": 400, "/subscriptions/sub_1": 404, "/invoices?tenant=nobody": 404, "/tenants/nobody/billing": 404} {
 		if page := s.get(t, path); page.status != want {
 			t.Errorf("%s = %d, want %d", path, page.status, want)
 		}
 	}
 }
+
+// nextHour is when the next run is made on the clock.
+func nextHour() string { return time.Now().UTC().Truncate(time.Hour).Add(time.Hour).Format("15:04 UTC") }

@@ -61,6 +61,13 @@ async function story(w) {
   await w.until(() => w.saga(paused.id), (s) => s.state === "paused", "it is paused");
   await w.action(id("atlas-freight-web-1"), { type: "rename", name: "atlas-freight-front-1" });
   await w.sync();
+  const [subscription] = await openBooks(w, "atlas-freight", "bluefin-foods");
+  let issued = [];
+  while (!issued.length) { // runs stay a minute behind the clock
+    await pause(1000);
+    issued = (await w.ask("POST", w.url + "/v1/billing-runs", {})).issued;
+  }
+  await w.ask("POST", w.url + "/v1/payments", { currency: "EUR", amount: 5000, invoices: [issued[0].number] });
   const urn = "do:droplet:" + id("atlas-freight-web-1");
   const finding = (await w.ask("GET", w.url + "/findings.json")).items[0];
   const confirm = async (page) => page.locator("[data-ask]", { hasText: "Cancel and undo" }).first().click().then(() => page.locator("dialog[open]").waitFor());
@@ -80,6 +87,10 @@ async function story(w) {
     ["stack-new", "/stacks/new?blueprint=hosted"], ["stack-verb", `/stacks/${of.hosted}/plan/restore`], ["stack-protect", `/stacks/${of.hosted}/protect`],
     ["plan", "/plans/" + of.planned], ["plan-apply", `/plans/${of.planned}/apply`], ["plan-applied", "/plans/" + of.applied], ["plan-rolled-back", "/plans/" + of.failed],
     ["backups", "/backups"], ["freezes-none", "/freezes"], ["freeze", "/freezes/new"], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
+    ["billing", "/billing"], ["invoices", "/invoices"], ["invoices-empty", "/invoices?state=void"], ["invoice", "/invoices/" + issued[0].number],
+    ["subscriptions", "/subscriptions"], ["subscription", "/subscriptions/" + subscription.id], ["catalog", "/catalog"], ["usage", "/usage"],
+    ["usage-of-one", "/usage?span=7d&tenant=bluefin-foods"], ["usage-empty", "/usage?span=24h&tenant=dune-travel"], ["tenant-billing", "/tenants/atlas-freight/billing"],
+    ["tenant-unbilled", "/tenants/dune-travel/billing"],
     ["not-found", "/nowhere"], ["freezes", "/freezes", freeze], ["frozen", "/stacks/" + of.suspended],
   ];
 }
