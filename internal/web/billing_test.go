@@ -52,13 +52,13 @@ func TestBillingPages(t *testing.T) {
 		t.Fatal(run, err)
 	}
 	for path, says := range map[string][]string{
-		"/billing":       {"Overdue, 1 invoices", "R-1", "Open, 1 invoices", "Billing runs", nextHour(), "No run came to anything yet"},
+		"/billing": {"Overdue, 1 invoices", "R-1", "Open, 1 invoices", "Billing runs", nextHour(), "No run came to anything yet"},
 		"/invoices?state=overdue&currency=EUR&month=" + from.Format("2006-01"): {"R-1"},
 		"/invoices?state=paid": {"No document is like that"}, "/invoices?state=credited": {"No document is like that"}, "/invoices?currency=USD": {"No document is like that"},
 		"/invoices?month=2020-01": {"No document is like that"},
-		"/invoices":      {"R-1", "Overdue", "acme", "EUR"},
-		"/invoices/R-1":  {"Rechnung R-1", "Acme &lt;b&gt;", "USt. 19 %", "Rounding", "/v1/invoices/R-1.pdf", "/subscriptions/" + string(a.ID)},
-		"/subscriptions": {"basic@1", string(a.ID)}, "/subscriptions/" + string(a.ID): {"Create", "basic@1", "takes effect"},
+		"/invoices":               {"R-1", "Overdue", "acme", "EUR"},
+		"/invoices/R-1":           {"Rechnung R-1", "Acme &lt;b&gt;", "USt. 19 %", "Rounding", "/v1/invoices/R-1.pdf", "/subscriptions/" + string(a.ID)},
+		"/subscriptions":          {"basic@1", string(a.ID)}, "/subscriptions/" + string(a.ID): {"Create", "basic@1", "takes effect"},
 		"/catalog":             {"basic@2", "charges[fee].price", "<del>30.00</del>", "in use since"},
 		"/invoices?state=open": {"R-1"}, "/invoices?tenant=acme": {"R-1"},
 		"/billing.json": {`"overdue_invoices": 1`}, "/invoices.json": {`"number": "R-1"`}, "/invoices/R-1.json": {`"state": "issued"`},
@@ -114,4 +114,6 @@ func TestBillingPages(t *testing.T) {
 }
 
 // nextHour is when the next run is made on the clock.
-func nextHour() string { return time.Now().UTC().Truncate(time.Hour).Add(time.Hour).Format("15:04 UTC") }
+func nextHour() string {
+	return time.Now().UTC().Truncate(time.Hour).Add(time.Hour).Format("15:04 UTC")
+}
