@@ -473,6 +473,7 @@ func TestUnwindSkyAI(t *testing.T) {
 		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
 			defer net.Aside()()
 			b := newBooth(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
+			time.Sleep(5 * time.Second) // until the account has its key everywhere
 			engine := b.engine(b.options)
 			s := provisioning.New(b.db, engine, b.steps)
 			w := b.unwound(bubblePace, s, b.apply(s))
