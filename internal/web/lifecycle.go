@@ -23,6 +23,7 @@ var lifecycles = map[provisioning.Verb]lifecycle{
 	provisioning.Prune:    {button: "Prune backups", of: "Prune the backups of", rare: true},
 	provisioning.TryOut:   {button: "Try a restore out", of: "Try out a restore of", rare: true},
 	provisioning.Resize:   {button: "Resize"},
+	provisioning.Release:  {button: "Release", rare: true},
 	provisioning.Rebuild:  {button: "Rebuild a droplet", of: "Rebuild a droplet of", rare: true},
 	provisioning.Suspend:  {button: "Suspend"},
 	provisioning.Resume:   {button: "Resume", class: "primary"},
