@@ -40,6 +40,7 @@ type Stack struct {
 	Saga      string          `json:"saga" doc:"The last one that was started for it."`
 	SagaState string          `json:"saga_state"`
 	Protected []Protection    `json:"protected" nullable:"false"`
+	Drift     *int            `json:"drift" doc:"In how many points it differs from what is expected; null where that is not known."`
 	Resources []StackResource `json:"resources" nullable:"false"`
 	CreatedAt Time            `json:"created_at" format:"date-time"`
 	UpdatedAt Time            `json:"updated_at" format:"date-time"`
@@ -109,6 +110,7 @@ type Plan struct {
 	MonthlyAfter  string            `json:"monthly_after"`
 	Unpriced      []string          `json:"unpriced" nullable:"false" doc:"Resources whose price is not known, which are in neither sum."`
 	Warnings      []string          `json:"warnings" nullable:"false"`
+	Reason        string            `json:"reason,omitempty" doc:"Why, where the verb asks for one."`
 	Room          map[string]string `json:"room,omitempty" doc:"How much of the account's limits is used. It is not held against the plan."`
 	Read          map[string]string `json:"read" doc:"What the plan depends on."`
 	Hash          string            `json:"hash"`

@@ -145,10 +145,11 @@ var owners = map[string]string{
 	"destructions":    "internal/provisioning",
 	"protections":     "internal/provisioning",
 
-	"stack_backups":      "internal/provisioning",
-	"stack_backup_items": "internal/provisioning",
-	"stack_schedules":    "internal/provisioning",
-	"stack_drills":       "internal/provisioning",
+	"stack_backups":       "internal/provisioning",
+	"stack_backup_items":  "internal/provisioning",
+	"stack_schedules":     "internal/provisioning",
+	"stack_drills":        "internal/provisioning",
+	"stack_drift_ignores": "internal/provisioning",
 
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",

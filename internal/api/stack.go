@@ -25,6 +25,7 @@ type PlanQuery struct {
 
 func (a *API) stackRoutes(h huma.API) {
 	a.backupRoutes(h)
+	a.driftRoutes(h)
 	register(a, h, operation("list-blueprints", http.MethodGet, "/v1/blueprints", "List blueprints"), a.listBlueprints)
 	register(a, h, operation("get-blueprint", http.MethodGet, "/v1/blueprints/{blueprint}", "Read a blueprint"), a.getBlueprint)
 	register(a, h, operation("add-blueprint", http.MethodPost, "/v1/blueprints", "Keep a blueprint"), a.addBlueprint)
@@ -87,6 +88,11 @@ func (a *API) stackAnswer(ctx context.Context, s provisioning.Stack, err error) 
 	if err != nil {
 		return nil, err
 	}
+	drift, err := a.o.Provisioning.Drift(ctx, s, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	w.Drift = wire.Drifting(drift)
 	has, err := a.o.Provisioning.StackResources(ctx, s.ID)
 	if err != nil {
 		return nil, err
@@ -126,11 +132,16 @@ func (a *API) listStacks(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	drifts, err := a.o.Provisioning.Drifts(ctx, all, time.Now())
+	if err != nil {
+		return nil, err
+	}
 	page := client.StackPage{Items: make([]client.Stack, len(all))}
 	for i, s := range all {
 		if page.Items[i], err = a.stack(ctx, s); err != nil {
 			return nil, err
 		}
+		page.Items[i].Drift = wire.Drifting(drifts[s.ID])
 	}
 	return &struct{ Body client.StackPage }{page}, nil
 }

@@ -199,6 +199,7 @@ func (a *App) buildServices(context.Context) (err error) {
 			return a.access.Claim(ctx, account, owner, time.Now())
 		},
 	})
+	a.provisioning.Observe(a.inventory)
 	a.metering = metering.New(a.db, a.inventory, a.log)
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{

@@ -122,6 +122,11 @@ type stackCommand struct {
 	Release   stackReleaseCommand   `cmd:"" help:"Work out what letting a stack go would take, and do nothing: what it has stays."`
 	Resize    stackResizeCommand    `cmd:"" help:"Work out what another size of a droplet or a volume would take, and do nothing."`
 	Rebuild   stackRebuildCommand   `cmd:"" help:"Work out what writing the disk of a droplet over would take, and do nothing."`
+	Drift     stackDriftCommand     `cmd:"" help:"Compare stacks with the inventory: what is missing, extra or changed, and what that costs."`
+	Repair    stackRepairCommand    `cmd:"" help:"Work out what bringing a stack back to what is expected would take, and do nothing."`
+	Absorb    stackAbsorbCommand    `cmd:"" help:"Work out what a stack would come to expect of what is there by now, and do nothing."`
+	Ignore    stackIgnoreCommand    `cmd:"" help:"Hear no more of a difference until a time."`
+	Heed      stackHeedCommand      `cmd:"" help:"Hear of an ignored difference again."`
 	Suspend   stackSuspendCommand   `cmd:"" help:"Work out what taking a stack out of service would take, and do nothing."`
 	Resume    stackResumeCommand    `cmd:"" help:"Work out what putting a suspended stack back into service would take, and do nothing."`
 	Teardown  stackTeardownCommand  `cmd:"" help:"Work out what destroying a stack would take, and do nothing."`
@@ -208,6 +213,9 @@ func (r *runner) showPlan(p client.Plan) error {
 	if err := table(r.Out, "ACTION|WHAT|NAME|MONTHLY|DETAIL", rows); err != nil {
 		return err
 	}
+	if p.Reason != "" {
+		r.say("Why: %s", p.Reason)
+	}
 	calls := 0
 	names := []string{}
 	for _, s := range p.Steps {
@@ -286,12 +294,16 @@ func (c *stackListCommand) Run(ctx context.Context, r *runner) error {
 	}
 	return listing(r, page, page.Items,
 		"There are no stacks. Plan one with: arcadia stack plan minimal --tenant TENANT --name NAME",
-		"STACK|STATE|BLUEPRINT|ACCOUNT|PROTECTED|LAST SAGA|ID", func(s client.Stack) []string {
+		"STACK|STATE|BLUEPRINT|ACCOUNT|PROTECTED|DRIFT|LAST SAGA|ID", func(s client.Stack) []string {
 			protected := "no"
 			if len(s.Protected) > 0 {
 				protected = "yes"
 			}
-			return []string{s.Tenant + "/" + s.Name, s.State, s.Blueprint, s.Account, protected, s.SagaState, s.ID}
+			drift := "not known"
+			if s.Drift != nil {
+				drift = strconv.Itoa(*s.Drift)
+			}
+			return []string{s.Tenant + "/" + s.Name, s.State, s.Blueprint, s.Account, protected, drift, s.SagaState, s.ID}
 		})
 }
 
@@ -312,6 +324,9 @@ func (r *runner) showStack(s client.Stack, err error) error {
 	r.say("%s/%s  %s\n%s, from %s, in account %s\nLast saga: %s (%s)", s.Tenant, s.Name, s.ID, s.State, s.Blueprint, s.Account, s.Saga, s.SagaState)
 	for _, p := range s.Protected {
 		r.say("Protected (%s) by %s since %s: %s", p.Subject, p.Actor, p.At.UTC().Format("2006-01-02 15:04 UTC"), orDash(p.Reason))
+	}
+	if s.Drift != nil && *s.Drift > 0 {
+		r.say("It differs from what is expected in %s: arcadia stack drift %s", plural(*s.Drift, "point"), s.ID)
 	}
 	if len(s.Resources) == 0 {
 		return nil

@@ -27,36 +27,44 @@ func firewallOf(w godo.Firewall) Firewall {
 		f.Droplets = append(f.Droplets, int64(id))
 	}
 	for _, r := range w.InboundRules {
-		rule := FirewallRule{Protocol: r.Protocol, Ports: r.PortRange}
-		if s := r.Sources; s != nil {
-			rule.peers(s.Addresses, s.DropletIDs, s.Tags, s.LoadBalancerUIDs, s.KubernetesIDs)
-		}
-		f.Inbound = append(f.Inbound, rule)
+		f.Inbound = append(f.Inbound, ruleOf(r.Protocol, r.PortRange, (*godo.Destinations)(r.Sources)))
 	}
 	for _, r := range w.OutboundRules {
-		rule := FirewallRule{Protocol: r.Protocol, Ports: r.PortRange}
-		if d := r.Destinations; d != nil {
-			rule.peers(d.Addresses, d.DropletIDs, d.Tags, d.LoadBalancerUIDs, d.KubernetesIDs)
-		}
-		f.Outbound = append(f.Outbound, rule)
+		f.Outbound = append(f.Outbound, ruleOf(r.Protocol, r.PortRange, r.Destinations))
 	}
 	return f
 }
 
-// A FirewallRule allows traffic with addresses or droplets.
+func ruleOf(protocol, ports string, peers *godo.Destinations) FirewallRule {
+	r := FirewallRule{Protocol: protocol, Ports: ports}
+	if protocol == "icmp" {
+		r.Ports = ""
+	}
+	if peers == nil {
+		return r
+	}
+	r.Addresses, r.Tags, r.LoadBalancers, r.Clusters = peers.Addresses, peers.Tags, peers.LoadBalancerUIDs, peers.KubernetesIDs
+	for _, id := range peers.DropletIDs {
+		r.Droplets = append(r.Droplets, int64(id))
+	}
+	return r
+}
+
+// A FirewallRule allows traffic with addresses, droplets, and what else Arcadia only keeps.
 type FirewallRule struct {
 	Protocol  string   // tcp, udp, icmp
 	Ports     string   // "443", "8000-9000", "all"; empty for icmp; read, "0" is all
 	Addresses []string // CIDRs and addresses
 	Droplets  []int64
-	Others    []string // tags, and ids of balancers and clusters; they are only read
+
+	Tags          []string
+	LoadBalancers []string // ids
+	Clusters      []string // ids, of Kubernetes
 }
 
-func (r *FirewallRule) peers(addresses []string, droplets []int, others ...[]string) {
-	r.Addresses, r.Others = addresses, slices.Concat(others...)
-	for _, id := range droplets {
-		r.Droplets = append(r.Droplets, int64(id))
-	}
+// Others are the tags, and the ids of balancers and clusters.
+func (r FirewallRule) Others() []string {
+	return slices.Concat(r.Tags, r.LoadBalancers, r.Clusters)
 }
 
 // A FirewallCreate asks for a firewall. Its name carries the marker.
@@ -71,6 +79,12 @@ func (r FirewallCreate) request() any {
 	type peers struct {
 		Addresses []string `json:"addresses,omitempty"`
 		Droplets  []int64  `json:"droplet_ids,omitempty"`
+		Tags      []string `json:"tags,omitempty"`
+		Balancers []string `json:"load_balancer_uids,omitempty"`
+		Clusters  []string `json:"kubernetes_ids,omitempty"`
+	}
+	peersOf := func(r FirewallRule) *peers {
+		return &peers{r.Addresses, r.Droplets, r.Tags, r.LoadBalancers, r.Clusters}
 	}
 	type rule struct {
 		Protocol     string `json:"protocol"`
@@ -80,10 +94,10 @@ func (r FirewallCreate) request() any {
 	}
 	inbound, outbound := []rule{}, []rule{}
 	for _, one := range r.Inbound {
-		inbound = append(inbound, rule{Protocol: one.Protocol, Ports: one.Ports, Sources: &peers{one.Addresses, one.Droplets}})
+		inbound = append(inbound, rule{Protocol: one.Protocol, Ports: one.Ports, Sources: peersOf(one)})
 	}
 	for _, one := range r.Outbound {
-		outbound = append(outbound, rule{Protocol: one.Protocol, Ports: one.Ports, Destinations: &peers{one.Addresses, one.Droplets}})
+		outbound = append(outbound, rule{Protocol: one.Protocol, Ports: one.Ports, Destinations: peersOf(one)})
 	}
 	return struct {
 		Name     string   `json:"name"`

@@ -65,6 +65,31 @@ func (s *Service) Resource(ctx context.Context, urn string, at time.Time) (Resou
 	return r, err
 }
 
+// mostURNs is how many resources one statement asks for.
+const mostURNs = 400
+
+// Current are the resources of these URNs as they are now; one that is gone is as it was
+// last. What was never seen is not among them.
+func (s *Service) Current(ctx context.Context, urns []string) (map[string]Resource, error) {
+	current := make(map[string]Resource, len(urns))
+	for part := range slices.Chunk(urns, mostURNs) {
+		places, args := make([]string, len(part)), make([]any, len(part))
+		for i, urn := range part {
+			places[i], args[i] = fmt.Sprintf("$%d", i+1), urn
+		}
+		err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
+			r, err := scanResource(rows)
+			current[r.URN] = r
+			return err
+		}, `SELECT `+resourceColumns+` FROM inv_versions v JOIN inv_resources r ON r.urn = v.urn WHERE v.urn IN (`+strings.Join(places, ", ")+`)
+			AND v.version = (SELECT MAX(version) FROM inv_versions WHERE urn = v.urn AND NOT gone)`, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return current, nil
+}
+
 // Versions are all versions of a resource, the newest first, those without a
 // document too, which say that it was gone.
 func (s *Service) Versions(ctx context.Context, urn string) (versions []Resource, err error) {

@@ -106,7 +106,7 @@ func (e *estate) observe(r blueprint.Resource, c candidate, keys map[string]stri
 func ruleSpecs(want []blueprint.RuleSpec, is []digitalocean.FirewallRule, keys map[string]string, known blueprint.Known) (all []blueprint.RuleSpec) {
 	for _, rule := range is {
 		spec := blueprint.RuleSpec{Protocol: rule.Protocol, Ports: rule.Ports}
-		for _, one := range slices.Concat(rule.Addresses, rule.Others) {
+		for _, one := range slices.Concat(rule.Addresses, rule.Others()) {
 			spec.Addresses = append(spec.Addresses, blueprint.Literal(one))
 		}
 		for _, id := range numbers(rule.Droplets) {

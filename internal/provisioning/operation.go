@@ -63,6 +63,8 @@ var operations = []Operation{
 	restoreOperation,
 	pruneOperation,
 	drillOperation,
+	repairOperation,
+	absorbOperation,
 	resizeOperation,
 	rebuildOperation,
 	suspendOperation,

@@ -52,6 +52,7 @@ type Plan struct {
 	After    int64      `json:"monthly_after"`
 	Unpriced []string   `json:"unpriced,omitempty"` // resources whose price is not known, which are in neither
 	Warnings []string   `json:"warnings,omitempty"`
+	Reason   string     `json:"reason,omitempty"` // why, where the verb asks for one
 
 	// Room is how much of the account's limits is used. It may be another when the plan
 	// is applied, as long as there is enough.

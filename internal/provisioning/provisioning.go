@@ -18,6 +18,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/secret"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
@@ -123,6 +124,8 @@ func (p *Steps) Kinds() []saga.Registrable {
 		recorded(p.restoreStack()),
 		recorded(p.expireBackups()),
 		recorded(p.drillStack()),
+		recorded(p.repairStack()),
+		recorded(p.absorbDrift()),
 		recorded(p.resizeStack()),
 		recorded(p.rebuildStack()),
 		recorded(p.suspendStack()),
@@ -136,6 +139,8 @@ type Service struct {
 	engine  *saga.Engine
 	steps   *Steps
 	tenants *tenant.Service
+
+	inventory *inventory.Service // nil: nothing is known of drift
 }
 
 // New returns the service over an engine that knows the steps' kinds.

@@ -202,24 +202,28 @@ func (p *Steps) leadAddresses(ctx context.Context, s *Resumption) error {
 		return saga.Permanent(err)
 	}
 	return all(s.standingOf(blueprint.ReservedIPKind), func(r blueprint.Resource) error {
-		droplet, err := b.number(r.ReservedIP.Droplet)
+		return p.lead(ctx, b, r, entry(&s.Addresses, r.ID))
+	})
+}
+
+// lead has a reserved address lead to its droplet.
+func (p *Steps) lead(ctx context.Context, b *builder, r blueprint.Resource, m *Leading) error {
+	droplet, err := b.number(r.ReservedIP.Droplet)
+	if err != nil {
+		return err
+	}
+	if !m.Looked {
+		is, err := b.c.ReservedIP(ctx, b.id(r.ID))
 		if err != nil {
 			return err
 		}
-		m := entry(&s.Addresses, r.ID)
-		if !m.Looked {
-			is, err := b.c.ReservedIP(ctx, b.id(r.ID))
-			if err != nil {
-				return err
-			}
-			m.Before, m.Looked = is.Droplet, true
-			return saga.Save("address %s leads to droplet %d", is.IP, is.Droplet)
-		}
-		if m.Before == droplet {
-			return nil
-		}
-		return p.act(ctx, b.c, b.leading(r, droplet), &m.To)
-	})
+		m.Before, m.Looked = is.Droplet, true
+		return saga.Save("address %s leads to droplet %d", is.IP, is.Droplet)
+	}
+	if m.Before == droplet {
+		return nil
+	}
+	return p.act(ctx, b.c, b.leading(r, droplet), &m.To)
 }
 
 // unleadAddresses has them lead to what they led to before.
@@ -229,15 +233,20 @@ func (p *Steps) unleadAddresses(ctx context.Context, s *Resumption) error {
 		return err
 	}
 	return all(s.standingOf(blueprint.ReservedIPKind), func(r blueprint.Resource) error {
-		m := entry(&s.Addresses, r.ID)
-		if !m.Looked || m.To.untouched(saga.Current(ctx)) {
-			return nil
-		}
-		if err := p.settled(saga.Current(ctx)); err != nil {
-			return err
-		}
-		return p.act(ctx, b.c, b.leading(r, m.Before), &m.Back)
+		return p.unlead(ctx, b, r, entry(&s.Addresses, r.ID))
 	})
+}
+
+// unlead has it lead to what it led to before.
+func (p *Steps) unlead(ctx context.Context, b *builder, r blueprint.Resource, m *Leading) error {
+	a := saga.Current(ctx)
+	if !m.Looked || m.To.untouched(a) {
+		return nil
+	}
+	if err := p.settled(a); err != nil {
+		return err
+	}
+	return p.act(ctx, b.c, b.leading(r, m.Before), &m.Back)
 }
 
 // leading is the deed that has an address lead to a droplet, or nowhere: 0. Whether it

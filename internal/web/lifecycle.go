@@ -22,6 +22,8 @@ var lifecycles = map[provisioning.Verb]lifecycle{
 	provisioning.Restore:  {button: "Restore", rare: true},
 	provisioning.Prune:    {button: "Prune backups", of: "Prune the backups of", rare: true},
 	provisioning.TryOut:   {button: "Try a restore out", of: "Try out a restore of", rare: true},
+	provisioning.Repair:   {button: "Repair drift", of: "Repair the drift of", rare: true},
+	provisioning.Absorb:   {button: "Absorb drift", of: "Absorb the drift of", rare: true},
 	provisioning.Resize:   {button: "Resize"},
 	provisioning.Release:  {button: "Release", rare: true},
 	provisioning.Rebuild:  {button: "Rebuild a droplet", of: "Rebuild a droplet of", rare: true},

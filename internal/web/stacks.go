@@ -22,6 +22,7 @@ func (s *Server) stackRoutes(page func(string, func(*visit) error)) {
 	page("GET /stacks/{stack}", s.stack)
 	page("GET /stacks/new", s.newStack)
 	page("POST /stacks/new", s.planNewStack)
+	s.driftRoutes(page)
 	page("GET /stacks/{stack}/plan/{verb}", s.askVerb)
 	page("POST /stacks/{stack}/plan/{verb}", s.planVerb)
 	page("GET /stacks/{stack}/protect", s.askProtect)
@@ -50,6 +51,7 @@ type stackView struct {
 	custody   custody
 	protected []provisioning.Protection
 	plans     []provisioning.Plan
+	drift     driftPanel
 	table     ui.Table
 	twins     ui.Twin
 }
@@ -101,10 +103,15 @@ func (s *Server) stackList(v *visit) error {
 		return err
 	}
 	page := stackListView{Page: v.live("Stacks", "/stacks", "", at), stacks: make([]stackView, len(all))}
+	drifts, err := s.o.Provisioning.Drifts(ctx, all, v.now.Time)
+	if err != nil {
+		return err
+	}
 	for i, one := range all {
 		if page.stacks[i], err = s.readStack(ctx, one); err != nil {
 			return err
 		}
+		page.stacks[i].drift.Drift = drifts[one.ID]
 	}
 	if v.wants("json") {
 		items := make([]client.Stack, len(all))
@@ -116,7 +123,7 @@ func (s *Server) stackList(v *visit) error {
 	rows := make([]ui.Row, len(page.stacks))
 	for i, one := range page.stacks {
 		rows[i] = ui.Row{ID: string(one.ID), Cells: []templ.Component{
-			stackName(one), stackState(one), text(one.Blueprint), text(one.Account), protection(one), ui.Ago(one.UpdatedAt, v.now),
+			stackName(one), stackState(one), text(one.Blueprint), text(one.Account), protection(one), text(driftCount(one.drift.Drift)), ui.Ago(one.UpdatedAt, v.now),
 		}}
 	}
 	page.table = ui.Table{Caption: "Stacks", Columns: stackColumns, Rows: rows, Query: v.query, Total: int64(len(all)), Unit: "stacks"}
@@ -130,12 +137,13 @@ var stackColumns = []ui.Column{
 	{Key: "blueprint", Title: "Blueprint"},
 	{Key: "account", Title: "Account", Phone: ui.PhoneHide},
 	{Key: "protected", Title: "Protected"},
+	{Key: "drift", Title: "Drift"},
 	{Key: "changed", Title: "Changed", Number: true},
 }
 
 func (v stackView) twin() client.Stack {
 	w := wire.Stack(v.Stack, v.tenant.Slug, string(v.last.State))
-	w.Protected, w.Resources = wire.Protections(v.protected), wire.StackResources(v.resources)
+	w.Protected, w.Resources, w.Drift = wire.Protections(v.protected), wire.StackResources(v.resources), wire.Drifting(v.drift.Drift)
 	return w
 }
 
@@ -156,6 +164,9 @@ func (s *Server) stack(v *visit) error {
 		return err
 	}
 	if view.resources, err = s.o.Provisioning.StackResources(ctx, one.ID); err != nil {
+		return err
+	}
+	if view.drift, err = s.driftPanel(ctx, view, v.now); err != nil {
 		return err
 	}
 	if asJSON {

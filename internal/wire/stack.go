@@ -45,7 +45,7 @@ func StackResources(all []provisioning.StackResource) []client.StackResource {
 func Plan(p provisioning.Plan, tenant string) client.Plan {
 	w := client.Plan{
 		ID: string(p.ID), Verb: string(p.Verb), Stack: string(p.Stack), Name: p.Name, Tenant: tenant, Account: p.Account, Currency: "USD",
-		MonthlyBefore: inventory.Micros(p.Before).String(), MonthlyAfter: inventory.Micros(p.After).String(), Room: p.Room, Read: p.Read, Hash: p.Hash, Actor: p.Actor,
+		MonthlyBefore: inventory.Micros(p.Before).String(), MonthlyAfter: inventory.Micros(p.After).String(), Reason: p.Reason, Room: p.Room, Read: p.Read, Hash: p.Hash, Actor: p.Actor,
 		CreatedAt: client.Time{Time: p.CreatedAt}, AppliedAt: client.At(p.AppliedAt), Saga: Text(string(p.Saga)),
 		Steps: make([]client.PlanStep, len(p.Steps)), Changes: make([]client.PlanChange, len(p.Changes)),
 		Unpriced: append([]string{}, p.Unpriced...), Warnings: append([]string{}, p.Warnings...),
