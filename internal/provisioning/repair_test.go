@@ -98,6 +98,9 @@ func TestRepair(t *testing.T) {
 			t.Errorf("a stale plan: %v", err)
 		}
 		y.apply(s, engine, on(provisioning.Repair), saga.Completed)
+		if d, err := s.Drift(t.Context(), y.stack(s), time.Now()); err != nil || len(d.Differences) > 0 || len(d.Unknown) == 0 {
+			t.Errorf("lists from before the repair are believed: %q, %v", points(d), err)
+		}
 		differ(t, "repaired", y.picture(), before)
 		y.list(i)
 		if got := points(y.drift(s)); len(got) > 0 {
