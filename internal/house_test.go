@@ -120,6 +120,7 @@ var owners = map[string]string{
 	"billing_subscriptions": "internal/billing",
 	"billing_changes":       "internal/billing",
 	"billing_series":        "internal/billing",
+	"billing_rates":         "internal/billing",
 	"billing_closes":        "internal/billing",
 	"billing_marks":         "internal/billing",
 	"billing_invoices":      "internal/billing",

@@ -87,6 +87,7 @@ func New(o Options) *API {
 	a.invoiceRoutes(h)
 	a.whatIfRoutes(h)
 	a.closeRoutes(h)
+	a.rateRoutes(h)
 	a.paymentRoutes(h)
 	a.importRoutes(h)
 	a.inventoryRoutes(h)

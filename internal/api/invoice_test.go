@@ -96,6 +96,16 @@ func TestBillingOverTheAPI(t *testing.T) {
 	if _, err := c.ExplainInvoice(ctx, "R-1", 2); code(err) != "not_found" {
 		t.Errorf("a line that is not there: %v", err)
 	}
+	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+	if r, err := c.SetRate(ctx, client.RateOrder{Pair: "usd/eur", From: tomorrow, Rate: "0.9215", Source: "ECB"}); err != nil || r.Pair != "USD/EUR" || r.SetBy != "cli:tester" {
+		t.Errorf("SetRate = %+v, %v", r, err)
+	}
+	if _, err := c.SetRate(ctx, client.RateOrder{Pair: "USD/EUR", From: tomorrow, Rate: "much"}); code(err) != "invalid" {
+		t.Errorf("no rate: %v", err)
+	}
+	if l, err := c.Rates(ctx, "eur"); err != nil || len(l.Items) != 1 || l.Items[0].Rate != "0.9215" {
+		t.Errorf("Rates = %+v, %v", l, err)
+	}
 	thisMonth := time.Now().UTC().Format("2006-01")
 	if _, err := c.CloseMonth(ctx, thisMonth, client.CloseOrder{}); code(err) != "invalid" {
 		t.Errorf("a month that is not over was closed: %v", err)

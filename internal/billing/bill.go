@@ -196,7 +196,7 @@ func (s *Service) rate(ctx context.Context, b *bill, upTo time.Time, catalogs *c
 	if err != nil {
 		return nil, err
 	}
-	b.warnings = slices.Concat(out.Warnings, sub.inDollars())
+	b.warnings = out.Warnings
 	b.uncovered, b.resources = sub.uncovered(facts.Lifetimes, upTo)
 	revisions := make(map[string]int64)
 	var all []keyed

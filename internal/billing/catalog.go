@@ -18,6 +18,7 @@ type Catalog struct {
 	Taxes    []TaxRate
 	Plans    []*Plan
 	Coupons  []Coupon
+	Rates    []Rate // of exchange
 }
 
 // A TaxRate is a tax's rate from a day on. The next rate of the same tax ends it.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 )
@@ -282,10 +283,11 @@ func (s *Service) StoredCatalog(ctx context.Context, c money.Currency) (*Catalog
 	if err != nil {
 		return nil, err
 	}
-	return catalogOf(c, entries)
+	return catalogOf(ctx, s.db.Read(), c, entries)
 }
 
-func catalogOf(c money.Currency, entries []Entry) (*Catalog, error) {
+// catalogOf is the catalog of entries, with the rates of exchange that were set.
+func catalogOf(ctx context.Context, q db.Queryer, c money.Currency, entries []Entry) (*Catalog, error) {
 	if len(entries) == 0 {
 		return nil, noCatalog(c)
 	}
@@ -293,5 +295,6 @@ func catalogOf(c money.Currency, entries []Entry) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("billing: the stored catalog cannot be read: %w", err)
 	}
-	return catalog, nil
+	catalog.Rates, err = listRates(ctx, q, c)
+	return catalog, err
 }

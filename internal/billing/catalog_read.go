@@ -30,7 +30,7 @@ func ReadCatalog(name string, document []byte) (*Catalog, error) {
 }
 
 func (c *Catalog) read(v manifest.Value) {
-	if !v.Object("currency", "meters", "taxes", "plans", "coupons") {
+	if !v.Object("currency", "meters", "taxes", "plans", "coupons", "exchange") {
 		return
 	}
 	c.Currency = readCurrency(v.Field("currency"))
@@ -63,6 +63,7 @@ func (c *Catalog) read(v manifest.Value) {
 		}
 		c.Coupons = append(c.Coupons, k)
 	})
+	v.Field("exchange").Each(func(v manifest.Value) { c.Rates = append(c.Rates, c.readRate(v)) })
 }
 
 func readCurrency(v manifest.Value) money.Currency {

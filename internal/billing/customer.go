@@ -130,7 +130,7 @@ func checkTaxes(ctx context.Context, tx *sql.Tx, c money.Currency, ids []string)
 	if err != nil {
 		return err
 	}
-	catalog, err := catalogOf(c, entries)
+	catalog, err := catalogOf(ctx, tx, c, entries)
 	if err != nil {
 		return err
 	}

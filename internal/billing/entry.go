@@ -79,6 +79,10 @@ func readEntries(name string, document []byte) (*Catalog, []Entry, error) {
 		if c.read(v); v.Failed() {
 			return
 		}
+		if exchange := v.Field("exchange"); exchange.IsSet() {
+			exchange.Fail("A catalog that is stored has no rates of exchange: arcadia fx set keeps them.")
+			return
+		}
 		for _, list := range lists {
 			v.Field(list.field).Each(func(v manifest.Value) {
 				e := Entry{EntryKey: EntryKey{Kind: list.kind, ID: v.Field("id").Text()}, Document: v.JSON(), Offered: true, position: len(entries)}

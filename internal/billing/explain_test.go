@@ -50,6 +50,7 @@ func TestExplainNamesWhatCounts(t *testing.T) {
 		s := New(d, facts, nil)
 		apply(t, s, meteredPlan, noon)
 		customer(t, d, s)
+		setRate(t, s, Rate{Pair: "USD/EUR", From: "2026-01-01", Rate: exact.Whole(1)}, noon)
 		subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-02-01"}, day(t, "2026-01-20"))
 		issued := runAt(t, s, day(t, "2026-03-10")).Issued
 		if len(issued) != 1 {

@@ -120,7 +120,7 @@ func (s *Service) catalogWith(ctx context.Context, o MigrationOrder) (*Catalog, 
 	}
 	var found []*Catalog
 	for _, c := range slices.Sorted(maps.Keys(by)) {
-		catalog, err := catalogOf(c, by[c])
+		catalog, err := catalogOf(ctx, s.db.Read(), c, by[c])
 		if err != nil {
 			return nil, err
 		}

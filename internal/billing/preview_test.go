@@ -20,6 +20,7 @@ type world struct {
 	plan      string // fields of plan p@1 beside id, version and period; period: month
 	period    string
 	plans     string // other plans
+	exchange  string // rates
 	zone      string
 	sub       string // fields of the subscription beside tenant, zone and phases
 	phases    string
@@ -35,8 +36,8 @@ func (w world) catalog() string {
 		}
 		return s
 	}
-	return fmt.Sprintf("currency: %s\nmeters: [%s]\ntaxes: [%s]\ncoupons: [%s]\nplans:\n  - {id: p, version: 1, period: {%s}, %s}\n%s",
-		or(w.currency, "USD"), w.meters, w.taxes, w.coupons, or(w.period, "unit: month"), w.plan, w.plans)
+	return fmt.Sprintf("currency: %s\nmeters: [%s]\ntaxes: [%s]\ncoupons: [%s]\nexchange: [%s]\nplans:\n  - {id: p, version: 1, period: {%s}, %s}\n%s",
+		or(w.currency, "USD"), w.meters, w.taxes, w.coupons, w.exchange, or(w.period, "unit: month"), w.plan, w.plans)
 }
 
 func (w world) subscription() string {

@@ -54,6 +54,9 @@ func anyWorld(t *rapid.T) world {
 		sub: fmt.Sprintf("credit: \"%d\"\ntaxes: %s\ncoupons: %s", n("credit", 0, 30), pick("taxes", "[]", "[vat]", "[vat, city]"), pick("coupons", "[]", "[part]", "[some, part]")),
 		at:  day(150),
 	}
+	if currency != "USD" {
+		w.exchange = fmt.Sprintf(`{pair: USD/%[1]s, from: 2025-01-01, rate: "151.37"}, {pair: %[1]s/USD, from: "%[2]s", rate: "0.0071"}`, currency, day(n("exchange", 1, 150)))
+	}
 	start := n("start", 0, 31)
 	var phases []string
 	from := start

@@ -75,9 +75,10 @@ func (b *biller) relearned(windows []window, ch *Charge, after, upTo time.Time) 
 	})
 }
 
-// rateResources adds a line for each lifetime: what it costs at the cloud, times
-// the markup. It returns those that have no price, which no line is for.
-func (b *biller) rateResources(ch *Charge, price *rating.Price, windows []period.Period, t time.Time, add func(ratedLine)) (unpriced []string) {
+// rateResources adds a line for each lifetime: what it costs at the cloud, exchanged
+// into the catalog's currency, times the markup. It returns those that have no price,
+// which no line is for.
+func (b *biller) rateResources(ch *Charge, price *rating.Price, windows []period.Period, t time.Time, add func(ratedLine)) (unpriced []string, err error) {
 	for _, l := range b.resources(ch, t) {
 		cost, seconds, why := rating.CloudCost(l, windows)
 		if seconds.Sign() == 0 {
@@ -87,6 +88,13 @@ func (b *biller) rateResources(ch *Charge, price *rating.Price, windows []period
 			unpriced = append(unpriced, l.URN)
 			continue
 		}
+		if c := b.catalog.Currency; c != cloudCurrency { // of the last day of the service
+			rate, err := b.catalog.rateOn(windows[len(windows)-1].To.Add(-time.Microsecond))
+			if err != nil {
+				return nil, err
+			}
+			cost, why = rate.exchange(cost, why)
+		}
 		value := cost.Mul(ch.Markup)
 		why = rating.Explanation{Rule: string(rating.CostPlus), Value: value, Facts: []rating.Fact{rating.Num("markup", ch.Markup)}, Of: []rating.Explanation{why}}
 		value, why = price.Bound(value, why, exact.Number{})
@@ -95,7 +103,7 @@ func (b *biller) rateResources(ch *Charge, price *rating.Price, windows []period
 			quantity: seconds, exact: value, explain: why,
 		})
 	}
-	return unpriced
+	return unpriced, nil
 }
 
 // measureResources counts the mean number of resources, one quantity for each group

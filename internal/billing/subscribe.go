@@ -161,7 +161,7 @@ func (s *Service) Subscribe(ctx context.Context, o Order, at time.Time) (a Agree
 	if len(faults) > 0 {
 		return a, nil, faults[0]
 	}
-	write := func(q db.Queryer) error { return s.record(ctx, q, &a, change, true, o.DryRun) }
+	write := func(q db.Queryer, dry bool) error { return s.record(ctx, q, &a, change, true, dry) }
 	due, err = s.agree(ctx, &a, o.DryRun, at, write)
 	return a, due, err
 }
@@ -215,7 +215,7 @@ type ChangeOrder struct {
 // change, after those that were issued and by the end of the period in which it takes
 // effect and its grace.
 func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o ChangeOrder, at time.Time) (a Agreement, due []Invoice, err error) {
-	write := func(q db.Queryer) error {
+	write := func(q db.Queryer, dry bool) error {
 		if a, err = findAgreement(ctx, q, sub); err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o 
 			return err
 		}
 		for _, change := range changes {
-			if err := s.record(ctx, q, &a, change, false, o.DryRun); err != nil {
+			if err := s.record(ctx, q, &a, change, false, dry); err != nil {
 				return err
 			}
 		}
@@ -341,7 +341,7 @@ func (s *Service) periodEnd(ctx context.Context, q db.Queryer, a *Agreement, ite
 	if err != nil {
 		return time.Time{}, err
 	}
-	catalog, err := catalogOf(a.Currency, entries)
+	catalog, err := catalogOf(ctx, q, a.Currency, entries)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -357,19 +357,20 @@ func (s *Service) periodEnd(ctx context.Context, q db.Queryer, a *Agreement, ite
 	return time.Time{}, fault.New(fault.Conflict, "The item %s is not in service, so no period of it ends.", cut(item))
 }
 
-// agree writes a change of an agreement, or in a dry run only makes it in a, and works
-// out what is due then.
-func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Time, write func(db.Queryer) error) ([]Invoice, error) {
-	if dry {
-		if err := write(s.db.Read()); err != nil {
-			return nil, err
-		}
-		return s.upcoming(ctx, a, at)
-	}
+// agree works out what is due with a change of an agreement, which is made in a, and
+// unless dry writes it. What cannot be billed is not written.
+func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Time, write func(q db.Queryer, dry bool) error) ([]Invoice, error) {
 	before := *a
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	if err := write(s.db.Read(), true); err != nil {
+		return nil, err
+	}
+	due, err := s.upcoming(ctx, a, at)
+	if err != nil || dry {
+		return due, err
+	}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
 		*a = before
-		return write(tx)
+		return write(tx, false)
 	})
 	if err != nil {
 		return nil, err
@@ -398,7 +399,7 @@ func offerIn(ctx context.Context, q db.Queryer, c money.Currency) (*offer, error
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := catalogOf(c, entries)
+	catalog, err := catalogOf(ctx, q, c, entries)
 	return &offer{catalog, entries}, err
 }
 

@@ -170,7 +170,10 @@ func (b *biller) rate(m *metered, ch *Charge, t time.Time) (*rated, error) {
 	unbound := ch.Price
 	unbound.Minimum, unbound.Maximum = nil, nil
 	if ch.Model == rating.CostPlus {
-		r.unpriced = b.rateResources(ch, &unbound, windows, t, add)
+		var err error
+		if r.unpriced, err = b.rateResources(ch, &unbound, windows, t, add); err != nil {
+			return nil, err
+		}
 		return r, b.bound(r, minimum)
 	}
 	measured := b.measure(m, ch, windows, whole, t)

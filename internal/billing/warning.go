@@ -8,7 +8,6 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/period"
-	"github.com/arcadia-cloud/arcadia/internal/rating"
 )
 
 // warnings are what bills up to an instant leave out and somebody should know of: what
@@ -69,26 +68,6 @@ func (s *Subscription) uncovered(lives []metering.Lifetime, at time.Time) (urns 
 		}
 	}
 	return urns, len(about) > 0
-}
-
-// inDollars warns of charges that pass on what DigitalOcean charges, which is in US
-// dollars, in another currency: the figures are taken as they are.
-func (s *Subscription) inDollars() (all []string) {
-	if s.Currency == "USD" {
-		return nil
-	}
-	for _, p := range s.Phases {
-		if p.Plan == nil {
-			continue
-		}
-		for _, ch := range p.Plan.Charges {
-			what := fmt.Sprintf("The charge %s takes DigitalOcean's prices in USD for %s, without exchange.", ch.ID, s.Currency)
-			if ch.Model == rating.CostPlus && !slices.Contains(all, what) {
-				all = append(all, what)
-			}
-		}
-	}
-	return all
 }
 
 // grace is the longest of the subscription's plans.

@@ -139,7 +139,7 @@ func (s *Service) try(ctx context.Context, o WhatIfOrder, now time.Time) (*trial
 		return nil, err
 	}
 	t := &trial{currency: read.Currency, versions: make(map[string]string), insteadOf: o.InsteadOf}
-	if t.before, err = catalogOf(read.Currency, have); err != nil {
+	if t.before, err = catalogOf(ctx, s.db.Read(), read.Currency, have); err != nil {
 		return nil, err
 	}
 	plan := planEntries(read.Currency, have, wanted, o.Document, now)
@@ -163,7 +163,7 @@ func (s *Service) try(ctx context.Context, o WhatIfOrder, now time.Time) (*trial
 			return nil, fault.New(fault.Invalid, "instead_of: %q is no version of a plan of which the file has a new one.", cut(o.InsteadOf))
 		}
 	}
-	t.after, err = catalogOf(read.Currency, plan.put)
+	t.after, err = catalogOf(ctx, s.db.Read(), read.Currency, plan.put)
 	return t, err
 }
 

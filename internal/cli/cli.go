@@ -108,6 +108,7 @@ type commands struct {
 	Inventory    inventoryCommand    `cmd:"" help:"See what there is at DigitalOcean, what changed and why."`
 	Billing      billingCommand      `cmd:"" help:"Work out what tenants are to pay."`
 	Usage        usageCommand        `cmd:"" help:"Record what tenants used, and see what it comes to."`
+	Fx           fxCommand           `cmd:"" help:"Keep what a US dollar is in other currencies."`
 	Catalog      catalogCommand      `cmd:"" help:"Keep what can be sold: plans, meters, taxes, coupons."`
 	Customer     customerCommand     `cmd:"" help:"Keep how tenants are billed."`
 	Subscription subscriptionCommand `cmd:"" help:"Keep what customers subscribed to."`

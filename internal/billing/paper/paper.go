@@ -191,6 +191,9 @@ func (p printer) line(l billing.Line) Line {
 	if len(l.Group) > 0 {
 		line.Under = append(line.Under, groupText(l.Group))
 	}
+	if rate := p.exchange(l.Explain); rate != "" {
+		line.Under = append(line.Under, rate)
+	}
 	line.Quantity, line.Price = p.rounded(l.Quantity), "–"
 	if inSeconds(l.Explain) {
 		line.Quantity += "\u00a0s"
@@ -199,6 +202,34 @@ func (p printer) line(l billing.Line) Line {
 		line.Price = p.price(*l.UnitPrice)
 	}
 	return line
+}
+
+// exchange is the rate at which a line's cost was exchanged, with its day and its source;
+// empty where it was not.
+func (p printer) exchange(e rating.Explanation) string {
+	for e.Rule != "exchange" {
+		if len(e.Of) != 1 {
+			return ""
+		}
+		e = e.Of[0]
+	}
+	var text, source string
+	for _, f := range e.Facts {
+		switch f.Name {
+		case "pair":
+			base, quote, _ := strings.Cut(f.Text, "/")
+			text = "1 " + base + " = {rate} " + quote
+		case "rate":
+			text = strings.Replace(text, "{rate}", p.grouped(f.Text), 1) // a number is a text once it was written
+		case "since":
+			if day, err := time.Parse(time.DateOnly, f.Text); err == nil {
+				text += " (" + day.Format(p.day)
+			}
+		case "source":
+			source = ", " + f.Text
+		}
+	}
+	return text + source + ")"
 }
 
 // inSeconds reports whether a quantity is the time for which a resource lived.

@@ -19,6 +19,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/golden"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/rating"
 )
 
 // parties are a host in Germany and a customer, who say something with each field.
@@ -212,6 +213,27 @@ func TestAPageIsWholeAndSafe(t *testing.T) {
 	table, err := s.CSV()
 	if err != nil || bytes.Contains(table, []byte(",=cmd")) {
 		t.Errorf("a cell is a formula: %v\n%s", err, table)
+	}
+}
+
+// A line of what costs dollars shows the rate, its day and its source, as its reader
+// writes numbers.
+func TestTheRateStandsOnTheLine(t *testing.T) {
+	for language, want := range map[string]string{"en": "1 USD = 0.9215 EUR (1 Mar 2026, ECB)", "de": "1 USD = 0,9215 EUR (01.03.2026, ECB)"} {
+		inv := documents(t)[0]
+		inv.Lines[0].Explain = rating.Explanation{Rule: "rounding", Of: []rating.Explanation{{Rule: "cost_plus", Of: []rating.Explanation{{
+			Rule: "exchange", Facts: []rating.Fact{
+				rating.Text("pair", "USD/EUR"), rating.Num("rate", exact.Fraction(9215, 10000)), rating.Text("since", "2026-03-01"), rating.Text("source", "ECB"),
+			},
+		}}}}}
+		s := sheet(t, inv, parties(language, "Europe/Berlin"))
+		page, err := s.HTML()
+		if err != nil || !slices.Contains(s.Lines[0].Under, want) || !strings.Contains(string(page), want) {
+			t.Errorf("%s: %q, %v", language, s.Lines[0].Under, err)
+		}
+		if slices.ContainsFunc(s.Lines[1:], func(l paper.Line) bool { return strings.Contains(strings.Join(l.Under, " "), "USD = ") }) {
+			t.Errorf("%s: a rate stands on every line", language)
+		}
 	}
 }
 
