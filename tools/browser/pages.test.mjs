@@ -134,6 +134,17 @@ for (const script of [true, false]) {
   });
 }
 
+test("a page whose script comes late says that it is live", async (t) => {
+  const page = await visit(t);
+  await page.route(/arcadia[^/]*\.js/, async (route) => {
+    const response = await route.fetch();
+    await page.waitForTimeout(1500); // in which a stream that does not wait for it has begun
+    await route.fulfill({ response });
+  });
+  await page.goto("/");
+  await live(page);
+});
+
 test("a page that lost its server catches up when there is one again", async (t) => {
   const w = await World.open({ params: { ...quick, "action.snapshot": "1h" } });
   const page = await visit(t, { of: w, expect: (e) => /htmx:sse:error|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|Failed to load resource|ERR_CONNECTION_RESET/.test(e) });
