@@ -20,21 +20,13 @@ import (
 // an entry for each new line. What was owed is carried forward until payments settle
 // it; what was to the credit pays later invoices, as all credit of an account does.
 func (s *Service) importBalances(ctx context.Context, tx *sql.Tx, m *importing) error {
-	fresh, err := m.known(ctx, tx)
+	fresh, err := s.newLines(ctx, tx, m)
 	if err != nil {
 		return err
 	}
-	customers, err := s.customersByRef(ctx, tx)
-	if err != nil {
-		return err
-	}
-	for _, n := range fresh {
+	for _, line := range fresh {
+		n, customer := line.n, line.customer
 		r, l := m.rows[n], &m.lines[n]
-		customer, known := customers[r.text("tenant")]
-		if !known {
-			r.refuse("tenant", "Nobody has said how %q is billed. Import the customers first.", cut(r.text("tenant")))
-			continue
-		}
 		amount, err := balanceOf(r, customer)
 		if err := r.blame("amount", err); err != nil {
 			return err

@@ -12,23 +12,15 @@ import (
 
 // importSubscriptions makes a subscription of each new line.
 func (s *Service) importSubscriptions(ctx context.Context, tx *sql.Tx, m *importing) error {
-	fresh, err := m.known(ctx, tx)
-	if err != nil {
-		return err
-	}
-	customers, err := s.customersByRef(ctx, tx)
+	fresh, err := s.newLines(ctx, tx, m)
 	if err != nil {
 		return err
 	}
 	offers := make(map[money.Currency]*offer)
 	made := make(map[int]*Agreement)
-	for _, n := range fresh {
+	for _, line := range fresh {
+		n, customer := line.n, line.customer
 		r := m.rows[n]
-		customer, known := customers[r.text("tenant")]
-		if !known {
-			r.refuse("tenant", "Nobody has said how %q is billed. Import the customers first.", cut(r.text("tenant")))
-			continue
-		}
 		o := Order{Plan: r.text("plan"), Quantity: r.text("quantity"), From: r.text("from"), Taxes: r.list("taxes"), Coupons: r.list("coupons"), Reason: r.text("reason"), By: m.by}
 		if text := r.text("anchor_day"); text != "" {
 			if o.AnchorDay, err = strconv.Atoi(text); err != nil || o.AnchorDay < 1 {
@@ -88,6 +80,33 @@ func sumOf(documents []Invoice) (sum int64) {
 		}
 	}
 	return sum
+}
+
+// A newLine is a line that was not imported before, of somebody who is billed.
+type newLine struct {
+	n        int // of the row
+	customer Customer
+}
+
+// newLines are those of an import of what customers have. It refuses the lines of others.
+func (s *Service) newLines(ctx context.Context, tx *sql.Tx, m *importing) (all []newLine, err error) {
+	fresh, err := m.known(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	customers, err := s.customersByRef(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range fresh {
+		r := m.rows[n]
+		if customer, known := customers[r.text("tenant")]; known {
+			all = append(all, newLine{n, customer})
+		} else {
+			r.refuse("tenant", "Nobody has said how %q is billed. Import the customers first.", cut(r.text("tenant")))
+		}
+	}
+	return all, nil
 }
 
 // customersByRef are all customers, by slug and by id.

@@ -21,15 +21,9 @@ func amounts(all []money.Amount) []client.Amount {
 
 // Close is what the books get at the end of a month.
 func Close(c billing.Close) client.MonthClose {
-	out := client.MonthClose{Month: c.Month, Tenants: []client.TenantClose{}, Unpriced: present(c.Unpriced), Failed: []client.BillingFailure{}, ClosedBy: c.ClosedBy, Fingerprint: c.Fingerprint}
+	out := client.MonthClose{Month: c.Month, Tenants: []client.TenantClose{}, Unpriced: present(c.Unpriced), Failed: billingFailures(c.Failed), ClosedAt: client.At(c.ClosedAt), ClosedBy: c.ClosedBy, Fingerprint: c.Fingerprint}
 	for _, t := range c.Tenants {
 		out.Tenants = append(out.Tenants, client.TenantClose{Tenant: t.Slug, Accrued: amounts(t.Accrued), Cost: Amount(t.Cost)})
-	}
-	for _, f := range c.Failed {
-		out.Failed = append(out.Failed, client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why})
-	}
-	if !c.ClosedAt.IsZero() {
-		out.ClosedAt = &client.Time{Time: c.ClosedAt}
 	}
 	return out
 }

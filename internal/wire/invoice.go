@@ -61,12 +61,18 @@ func InvoiceExplanation(i billing.Issued, lines []billing.ExplainedLine) (w clie
 	return w, nil
 }
 
+// billingFailures are subscriptions that were not billed, or could not be rated.
+func billingFailures(all []billing.RunFailure) []client.BillingFailure {
+	out := make([]client.BillingFailure, len(all))
+	for i, f := range all {
+		out[i] = client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why}
+	}
+	return out
+}
+
 // BillingRun is what a run issued.
 func BillingRun(r billing.Run) (w client.BillingRun, err error) {
-	w = client.BillingRun{UpTo: client.Time{Time: r.UpTo}, Done: r.Done, Fingerprint: r.Fingerprint, Failed: make([]client.BillingFailure, len(r.Failed))}
-	for i, f := range r.Failed {
-		w.Failed[i] = client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why}
-	}
+	w = client.BillingRun{UpTo: client.Time{Time: r.UpTo}, Done: r.Done, Fingerprint: r.Fingerprint, Failed: billingFailures(r.Failed)}
 	w.Warnings = BillingWarnings(r.Warnings)
 	w.Issued, err = Invoices(r.Issued)
 	return w, err
@@ -85,10 +91,7 @@ func BillingWarnings(list []billing.Warning) []client.BillingWarning {
 func BillingProgress(p billing.Progress) client.BillingProgress {
 	w := client.BillingProgress{
 		ID: p.ID, BegunAt: client.Time{Time: p.BegunAt}, EndedAt: client.At(p.EndedAt), UpTo: client.Time{Time: p.UpTo}, By: p.By, Subscriptions: p.Subscriptions,
-		Done: p.Done, Issued: p.Issued, Drafted: p.Drafted, Failed: make([]client.BillingFailure, len(p.Failed)), Warnings: BillingWarnings(p.Warnings),
-	}
-	for i, f := range p.Failed {
-		w.Failed[i] = client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why}
+		Done: p.Done, Issued: p.Issued, Drafted: p.Drafted, Failed: billingFailures(p.Failed), Warnings: BillingWarnings(p.Warnings),
 	}
 	return w
 }

@@ -10,7 +10,7 @@ func WhatIf(w billing.WhatIf) client.WhatIf {
 	sum := func(d billing.Difference) client.WhatIfSum {
 		return client.WhatIfSum{Before: d.Before, After: d.After, Difference: d.After - d.Before}
 	}
-	out := client.WhatIf{Currency: string(w.Currency), Plans: present(w.Plans), Tenants: []client.TenantWhatIf{}, Months: []client.MonthWhatIf{}, Failed: []client.BillingFailure{}}
+	out := client.WhatIf{Currency: string(w.Currency), Plans: present(w.Plans), Tenants: []client.TenantWhatIf{}, Months: []client.MonthWhatIf{}, Failed: billingFailures(w.Failed)}
 	for _, t := range w.Tenants {
 		out.Tenants = append(out.Tenants, client.TenantWhatIf{Tenant: t.Of, Subscriptions: t.Subscriptions, WhatIfSum: sum(t)})
 	}
@@ -19,8 +19,5 @@ func WhatIf(w billing.WhatIf) client.WhatIf {
 		out.Total.Before, out.Total.After = out.Total.Before+m.Before, out.Total.After+m.After
 	}
 	out.Total.Difference = out.Total.After - out.Total.Before
-	for _, f := range w.Failed {
-		out.Failed = append(out.Failed, client.BillingFailure{Subscription: string(f.Subscription), Tenant: f.Tenant, Why: f.Why})
-	}
 	return out
 }
