@@ -134,16 +134,18 @@ for (const script of [true, false]) {
   });
 }
 
-test("a page whose script comes late says that it is live", async (t) => {
-  const page = await visit(t);
-  await page.route(/arcadia[^/]*\.js/, async (route) => {
-    const response = await route.fetch();
-    await page.waitForTimeout(1500); // in which a stream that does not wait for it has begun
-    await route.fulfill({ response });
+for (const script of ["arcadia", "htmx.min", "hx-sse.min"]) {
+  test(`a page whose ${script}.js comes late says that it is live`, async (t) => {
+    const page = await visit(t);
+    await page.route(new RegExp(`${script.replace(".", "\\.")}[^/]*\\.js`), async (route) => {
+      const response = await route.fetch();
+      await page.waitForTimeout(1500); // in which what does not wait for it has begun
+      await route.fulfill({ response });
+    });
+    await page.goto("/", { waitUntil: "commit" });
+    await live(page);
   });
-  await page.goto("/");
-  await live(page);
-});
+}
 
 test("a page that lost its server catches up when there is one again", async (t) => {
   const w = await World.open({ params: { ...quick, "action.snapshot": "1h" } });
