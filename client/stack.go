@@ -109,6 +109,7 @@ type Plan struct {
 	MonthlyBefore string            `json:"monthly_before" doc:"At DigitalOcean, for a whole month." example:"24.000000"`
 	MonthlyAfter  string            `json:"monthly_after"`
 	Unpriced      []string          `json:"unpriced" nullable:"false" doc:"Resources whose price is not known, which are in neither sum."`
+	Quote         *Quote            `json:"quote" doc:"What it changes on the tenant's invoices; null where it was not asked."`
 	Warnings      []string          `json:"warnings" nullable:"false"`
 	Reason        string            `json:"reason,omitempty" doc:"Why, where the verb asks for one."`
 	Room          map[string]string `json:"room,omitempty" doc:"How much of the account's limits is used. It is not held against the plan."`
@@ -118,6 +119,25 @@ type Plan struct {
 	CreatedAt     Time              `json:"created_at" format:"date-time"`
 	AppliedAt     *Time             `json:"applied_at" format:"date-time"`
 	Saga          *string           `json:"saga"`
+}
+
+// A Quote is what a plan changes on the tenant's invoices, as it looked when the plan was
+// made.
+type Quote struct {
+	Periods []QuotedPeriod `json:"periods" nullable:"false"`
+	Nothing string         `json:"nothing,omitempty" doc:"Why there are no periods, in a sentence."`
+	Notes   []string       `json:"notes" nullable:"false" doc:"What is in no sum, in sentences."`
+}
+
+// A QuotedPeriod is what a subscription's next full billing period comes to without the
+// plan, and with it.
+type QuotedPeriod struct {
+	Subscription string   `json:"subscription"`
+	Plans        []string `json:"plans" nullable:"false" doc:"Of the catalog, those that charge for resources." example:"hosting@1"`
+	From         string   `json:"from" doc:"A day in the tenant's zone." example:"2026-12-01"`
+	To           string   `json:"to" doc:"The first day after it." example:"2027-01-01"`
+	Before       Amount   `json:"before" doc:"Net of tax."`
+	After        Amount   `json:"after"`
 }
 
 // A PlanStep is one step, with the requests that it sends if nothing goes wrong.
@@ -135,6 +155,8 @@ type PlanChange struct {
 	Name    string  `json:"name"`
 	URN     string  `json:"urn,omitempty"`
 	Detail  string  `json:"detail,omitempty"`
+	Size    string  `json:"size,omitempty" doc:"Of a droplet or a volume, afterwards."`
+	Stays   bool    `json:"stays,omitempty" doc:"What is on it is destroyed, and something in its place costs the same."`
 	Monthly *string `json:"monthly" doc:"What it adds to a whole month; null where no price is known."`
 }
 

@@ -181,7 +181,7 @@ func (a *App) buildServices(context.Context) (err error) {
 		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
 		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen,
 		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: probe,
-		Whose: a.whose,
+		Whose: a.whose, Quote: a.quote,
 		Protected: func(ctx context.Context, subjects []string) error {
 			return provisioning.ProtectedBy(ctx, a.db.Read(), "What would be destroyed", subjects)
 		},
@@ -194,7 +194,7 @@ func (a *App) buildServices(context.Context) (err error) {
 	}
 	a.provisioning = provisioning.New(a.db, a.engine, steps)
 	a.inventory = inventory.New(a.db, a.engine, inventory.Settings{
-		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Kept: a.clouds.kept, Tokens: a.access.Tokens, Logger: a.log,
+		Horizon: a.config.Horizon, Client: a.clouds.reading, Accounts: a.clouds.readable, Kept: a.clouds.kept, Tokens: a.access.Tokens, Reports: a.reports, Logger: a.log,
 		Claim: func(ctx context.Context, account string, owner digitalocean.Account) error {
 			return a.access.Claim(ctx, account, owner, time.Now())
 		},

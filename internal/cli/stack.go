@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 )
 
@@ -231,6 +232,9 @@ func (r *runner) showPlan(p client.Plan) error {
 	if len(p.Unpriced) > 0 {
 		r.say("Without a price, and in neither: %s", strings.Join(p.Unpriced, ", "))
 	}
+	if p.Quote != nil {
+		r.showQuote(*p.Quote)
+	}
 	for _, what := range slices.Sorted(maps.Keys(p.Room)) {
 		r.say("In use: %s, %s", what, p.Room[what])
 	}
@@ -238,6 +242,23 @@ func (r *runner) showPlan(p client.Plan) error {
 		r.say("Mind: %s", w)
 	}
 	return nil
+}
+
+// showQuote shows what a plan changes on the tenant's invoices.
+func (r *runner) showQuote(q client.Quote) {
+	if q.Nothing != "" {
+		r.say("%s", q.Nothing)
+	}
+	for _, p := range q.Periods {
+		r.say("On the invoice of %s from %s to %s (%s): %s net before, %s after", strings.Join(p.Plans, ", "), p.From, p.To, p.Subscription, quoted(p.Before), quoted(p.After))
+	}
+	for _, note := range q.Notes {
+		r.say("  %s", note)
+	}
+}
+
+func quoted(a client.Amount) string {
+	return money.New(a.Amount, money.Currency(a.Currency)).String()
 }
 
 type stackApplyCommand struct {

@@ -3,6 +3,7 @@ package inventory
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,14 +27,34 @@ const (
 	QuotaNearlyUsed    FindingRule = "quota"         // an account's limit is nearly reached
 	Unpriced           FindingRule = "unpriced"      // costs what nobody knows
 	ContradictedByRule FindingRule = "contradiction" // somebody's by hand, another's by rule
+
+	// What the inventory is told, of stacks.
+	BackupFailed  FindingRule = "backup_failed"  // the last one by schedule
+	BackupOverdue FindingRule = "backup_overdue" // nobody knows why
+	DrillFailed   FindingRule = "drill_failed"   // nobody has seen a backup work since
 )
 
 // FindingRules are all of them.
 func FindingRules() []FindingRule {
 	return []FindingRule{
 		Unattributed, UnattachedVolume, UnassignedIP, OldSnapshot, OrphanSnapshot, DropletOff, ExpiringCert, ExpiringToken, NoBackup,
-		OpenFirewall, NoFirewall, QuotaNearlyUsed, Unpriced, ContradictedByRule,
+		OpenFirewall, NoFirewall, QuotaNearlyUsed, Unpriced, ContradictedByRule, BackupFailed, BackupOverdue, DrillFailed,
 	}
+}
+
+// reportedRules are those by which the inventory finds nothing itself.
+var reportedRules = []FindingRule{BackupFailed, BackupOverdue, DrillFailed}
+
+// OfStack reports whether the findings of a rule are of a stack, whose name they have.
+func OfStack(r FindingRule) bool { return slices.Contains(reportedRules, r) }
+
+// A Report is a finding of somebody else's, of something that stands in an account.
+type Report struct {
+	Rule       FindingRule
+	Subject    string // what it is of, by a name that it has for good
+	Name       string
+	URNs       []string // of the resources that it is about: it is worth what they cost
+	Says, Mend string   // as a [Finding]'s
 }
 
 // When what is normal becomes worth a look.
@@ -51,7 +72,7 @@ const (
 type Finding struct {
 	ID      string // "fnd_…"
 	Rule    FindingRule
-	URN     string // empty: it is of the account as a whole
+	URN     string // empty: it is of the account as a whole, or of a stack
 	Name    string
 	Account string
 	Since   time.Time // when it was found first; DigitalOcean's clock

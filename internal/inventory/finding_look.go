@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -16,6 +17,7 @@ const limitsHold = time.Hour
 type lookout struct {
 	feed        int64     // the last change
 	hour        time.Time // days pass without changes
+	reports     string    // what others found
 	limits      digitalocean.Limits
 	limitsUntil time.Time // zero: they were never asked for
 }
@@ -36,8 +38,12 @@ func (s *Service) refreshFindings(ctx context.Context, c *digitalocean.Client, a
 	if err != nil {
 		return err
 	}
+	reports, err := s.reports(ctx, account)
+	if err != nil {
+		return err
+	}
 	was := s.lookout(account)
-	now := lookout{feed: feed, hour: at.Truncate(time.Hour), limits: was.limits, limitsUntil: was.limitsUntil}
+	now := lookout{feed: feed, hour: at.Truncate(time.Hour), reports: fmt.Sprint(reports), limits: was.limits, limitsUntil: was.limitsUntil}
 	if now == was {
 		return nil
 	}
@@ -49,7 +55,7 @@ func (s *Service) refreshFindings(ctx context.Context, c *digitalocean.Client, a
 			now.limits, now.limitsUntil = whose.Limits, at.Add(limitsHold)
 		}
 	}
-	if err := s.lookIn(ctx, account, at, now); err != nil {
+	if err := s.lookIn(ctx, account, at, now, reports); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -58,13 +64,24 @@ func (s *Service) refreshFindings(ctx context.Context, c *digitalocean.Client, a
 	return nil
 }
 
+func (s *Service) reports(ctx context.Context, account string) ([]Report, error) {
+	if s.settings.Reports == nil {
+		return nil, nil
+	}
+	return s.settings.Reports(ctx, account)
+}
+
 // lookIn looks for what is worth a look in an account, and writes it down.
-func (s *Service) lookIn(ctx context.Context, account string, at time.Time, by lookout) error {
+func (s *Service) lookIn(ctx context.Context, account string, at time.Time, by lookout, reports []Report) error {
 	sc, err := s.scene(ctx, account, at)
 	if err != nil {
 		return err
 	}
+	sc.reports = reports
 	var blind []FindingRule
+	if s.settings.Reports == nil {
+		blind = append(blind, reportedRules...)
+	}
 	if sc.limits = by.limits; by.limitsUntil.IsZero() {
 		blind = append(blind, QuotaNearlyUsed)
 	}
@@ -96,8 +113,12 @@ func (s *Service) lookAgain(ctx context.Context) {
 		return err
 	}, `SELECT DISTINCT account FROM inv_heads WHERE as_of IS NOT NULL ORDER BY account`)
 	for _, account := range accounts {
+		var reports []Report
 		if err == nil {
-			err = s.lookIn(ctx, account, s.Now(account), s.lookout(account))
+			reports, err = s.reports(ctx, account)
+		}
+		if err == nil {
+			err = s.lookIn(ctx, account, s.Now(account), s.lookout(account), reports)
 		}
 	}
 	if err != nil {

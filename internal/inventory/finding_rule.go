@@ -25,6 +25,7 @@ type scene struct {
 	against []Verdict           // words by hand that rules contradict
 	limits  digitalocean.Limits // how much the account may have; 0: nobody knows
 	tokens  []access.Token      // of all accounts
+	reports []Report
 }
 
 // An object is a resource of a scene.
@@ -83,6 +84,11 @@ func (s scene) findings() []Finding {
 		}
 	}
 	s.accountFindings(add)
+	for _, r := range s.reports {
+		all = append(all, Finding{
+			ID: findingID(r.Rule, s.account, r.Subject), Rule: r.Rule, Name: r.Name, Account: s.account, Since: s.at, Monthly: s.worth(r.URNs), Says: r.Says, Mend: r.Mend,
+		})
+	}
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Monthly, a.Monthly), strings.Compare(string(a.Rule), string(b.Rule)), strings.Compare(a.URN, b.URN))
 	})
@@ -179,7 +185,9 @@ func (s scene) snapped() map[string]time.Time {
 // worth is what resources cost together.
 func (s scene) worth(urns []string) (sum Micros) {
 	for _, urn := range urns {
-		sum += s.objects[s.index[urn]].monthly
+		if i, there := s.index[urn]; there {
+			sum += s.objects[i].monthly
+		}
 	}
 	return sum
 }

@@ -41,6 +41,8 @@ type Settings struct {
 	Kept func(ctx context.Context) ([]string, error)
 	// Tokens are those of all accounts, for when they expire; nil: nobody knows.
 	Tokens func(ctx context.Context) ([]access.Token, error)
+	// Reports are findings of others in an account; nil: there are none.
+	Reports func(ctx context.Context, account string) ([]Report, error)
 	// Claim notes whose the token of an account is, or refuses it; nil: nobody asks.
 	Claim func(ctx context.Context, account string, owner digitalocean.Account) error
 	// Logger hears of lists that failed; nil discards.

@@ -33,8 +33,9 @@ type yard struct {
 	db    *db.DB
 	sagas *saga.Engine
 
-	reader  *digitalocean.Client
-	refused error // why the token is not the account's
+	reader   *digitalocean.Client
+	refused  error              // why the token is not the account's
+	reported []inventory.Report // by others, in every account
 }
 
 // readWith has the inventory read with a token, which has limits of its own.
@@ -67,6 +68,7 @@ func newYardOf(t testing.TB, d *db.DB, cloud *dosimtest.Server, horizon time.Dur
 		Client:   func(context.Context, string) (*digitalocean.Client, error) { return y.reader, nil },
 		Accounts: func(context.Context) ([]string, error) { return accounts, nil },
 		Claim:    func(context.Context, string, digitalocean.Account) error { return y.refused },
+		Reports:  func(context.Context, string) ([]inventory.Report, error) { return y.reported, nil },
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	over := make(chan error, 1)

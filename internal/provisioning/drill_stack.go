@@ -276,6 +276,10 @@ func recordDrill(ctx context.Context, tx *sql.Tx, s *Drill) error {
 
 // Drills are the drills of a stack, or of all where it is empty, the newest first.
 func (s *Service) Drills(ctx context.Context, of StackID) ([]StackDrill, error) {
+	return s.drills(ctx, `$1 = '' OR stack_id = $1`, string(of))
+}
+
+func (s *Service) drills(ctx context.Context, where string, args ...any) ([]StackDrill, error) {
 	all, err := db.All(ctx, s.db.Read(), func(rows *sql.Rows) (d StackDrill, err error) {
 		var (
 			began        int64
@@ -284,7 +288,7 @@ func (s *Service) Drills(ctx context.Context, of StackID) ([]StackDrill, error) 
 		err = rows.Scan(&d.ID, &d.Stack, &d.Backup, &d.Saga, &began, &ready, &ended, &d.Outcome, &d.Said)
 		d.BeganAt, d.ReadyAt, d.EndedAt = db.Time(began), ready.Time, ended.Time
 		return d, err
-	}, `SELECT id, stack_id, backup_id, saga_id, began_at, ready_at, ended_at, outcome, said FROM stack_drills WHERE $1 = '' OR stack_id = $1 ORDER BY began_at DESC, id DESC`, string(of))
+	}, `SELECT id, stack_id, backup_id, saga_id, began_at, ready_at, ended_at, outcome, said FROM stack_drills WHERE `+where+` ORDER BY began_at DESC, id DESC`, args...)
 	if err != nil {
 		return nil, err
 	}

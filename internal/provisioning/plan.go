@@ -53,6 +53,7 @@ type Plan struct {
 	Unpriced []string   `json:"unpriced,omitempty"` // resources whose price is not known, which are in neither
 	Warnings []string   `json:"warnings,omitempty"`
 	Reason   string     `json:"reason,omitempty"` // why, where the verb asks for one
+	Quote    *Quote     `json:"quote,omitempty"`  // nil in plans from before there were any
 
 	// Room is how much of the account's limits is used. It may be another when the plan
 	// is applied, as long as there is enough.
@@ -86,6 +87,8 @@ type Change struct {
 	Name    string `json:"name"`
 	URN     string `json:"urn,omitempty"`
 	Detail  string `json:"detail,omitempty"`
+	Size    string `json:"size,omitempty"`    // of a droplet or a volume, afterwards
+	Stays   bool   `json:"stays,omitempty"`   // what is on it is destroyed, and something in its place costs the same
 	Monthly *int64 `json:"monthly,omitempty"` // micro-dollars; of what is destroyed, negative
 }
 

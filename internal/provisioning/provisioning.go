@@ -52,6 +52,8 @@ type Settings struct {
 	// URN; nil: nothing is known.
 	Whose func(ctx context.Context, account string) (map[string]Owner, error)
 
+	// Quote tells what a plan changes on the tenant's invoices; nil: nobody knows.
+	Quote Quoter
 	// Probe asks whether a stack works, and says what it saw. nil asks over the network.
 	Probe Probe
 	// Protected answers an error where one of the subjects must not be destroyed; nil:

@@ -195,6 +195,7 @@ func (s *Service) drawRebuild(ctx context.Context, r PlanRequest, d *drawn) erro
 	calls[rebuildStep] = []string{"POST /v2/droplets/{id}/actions"}
 	l := &ledger{d: d}
 	l.change("destroy", target, "its disk is written over with "+image+"; its addresses and its volumes stay", new(int64))
+	d.Changes[len(d.Changes)-1].Stays = true
 	d.Warnings = append(d.Warnings, fmt.Sprintf("Everything on the own disk of %s is lost.", target.ID))
 	if err := s.warnOfUserData(ctx, d, target); err != nil {
 		return err

@@ -138,6 +138,9 @@ func drawMend(d *drawn, state *Repairing, one Difference, off map[string]bool, c
 		}
 	}
 	change := one.change(one.Repair, monthly)
+	if r, ok := d.stack.Spec.Resource(one.Key); ok {
+		change.Size = sizeOf(r)
+	}
 	if field == missingField {
 		change.Action, change.URN = "create", ""
 		change.Detail = one.Expected + "; " + one.Repair

@@ -297,6 +297,13 @@ func (s *Service) drawInPlace(ctx context.Context, r PlanRequest, from StackBack
 		}
 		calls = d.building.copyCalls()
 	} else {
+		c, err := s.steps.cloud(ctx, d.Account)
+		if err != nil {
+			return err
+		}
+		if _, err := s.priceStanding(ctx, c, d); err != nil {
+			return err
+		}
 		d.Warnings = append(d.Warnings, "Nothing is backed up first: what was written since the backup is lost for good.")
 	}
 	add := func(step, call string) { calls[step] = append(calls[step], call) }
@@ -305,7 +312,7 @@ func (s *Service) drawInPlace(ctx context.Context, r PlanRequest, from StackBack
 		d.Read["resource "+i.Key] = resourceURN(d.Account, resource, d.building.Made[i.Key].ID)
 		d.Changes = append(d.Changes, Change{
 			Action: "destroy", Key: i.Key, Kind: i.Kind, Name: resource.Name, URN: resourceURN(d.Account, resource, d.building.Made[i.Key].ID),
-			Detail: "what is on it is replaced by what was at " + from.TakenAt.UTC().Format("2006-01-02 15:04 UTC"),
+			Detail: "what is on it is replaced by what was at " + from.TakenAt.UTC().Format("2006-01-02 15:04 UTC"), Stays: true, Monthly: new(int64),
 		})
 		if resource.Volume != nil {
 			if resource.Volume.Droplet != "" {

@@ -78,6 +78,13 @@ func TestARestoreBringsTheDataBack(t *testing.T) {
 		y.write(s, "42 rows")
 		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
 		y.write(s, "nothing")
+		bare, err := s.PlanStack(ctx, on(provisioning.Restore, "safety_backup", "false"), "cli:test", time.Now())
+		if err != nil || bare.Before < 6_000_000 || bare.Before != bare.After {
+			t.Errorf("without a safety backup a month costs %d before and %d after, want what the stack costs: %v", bare.Before, bare.After, err)
+		}
+		if len(bare.Destroys()) != 2 || slices.ContainsFunc(bare.Destroys(), func(c provisioning.Change) bool { return !c.Stays || c.Monthly == nil || *c.Monthly != 0 }) {
+			t.Errorf("what is written over changes what a month costs: %+v", bare.Destroys())
+		}
 		p, _ := y.apply(s, engine, on(provisioning.Restore), saga.Completed)
 		if got := y.written(s, of); !maps.Equal(got, wasWritten) {
 			t.Errorf("restored, the disks have %v", got)

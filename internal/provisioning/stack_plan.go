@@ -51,6 +51,7 @@ func (s *Service) PlanStack(ctx context.Context, r PlanRequest, actor string, at
 		return p.Plan, err
 	}
 	p.ID, p.Actor, p.CreatedAt = PlanID(id.New("plan")), actor, at.UTC().Truncate(time.Microsecond)
+	p.Quote = s.quoted(ctx, p.Plan, at)
 	err = s.db.Write(ctx, func(tx *sql.Tx) error { return insertPlan(ctx, tx, p.Plan, r) })
 	return p.Plan, err
 }
@@ -235,7 +236,7 @@ func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *dr
 		return err
 	}
 	for _, r := range d.building.Spec.Resources {
-		change := Change{Action: "create", Key: r.ID, Kind: string(r.Kind), Name: r.Name, Detail: detailOf(r)}
+		change := Change{Action: "create", Key: r.ID, Kind: string(r.Kind), Name: r.Name, Detail: detailOf(r), Size: sizeOf(r)}
 		if r.Kind == blueprint.ProjectKind {
 			if err := s.findProject(ctx, from, c, r, d); err != nil {
 				return err
@@ -321,6 +322,17 @@ func detailOf(r blueprint.Resource) string {
 		return "of " + r.Snapshot.Of
 	case r.Record != nil:
 		return fmt.Sprintf("%s %s.%s → %s", r.Record.Type, r.Record.Name, r.Record.Domain, r.Record.Data)
+	}
+	return ""
+}
+
+// sizeOf is a resource's size as the inventory says it; empty for what has none.
+func sizeOf(r blueprint.Resource) string {
+	switch {
+	case r.Droplet != nil:
+		return r.Droplet.Size
+	case r.Volume != nil:
+		return fmt.Sprintf("%d GiB", r.Volume.SizeGiB)
 	}
 	return ""
 }

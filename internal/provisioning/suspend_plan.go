@@ -96,7 +96,7 @@ func (l *ledger) change(action string, r blueprint.Resource, detail string, mont
 	if m := l.d.building.Made[r.ID]; m != nil && m.ID != "" {
 		urn = resourceURN(l.d.Account, r, m.ID)
 	}
-	l.d.Changes = append(l.d.Changes, Change{Action: action, Key: r.ID, Kind: string(r.Kind), Name: r.Name, URN: urn, Detail: detail, Monthly: monthly})
+	l.d.Changes = append(l.d.Changes, Change{Action: action, Key: r.ID, Kind: string(r.Kind), Name: r.Name, URN: urn, Detail: detail, Size: sizeOf(r), Monthly: monthly})
 }
 
 // ledger reads prices, and each droplet of the stack: one that is not there any more is

@@ -49,6 +49,8 @@ type server struct {
 	usage   *metering.Service
 	access  *access.Service
 	drop    string // a droplet's id
+
+	reported []inventory.Report
 }
 
 // writable knows of a token to provision with, unless it is empty.
@@ -80,7 +82,14 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := provisioning.NewSteps(func(context.Context, string) (*digitalocean.Client, error) { return do, nil }, provisioning.Settings{}, nil)
+	steps := provisioning.NewSteps(func(context.Context, string) (*digitalocean.Client, error) { return do, nil }, provisioning.Settings{
+		Quote: func(context.Context, tenant.ID, []provisioning.Change, time.Time) (provisioning.Quote, error) {
+			return provisioning.Quote{
+				Periods: []provisioning.QuotedPeriod{{Subscription: "sub_7", Plans: []string{"hosting@1"}, Currency: "EUR", From: "2026-12-01", To: "2027-01-01", Before: 12340, After: 11940}},
+				Notes:   []string{"Usage is not in it."},
+			}, nil
+		},
+	}, nil)
 	if s.engine, err = saga.New(d, saga.Options{}, steps.Kinds()...); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +102,7 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 	s.stock = inventory.New(d, s.engine, inventory.Settings{
 		Client:   func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
 		Accounts: func(context.Context) ([]string, error) { return []string{"default", "prod"}, nil },
+		Reports:  func(context.Context, string) ([]inventory.Report, error) { return s.reported, nil },
 	})
 	s.access = writable(t, d, token)
 	s.stacks = provisioning.New(d, s.engine, steps)

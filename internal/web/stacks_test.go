@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
@@ -33,6 +34,11 @@ func TestAStackIsAppliedFromItsPlan(t *testing.T) {
 	if page := s.get(t, plan).body; !strings.Contains(page, "edge-main") || !strings.Contains(page, plan+"/apply") {
 		t.Error("the plan does not show its droplet, or cannot be applied")
 	}
+	for _, want := range []string{"2026-12-01 to 2027-01-01", "/subscriptions/sub_7", "123.40\u00a0EUR", "−4.00\u00a0EUR", "Usage is not in it."} {
+		if !strings.Contains(s.get(t, plan).body, want) {
+			t.Errorf("the plan does not say %q of invoices", want)
+		}
+	}
 	key := url.Values{"key": {"form_0193a4c0d1e2738fa1b2c3d4e5f60718"}}
 	first := s.do(t, "POST", plan+"/apply", key)
 	if again := s.do(t, "POST", plan+"/apply", key); first.status != 303 || again.status != 303 {
@@ -48,6 +54,19 @@ func TestAStackIsAppliedFromItsPlan(t *testing.T) {
 	page := s.get(t, "/stacks/"+string(all[0].ID)).body
 	if !strings.Contains(page, "minimal@1") || strings.Contains(page, "/plan/teardown") {
 		t.Error("the page of a stack that is being made does not say of what, or offers to tear it down")
+	}
+	s.reported = []inventory.Report{{
+		Rule: inventory.DrillFailed, Subject: string(all[0].ID), Name: "acme/edge", Says: "Nobody answered.", Mend: "arcadia stack drill acme/edge",
+	}}
+	s.sync(t, "droplet")
+	found := s.get(t, "/findings").body
+	for _, want := range []string{"Drills that failed", "Nobody answered.", `href="/stacks/acme%2Fedge"`, "arcadia stack drill acme/edge"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("the findings lack %q", want)
+		}
+	}
+	if linked := s.get(t, "/stacks/acme%2Fedge"); linked.status != 200 || !strings.Contains(linked.body, "minimal@1") {
+		t.Errorf("the stack that a finding leads to is answered with %d", linked.status)
 	}
 	if list := s.get(t, "/stacks").body; !strings.Contains(list, "edge") {
 		t.Error("the list lacks the stack")

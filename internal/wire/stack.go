@@ -3,6 +3,7 @@ package wire
 import (
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 )
 
@@ -48,18 +49,32 @@ func Plan(p provisioning.Plan, tenant string) client.Plan {
 		MonthlyBefore: inventory.Micros(p.Before).String(), MonthlyAfter: inventory.Micros(p.After).String(), Reason: p.Reason, Room: p.Room, Read: p.Read, Hash: p.Hash, Actor: p.Actor,
 		CreatedAt: client.Time{Time: p.CreatedAt}, AppliedAt: client.At(p.AppliedAt), Saga: Text(string(p.Saga)),
 		Steps: make([]client.PlanStep, len(p.Steps)), Changes: make([]client.PlanChange, len(p.Changes)),
-		Unpriced: append([]string{}, p.Unpriced...), Warnings: append([]string{}, p.Warnings...),
+		Unpriced: append([]string{}, p.Unpriced...), Warnings: append([]string{}, p.Warnings...), Quote: quote(p.Quote),
 	}
 	for i, s := range p.Steps {
 		w.Steps[i] = client.PlanStep{Name: s.Name, Calls: append([]string{}, s.Calls...), Pivot: s.Pivot}
 	}
 	for i, c := range p.Changes {
-		one := client.PlanChange{Action: c.Action, Key: c.Key, Kind: c.Kind, Name: c.Name, URN: c.URN, Detail: c.Detail}
+		one := client.PlanChange{Action: c.Action, Key: c.Key, Kind: c.Kind, Name: c.Name, URN: c.URN, Detail: c.Detail, Size: c.Size, Stays: c.Stays}
 		if c.Monthly != nil {
 			text := inventory.Micros(*c.Monthly).String()
 			one.Monthly = &text
 		}
 		w.Changes[i] = one
+	}
+	return w
+}
+
+func quote(q *provisioning.Quote) *client.Quote {
+	if q == nil {
+		return nil
+	}
+	w := &client.Quote{Periods: make([]client.QuotedPeriod, len(q.Periods)), Nothing: q.Nothing, Notes: append([]string{}, q.Notes...)}
+	for i, p := range q.Periods {
+		w.Periods[i] = client.QuotedPeriod{
+			Subscription: p.Subscription, Plans: append([]string{}, p.Plans...), From: p.From, To: p.To,
+			Before: Amount(money.New(p.Before, p.Currency)), After: Amount(money.New(p.After, p.Currency)),
+		}
 	}
 	return w
 }
