@@ -151,6 +151,7 @@ var owners = map[string]string{
 	"stack_schedules":     "internal/provisioning",
 	"stack_drills":        "internal/provisioning",
 	"stack_drift_ignores": "internal/provisioning",
+	"cleanup_marks":       "internal/provisioning",
 
 	"river_job":          "internal/jobs",
 	"river_queue":        "internal/jobs",

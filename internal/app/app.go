@@ -185,6 +185,9 @@ func (a *App) buildServices(context.Context) (err error) {
 		Protected: func(ctx context.Context, subjects []string) error {
 			return provisioning.ProtectedBy(ctx, a.db.Read(), "What would be destroyed", subjects)
 		},
+		Marks: func(ctx context.Context, of saga.ID, used map[string]string) ([]string, error) {
+			return a.provisioning.LookAfter(ctx, of, used)
+		},
 	}, a.log)
 	a.engine, err = saga.New(a.db, saga.Options{
 		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,

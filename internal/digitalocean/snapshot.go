@@ -23,6 +23,7 @@ type Snapshot struct {
 	SizeGigabytes string // decimal, "2.36"
 	MinDiskGiB    int    // of what is made of it
 	Regions       []string
+	Tags          []string // of one of a volume
 }
 
 // DropletSnapshots lists the snapshots of a droplet. A new one appears some time
@@ -103,7 +104,7 @@ func DeleteSnapshotPermit(id string) Permit {
 func snapshotOf(w godo.Snapshot) Snapshot {
 	return Snapshot{
 		ID: w.ID, Name: w.Name, Resource: w.ResourceID, ResourceType: w.ResourceType,
-		CreatedAt: timeOf(w.Created), SizeGigabytes: decimal(w.SizeGigaBytes), MinDiskGiB: w.MinDiskSize, Regions: w.Regions,
+		CreatedAt: timeOf(w.Created), SizeGigabytes: decimal(w.SizeGigaBytes), MinDiskGiB: w.MinDiskSize, Regions: w.Regions, Tags: w.Tags,
 	}
 }
 

@@ -79,6 +79,12 @@ func (s *Service) drawAdopt(ctx context.Context, r PlanRequest, d *drawn) error 
 			if of := taken[c.URN]; of != "" {
 				return fault.New(fault.Conflict, "%s belongs to stack %s by now.", c.URN, of)
 			}
+			if c.Action != "adopt" {
+				continue
+			}
+			if err := unmark(ctx, tx, c.URN, fmt.Sprintf("Stack %s adopts it.", d.Name), at); err != nil {
+				return err
+			}
 		}
 		return s.beginStack(ctx, tx, d, of, at)
 	}

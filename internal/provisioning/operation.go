@@ -73,12 +73,16 @@ var operations = []Operation{
 	teardownOperation,
 }
 
+// offStacks is what is planned and applied as operations on stacks are, and is about an
+// account.
+var offStacks = []Operation{cleanupOperation}
+
 // Operations are all that can be done with stacks.
 func Operations() []Operation { return operations }
 
 func operationOf(v Verb) (Operation, error) {
 	var words []string
-	for _, one := range operations {
+	for _, one := range slices.Concat(operations, offStacks) {
 		if one.Verb == v {
 			return one, nil
 		}

@@ -32,6 +32,7 @@ const (
 	TryOut    Verb = "drill"
 	Adopt     Verb = "adopt"
 	Release   Verb = "release"
+	CleanUp   Verb = "cleanup" // of an account, not of a stack
 )
 
 // A PlanID names a plan, "plan_…".

@@ -59,8 +59,12 @@ type Settings struct {
 	// Protected answers an error where one of the subjects must not be destroyed; nil:
 	// nothing is protected.
 	Protected func(ctx context.Context, subjects []string) error
-	Frozen    string     // why this process changes nothing; empty: it does
-	Destroys  DestroyCap // of plans; the write guard asks [Destroys]
+	// Marks ends those marks of a saga whose things it is told are used, and all whose
+	// things are somebody's by now, and answers the URNs of the rest: [Service.LookAfter].
+	Marks func(ctx context.Context, of saga.ID, used map[string]string) ([]string, error)
+
+	Frozen   string     // why this process changes nothing; empty: it does
+	Destroys DestroyCap // of plans; the write guard asks [Destroys]
 	// Grace is how long after the begin of a teardown nothing is destroyed yet.
 	Grace time.Duration
 }
@@ -132,6 +136,7 @@ func (p *Steps) Kinds() []saga.Registrable {
 		recorded(p.rebuildStack()),
 		recorded(p.suspendStack()),
 		recorded(p.resumeStack()),
+		recorded(p.cleanupOrphans()),
 	}
 }
 

@@ -139,7 +139,7 @@ func stateOf(of saga.Saga) (Snapshot, error) {
 func (s *Service) Sweep(ctx context.Context) error {
 	sweeps := map[string]func(*Service, context.Context, saga.Sweep) error{}
 	kinds := []string{SnapshotDropletKind, SmokeKind}
-	for _, o := range operations {
+	for _, o := range slices.Concat(operations, offStacks) {
 		kinds = append(kinds, o.Kind)
 		sweeps[o.Kind] = o.sweep
 	}
