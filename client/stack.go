@@ -61,11 +61,11 @@ type StackPage struct {
 
 // A PlanOrder asks what would be done.
 type PlanOrder struct {
-	Verb       string            `json:"verb" doc:"What is to be done: provision or adopt for a new stack, or one of /v1/stack-verbs." example:"provision"`
+	Verb       string            `json:"verb" doc:"What is to be done: provision or adopt for a new stack, or one of /v1/stack-verbs; or cleanup for an account." example:"provision"`
 	Blueprint  string            `json:"blueprint,omitempty" doc:"Of a new stack: name or name@version."`
 	Tenant     string            `json:"tenant,omitempty" doc:"Of a new stack: slug or id."`
 	Name       string            `json:"name,omitempty" doc:"Of a new stack."`
-	Account    string            `json:"account,omitempty" doc:"Of a new stack."`
+	Account    string            `json:"account,omitempty" doc:"Of a new stack, or that is to be cleaned up."`
 	Zone       string            `json:"zone,omitempty" doc:"Of its schedules." example:"Europe/Berlin"`
 	Parameters map[string]string `json:"parameters,omitempty"`
 	Stack      string            `json:"stack,omitempty" doc:"One that is there: its id, NAME or TENANT/NAME."`
@@ -99,7 +99,7 @@ type StackVerbPage struct {
 type Plan struct {
 	ID            string            `json:"id"`
 	Verb          string            `json:"verb"`
-	Stack         string            `json:"stack"`
+	Stack         string            `json:"stack" doc:"Empty, as the tenant is, where it is about an account: of cleanup."`
 	Name          string            `json:"name"`
 	Tenant        string            `json:"tenant" doc:"Slug."`
 	Account       string            `json:"account"`

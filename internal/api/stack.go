@@ -26,6 +26,7 @@ type PlanQuery struct {
 func (a *API) stackRoutes(h huma.API) {
 	a.backupRoutes(h)
 	a.driftRoutes(h)
+	a.cleanupRoutes(h)
 	register(a, h, operation("list-blueprints", http.MethodGet, "/v1/blueprints", "List blueprints"), a.listBlueprints)
 	register(a, h, operation("get-blueprint", http.MethodGet, "/v1/blueprints/{blueprint}", "Read a blueprint"), a.getBlueprint)
 	register(a, h, operation("add-blueprint", http.MethodPost, "/v1/blueprints", "Keep a blueprint"), a.addBlueprint)
@@ -181,6 +182,9 @@ type planAnswer struct{ Body client.Plan }
 func (a *API) planAnswer(ctx context.Context, p provisioning.Plan, err error) (*planAnswer, error) {
 	if err != nil {
 		return nil, err
+	}
+	if p.Tenant == "" { // it is about an account
+		return &planAnswer{wire.Plan(p, "")}, nil
 	}
 	of, err := a.o.Tenants.Tenant(ctx, string(p.Tenant))
 	return &planAnswer{wire.Plan(p, of.Slug)}, err

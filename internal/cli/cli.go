@@ -118,6 +118,7 @@ type commands struct {
 	Issuer       issuerCommand       `cmd:"" help:"Keep who sends invoices."`
 	Blueprint    blueprintCommand    `cmd:"" help:"Keep descriptions of what tenants get."`
 	Stack        stackCommand        `cmd:"" help:"Make tenants' stacks, and destroy them: planned first."`
+	Cleanup      cleanupCommand      `cmd:"" help:"Delete what nobody has: planned first, and marked for a time."`
 	Freeze       freezeCommand       `cmd:"" help:"Forbid changes at DigitalOcean for a while."`
 	Tenant       tenantCommand       `cmd:"" help:"Keep whom the product is hosted for."`
 	Account      accountCommand      `cmd:"" help:"Keep the accounts at DigitalOcean."`

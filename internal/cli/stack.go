@@ -196,20 +196,32 @@ func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {
 	if err := r.showPlan(p); err != nil {
 		return err
 	}
-	r.say("\nNothing was done. Do it with: arcadia stack apply %s", p.ID)
+	of := "stack"
+	if p.Stack == "" {
+		of = "cleanup"
+	}
+	r.say("\nNothing was done. Do it with: arcadia %s apply %s", of, p.ID)
 	return nil
 }
 
 // showPlan shows what a plan would do, and what that costs.
 func (r *runner) showPlan(p client.Plan) error {
-	r.say("%s: %s stack %s of %s, in account %s\n", p.ID, p.Verb, p.Name, p.Tenant, p.Account)
+	if p.Stack == "" {
+		r.say("%s: clean up account %s\n", p.ID, p.Account)
+	} else {
+		r.say("%s: %s stack %s of %s, in account %s\n", p.ID, p.Verb, p.Name, p.Tenant, p.Account)
+	}
 	rows := [][]string{}
 	for _, c := range p.Changes {
 		cost := "no price"
 		if c.Monthly != nil {
 			cost = dollars(*c.Monthly)
 		}
-		rows = append(rows, []string{c.Action, c.Key, c.Name, cost, orDash(c.Detail)})
+		what := c.Key
+		if p.Stack == "" {
+			what = c.URN // by which it is kept
+		}
+		rows = append(rows, []string{c.Action, what, c.Name, cost, orDash(c.Detail)})
 	}
 	if err := table(r.Out, "ACTION|WHAT|NAME|MONTHLY|DETAIL", rows); err != nil {
 		return err
@@ -286,7 +298,11 @@ func (c *stackApplyCommand) Run(ctx context.Context, r *runner) (err error) {
 			return err
 		}
 	}
-	if err := r.confirm(c.Yes, "%s stack %s of %s?", p.Verb, p.Name, p.Tenant); err != nil {
+	question := fmt.Sprintf("%s stack %s of %s?", p.Verb, p.Name, p.Tenant)
+	if p.Stack == "" {
+		question = fmt.Sprintf("Mark %s of account %s to be deleted?", plural(len(p.Changes), "thing"), p.Account)
+	}
+	if err := r.confirm(c.Yes, "%s", question); err != nil {
 		return err
 	}
 	var applied client.PlanApplied
@@ -375,7 +391,11 @@ func (c *stackPlansCommand) Run(ctx context.Context, r *runner) error {
 		if p.Saga != nil {
 			became = *p.Saga
 		}
-		return []string{p.ID, p.Verb, p.Tenant + "/" + p.Name, p.CreatedAt.UTC().Format("2006-01-02 15:04"), p.Actor, became}
+		of := p.Tenant + "/" + p.Name
+		if p.Stack == "" {
+			of = "account " + p.Account
+		}
+		return []string{p.ID, p.Verb, of, p.CreatedAt.UTC().Format("2006-01-02 15:04"), p.Actor, became}
 	})
 }
 

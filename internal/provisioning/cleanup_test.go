@@ -331,12 +331,18 @@ func TestAnAdoptionEndsMarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLot(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil).open()
 		o := l.withEstate(l.service)
+		loose := strings.NewReplacer("name: everything", "name: loose", ", droplet: web}\ndroplets", "}\ndroplets").Replace(everything)
+		if _, err := l.service.AddBlueprint(t.Context(), "b.yaml", []byte(loose), "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		volume := "do:volume:" + o.volume
 		l.hand().ask("POST", "/v2/volumes/"+o.volume+"/actions", `{"type":"detach","droplet_id":`+o.droplet+`,"region":"nyc3"}`)
 		other := l.volume("other")
 		l.list(l.book)
 		_, started := l.begin()
-		p := must(l.service.PlanStack(t.Context(), adopting(o.take()+",volume.data="+volume), "cli:test", time.Now()))
+		adopt := adopting(o.take() + ",volume.data=" + volume)
+		adopt.Blueprint = "loose"
+		p := must(l.service.PlanStack(t.Context(), adopt, "cli:test", time.Now()))
 		if _, _, err := l.service.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now()); err != nil {
 			t.Fatal(err)
 		}

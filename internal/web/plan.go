@@ -40,8 +40,10 @@ func (s *Server) readPlan(v *visit) (p planView, asJSON bool, err error) {
 	if p.Plan, err = s.o.Provisioning.Plan(v.r.Context(), provisioning.PlanID(ref)); err != nil {
 		return p, asJSON, err
 	}
-	if p.tenant, err = s.o.Tenants.Tenant(v.r.Context(), string(p.Tenant)); err != nil {
-		return p, asJSON, err
+	if p.Tenant != "" { // else it is about an account
+		if p.tenant, err = s.o.Tenants.Tenant(v.r.Context(), string(p.Tenant)); err != nil {
+			return p, asJSON, err
+		}
 	}
 	if p.Saga == "" {
 		p.freezes, err = s.o.Provisioning.FreezesOf(v.r.Context(), p.Account, p.Tenant)
@@ -51,8 +53,11 @@ func (s *Server) readPlan(v *visit) (p planView, asJSON bool, err error) {
 
 // title is what the plan does, for people.
 func (p planView) title() string {
-	if p.Verb == provisioning.Provision {
+	switch p.Verb {
+	case provisioning.Provision:
 		return "Make " + p.Name
+	case provisioning.CleanUp:
+		return "Clean up " + p.Name
 	}
 	return lifecycleOf(p.Verb).of + " " + p.Name
 }
@@ -216,9 +221,12 @@ func (s *Server) confirmApply(v *visit, status int, refusal error) error {
 	if err != nil {
 		return err
 	}
-	back := planPath(p.ID)
+	back, about := planPath(p.ID), "A stack of "+p.tenant.Slug
+	if p.Tenant == "" {
+		about = "What nobody has in an account"
+	}
 	c := ui.Confirm{
-		Title: p.title(), About: "A stack of " + p.tenant.Slug, Back: back, Action: back + "/apply", Key: formKey(v), Verb: p.title(),
+		Title: p.title(), About: about, Back: back, Action: back + "/apply", Key: formKey(v), Verb: p.title(),
 		Danger: len(p.Destroys()) > 0, NoReason: true, Hidden: url.Values{},
 	}
 	if refusal != nil {
