@@ -25,9 +25,6 @@ var orphaning = map[inventory.FindingRule]string{
 	inventory.UnattachedVolume: "volume", inventory.UnassignedIP: "reserved_ip", inventory.OrphanSnapshot: "snapshot",
 }
 
-// swept is how long after a saga's end its own sweeps may still delete what it left.
-const swept = 25 * time.Hour
-
 // An Orphan is a thing at DigitalOcean that nobody has, as it was when that was found.
 type Orphan struct {
 	URN      string `json:"urn"`
@@ -239,8 +236,8 @@ func (s *Service) provenance(ctx context.Context, one held, at time.Time) (p pro
 			p.owned = fmt.Sprintf("it carries the marker %s of a saga that this Arcadia does not know", marker)
 		case !of.State.Ended():
 			p.owned = fmt.Sprintf("saga %s, which made it, is %s", of.ID, of.State)
-		case at.Sub(of.FinishedAt) < swept:
-			p.owned = fmt.Sprintf("saga %s, which made it, ended less than %d hours ago", of.ID, swept/time.Hour)
+		case at.Sub(of.FinishedAt) < s.engine.Swept()+2*s.steps.set.Horizon:
+			p.owned = fmt.Sprintf("saga %s, which made it, has just ended, and may be swept yet", of.ID)
 		default:
 			if p.owned, err = s.ownedBy(ctx, of, one); err != nil {
 				return p, err

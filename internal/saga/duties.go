@@ -198,6 +198,15 @@ type Sweep struct {
 	Turn int // from 0
 }
 
+// Swept is how long after a saga's end its last sweep is due; 0: none ever is.
+func (e *Engine) Swept() time.Duration {
+	last := time.Duration(0)
+	for _, after := range e.o.Sweeps {
+		last = max(last, after)
+	}
+	return last
+}
+
 // DueSweeps lists sweeps of these kinds that are due, the longest due first.
 func (e *Engine) DueSweeps(ctx context.Context, limit int, kinds ...string) ([]Sweep, error) {
 	in, args := list(3, kinds)
