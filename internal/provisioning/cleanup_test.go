@@ -117,7 +117,7 @@ func (l *lot) there(urns map[string]string) (names []string) {
 	return names
 }
 
-// became is what became of each mark, with why.
+// became is what became of the newest mark of each thing, with why.
 func (l *lot) became() map[string]string {
 	l.t.Helper()
 	marks, err := l.service.Marks(l.t.Context(), "main", true)
@@ -126,7 +126,9 @@ func (l *lot) became() map[string]string {
 	}
 	all := map[string]string{}
 	for _, m := range marks {
-		all[m.URN] = strings.TrimSuffix(string(m.State)+" "+m.Why, " ")
+		if all[m.URN] == "" { // the newest
+			all[m.URN] = strings.TrimSuffix(string(m.State)+" "+m.Why, " ")
+		}
 	}
 	return all
 }
@@ -201,6 +203,11 @@ func TestWhatNobodyHasIsDeleted(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, became[things[name]], why)
 			}
 		}
+		for _, m := range must(l.service.Marks(ctx, "main", true)) {
+			if m.URN == things["attached"] && m.EndedAt.After(m.Due.Add(-l.wait()/8)) && l.horizon() > time.Minute {
+				t.Errorf("the mark of what is used stood until %s, and was due at %s", m.EndedAt, m.Due)
+			}
+		}
 		if got := became[things["grown"]]; !strings.HasPrefix(got, "spared it changed: it was grown, 10 GiB,") {
 			t.Errorf("grown: %q", got)
 		}
@@ -255,7 +262,7 @@ func TestACleanUpIsFrozenAndCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		l := newLot(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil).open()
-		things := map[string]string{"one": l.volume("one"), "two": l.address()}
+		things := map[string]string{"one": l.volume("one"), "two": l.address(), "three": l.volume("three")}
 		l.list(l.book)
 		_, cancelled := l.begin()
 		time.Sleep(time.Minute)
@@ -271,15 +278,18 @@ func TestACleanUpIsFrozenAndCancelled(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(l.wait() + time.Hour)
-		if got := l.there(things); len(got) != 2 {
-			t.Errorf("frozen, there is %q", got)
+		if got := l.there(things); len(got) != 3 || l.became()[things["three"]] != "claimed" {
+			t.Errorf("frozen, there is %q, and of three: %q", got, l.became()[things["three"]])
 		}
+		l.hand().ask("POST", "/v2/tags", `{"name":"keep"}`)
+		l.hand().ask("POST", "/v2/tags/keep/resources", `{"resources":[{"resource_id":"`+plainID(things["three"])+`","resource_type":"volume"}]}`)
+		time.Sleep(l.horizon())
 		if err := l.service.Thaw(ctx, provisioning.AccountScope("main")); err != nil {
 			t.Fatal(err)
 		}
 		settle(t, l.engine, started, saga.Completed)
-		if got := l.there(things); len(got) != 0 {
-			t.Errorf("at the end there is %q", got)
+		if got := l.there(things); !slices.Equal(got, []string{"three"}) {
+			t.Errorf("at the end there is %q, want what was tagged after it was claimed", got)
 		}
 	})
 }
@@ -379,6 +389,7 @@ func TestLeftovers(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(t, l.engine, taken.ID, saga.Completed)
+		l.apply(l.service, l.engine, on(provisioning.BackUp), saga.Completed)
 		time.Sleep(12 * time.Minute) // until nothing sweeps any more what was made until now
 		_, backup := l.apply(l.service, l.engine, on(provisioning.BackUp), saga.Completed)
 		l.meddle(l.service, "POST", "/v2/volumes/{volume.data}/actions", `{"type":"detach","droplet_id":{droplet.web},"region":"nyc3"}`)
@@ -397,7 +408,7 @@ func TestLeftovers(t *testing.T) {
 		if got := l.there(things); len(got) != 0 {
 			t.Errorf("there is %q: %q", got, l.became())
 		}
-		if got := untagged(l.kinds()); !slices.Equal(got, []string{"domain_record", "droplet", "firewall", "reserved_ip", "snapshot", "snapshot", "volume", "volume", "volume_snapshot", "vpc"}) {
+		if got := untagged(l.kinds()); !slices.Equal(got, []string{"domain_record", "droplet", "firewall", "reserved_ip", "snapshot", "snapshot", "snapshot", "volume", "volume", "volume_snapshot", "volume_snapshot", "vpc"}) {
 			t.Errorf("of the stack there is %q", got)
 		}
 		l.apply(l.service, l.engine, on(provisioning.Release), saga.Completed)

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -147,10 +148,8 @@ func (s *Service) claim(ctx context.Context, c *claims, o Orphan) (string, error
 	case c.protections[o.URN].Subject != "":
 		p := c.protections[o.URN]
 		return fmt.Sprintf("%s has it kept: %s", p.Actor, orNothing(p.Reason)), nil
-	case c.atWork[o.ID] != "":
-		return c.atWork[o.ID], nil
-	case c.atWork[o.URN] != "":
-		return c.atWork[o.URN], nil
+	case c.atWork[o.ID]+c.atWork[o.URN] != "":
+		return cmp.Or(c.atWork[o.ID], c.atWork[o.URN]), nil
 	case o.Kind == "snapshot" && slices.ContainsFunc(c.named, func(text string) bool { return strings.Contains(text, o.ID) }):
 		return "a blueprint or a stack names it", nil
 	case o.Reason != leftover && !c.findings[o.URN+" "+o.Reason]:
