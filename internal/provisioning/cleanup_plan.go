@@ -60,7 +60,7 @@ func (s *Service) drawCleanup(ctx context.Context, r PlanRequest, d *drawn) erro
 		calls = append(calls, deletions[o.Kind])
 	}
 	d.Warnings = append(d.Warnings,
-		fmt.Sprintf("Nothing is deleted before %s have passed since it was applied. What is used, attached, changed, tagged %s, kept or adopted until then is spared.", wait, KeepTag),
+		fmt.Sprintf("Nothing is deleted before %s have passed since it was applied. What is used, attached, changed, tagged %s, kept or adopted until then is spared.", days(wait), KeepTag),
 		"What is deleted is gone for good: of volumes and snapshots no copy is made, and somebody else may get an address next.")
 	if len(passed) > 0 {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%d more that look like nobody's are spared: %s.", len(passed), shortly(passed)))
@@ -210,4 +210,16 @@ func worth(o Orphan) int64 {
 		return 0
 	}
 	return *o.Monthly
+}
+
+// days says how long a wait is: in days where these are whole.
+func days(wait time.Duration) string {
+	switch n := wait / (24 * time.Hour); {
+	case n == 0 || wait%(24*time.Hour) != 0:
+		return wait.String()
+	case n == 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", n)
+	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // A lot is a yard in which somebody leaves things lying about.
@@ -40,6 +41,10 @@ func newLot(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(h
 	}
 	p.settings.Protected = func(ctx context.Context, subjects []string) error {
 		return provisioning.ProtectedBy(ctx, d.Read(), "It", subjects)
+	}
+	p.settings.Quote = func(_ context.Context, of tenant.ID, _ []provisioning.Change, _ time.Time) (q provisioning.Quote, err error) {
+		t.Errorf("the invoices of tenant %q are asked for, and nobody's things are on none", of)
+		return q, nil
 	}
 	l.yard = newYard(t, d, cloud, p, wrap)
 	return l

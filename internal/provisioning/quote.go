@@ -32,10 +32,10 @@ type QuotedPeriod struct {
 // A Quoter works out what changes of a tenant's resources change on its invoices.
 type Quoter func(ctx context.Context, of tenant.ID, changes []Change, at time.Time) (Quote, error)
 
-// quoted is the quote of a plan; nil where nobody can be asked. That it cannot be worked
-// out keeps nobody from making a backup: the plan says so.
+// quoted is the quote of a plan; nil where nobody can be asked, or the plan is about no
+// tenant. That it cannot be worked out keeps nobody from making a backup: the plan says so.
 func (s *Service) quoted(ctx context.Context, p Plan, at time.Time) *Quote {
-	if s.steps.set.Quote == nil {
+	if s.steps.set.Quote == nil || p.Tenant == "" {
 		return nil
 	}
 	q, err := s.steps.set.Quote(ctx, p.Tenant, p.Changes, at)

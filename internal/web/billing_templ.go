@@ -120,7 +120,7 @@ func billingPage(v billingView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = telling("Last issued", r.LastIssuedAt.UTC().Format("2 January 2006")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = telling("Last issued", r.LastIssuedAt.UTC().Format("2 Jan 2006")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
