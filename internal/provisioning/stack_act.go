@@ -167,11 +167,11 @@ func (p *Steps) askFor(ctx context.Context, d deed, m *Act, done bool) error {
 	case errors.Is(err, digitalocean.Unknown):
 		m.LostAt = a.Now()
 		return saga.Wait(a.Now().Add(p.set.Poll), "the answer to the request for the %s was lost: %s", d.what, fault.Message(err))
+	case done && (errors.Is(err, digitalocean.Conflict) || errors.Is(err, digitalocean.Unprocessable)): // it is so already
+		return m.is()
 	case errors.Is(err, digitalocean.PendingEvent), errors.Is(err, digitalocean.Conflict):
 		m.Requests--
 		return p.actPatiently(a, d, m, "something else is under way: %s", fault.Message(err))
-	case done && errors.Is(err, digitalocean.Unprocessable): // it is so already
-		return m.is()
 	}
 	return m.fail(err)
 }
