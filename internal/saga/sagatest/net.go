@@ -28,6 +28,7 @@ type Net struct {
 	aside   bool
 	death   chan struct{}
 	revived bool
+	over    bool
 }
 
 func (n *Net) died() <-chan struct{} {
@@ -95,6 +96,14 @@ func (n *Net) revive() {
 	n.isDead, n.revived = false, true
 }
 
+// end has what comes after the saga be neither counted nor cut: a run may be over before
+// the point at which it was to be cut.
+func (n *Net) end() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
+}
+
 func (n *Net) reached() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -109,6 +118,9 @@ func (n *Net) probe(p saga.Point) error {
 	defer n.mu.Unlock()
 	if n.isDead || n.revived {
 		return saga.Died
+	}
+	if n.over {
+		return nil
 	}
 	switch p.At {
 	case saga.Entering:
@@ -213,7 +225,7 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, ErrCut
 	}
 	var happens cut
-	if !n.revived && !n.aside {
+	if !n.revived && !n.aside && !n.over {
 		n.calls++
 		if n.plan.call == n.calls {
 			happens = n.plan.cut

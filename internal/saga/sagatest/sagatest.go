@@ -358,6 +358,7 @@ func (c Case) run(t *testing.T, p plan, ends saga.State, seed uint64) trace {
 		engine = serve(t, w, net.count)
 		end = wait(ctx, t, w, engine.engine, id, nil)
 	}
+	net.end()
 	reached := net.reached()
 	if !reached && !c.errs() {
 		t.Fatalf("the chosen point was not reached: %+v", p)
