@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// DigitalOcean's limits per token: a sliding hour and a sliding minute
-// (reference B). The reserves stay free for changes, so that a sweep of reads
+// DigitalOcean's limits per token: a sliding hour and a sliding minute of a
+// twentieth of it (reference B; docs.digitalocean.com, rate limit). The reserves stay free for changes, so that a sweep of reads
 // never keeps a saga from cleaning up. The minute's reserve costs the reads
 // nothing that lasts: what is left to them spends the hour in half of it.
 const (
@@ -159,7 +159,7 @@ func (b *Budget) hint() {
 // itself, or a lower bound that gets exact as the request comes to the front.
 func (b *Budget) free(now time.Time, l lane, n int) time.Time {
 	b.prune(now)
-	hour, minute := b.limit-hourlyMargin*b.limit/hourlyLimit, minuteLimit-minuteMargin
+	hour, minute := b.limit-hourlyMargin*b.limit/hourlyLimit, b.perMinute()-minuteMargin
 	if l == reads {
 		hour -= hourlyReserve * b.limit / hourlyLimit
 		minute -= minuteReserve
@@ -189,6 +189,10 @@ func (b *Budget) free(now time.Time, l lane, n int) time.Time {
 	}
 	return at
 }
+
+// perMinute is the limit of a minute. No answer says it: who was given more an hour has
+// as much more a minute, and a refusal tells where that is not so.
+func (b *Budget) perMinute() int { return max(minuteLimit, b.limit*minuteLimit/hourlyLimit) }
 
 // window is free for one limit over one sliding span.
 func (b *Budget) window(now time.Time, span time.Duration, limit, n int) time.Time {
@@ -241,7 +245,7 @@ func (b *Budget) learn(sent, now time.Time, status int, h http.Header) {
 		b.closedUntil = latest(b.closedUntil, now.Add(after))
 		if !sent.Before(b.crowdSeen) { // the first of several that were under way
 			own := b.inFlight + len(b.ended) - b.since(now.Add(-time.Minute))
-			b.crowd = min(max(b.crowd+crowdStep, minuteLimit-own), minuteLimit-minuteReserve-crowdStep)
+			b.crowd = min(max(b.crowd+crowdStep, b.perMinute()-own), b.perMinute()-minuteReserve-crowdStep)
 			b.crowdSeen, b.crowdReview = now, now.Add(crowdFor)
 		}
 		return

@@ -87,6 +87,24 @@ func TestTenTimesTheLoadMakesNo429(t *testing.T) {
 	})
 }
 
+// A limit that was raised is used, by the minute too.
+func TestARaisedLimitIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := dosimtest.Pipe(t, dosim.Options{Params: map[string]string{"ratelimit.hourly": "20000", "ratelimit.burst": "1000"}})
+		m := &meter{next: sim.Client.Transport}
+		c, err := digitalocean.New(digitalocean.Options{
+			BaseURL: sim.URL, Account: "main", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(sim.Token), Transport: m,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		offer(time.Minute, 15, func(ctx context.Context) error { _, err := c.Account(ctx); return err })
+		if m.refused.Load() != 0 || m.sent.Load() != 15*60 {
+			t.Errorf("of 900 requests in a minute that may have 1,000, %d were sent and %d refused", m.sent.Load(), m.refused.Load())
+		}
+	})
+}
+
 func TestWritesGoBeforeReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := dosimtest.Pipe(t)

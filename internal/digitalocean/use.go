@@ -18,7 +18,7 @@ func (b *Budget) Use() Use {
 	b.prune(now)
 	u := Use{
 		Hour: len(b.ended) + b.inFlight + b.others, HourLimit: b.limit,
-		Minute: len(b.ended) - b.since(now.Add(-time.Minute)) + b.inFlight, MinuteLimit: minuteLimit, InFlight: b.inFlight,
+		Minute: len(b.ended) - b.since(now.Add(-time.Minute)) + b.inFlight, MinuteLimit: b.perMinute(), InFlight: b.inFlight,
 	}
 	if b.closedUntil.After(now) {
 		u.ClosedUntil = b.closedUntil
