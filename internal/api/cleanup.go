@@ -53,5 +53,5 @@ func (a *API) keepResource(ctx context.Context, in *struct {
 func (a *API) unkeepResource(ctx context.Context, in *struct {
 	URN string `path:"urn" example:"do:volume:7724db7c"`
 }) (*struct{}, error) {
-	return nil, a.o.Provisioning.Unprotect(ctx, in.URN)
+	return nil, a.o.Provisioning.Unkeep(ctx, in.URN)
 }

@@ -67,6 +67,19 @@ func TestRefusals(t *testing.T) {
 		{"an empty token", "PUT", "/v1/tokens/billing", `{"token":""}`, nil, 400, "invalid", "empty"},
 		{"no token to forget", "DELETE", "/v1/tokens/billing", "", nil, 404, "not_found", "billing"},
 		{"a last event that is none", "GET", "/v1/events", "", []string{"Last-Event-ID", "x"}, 400, "invalid", "Last-Event-ID"},
+		{"a clean-up of a time too short", "POST", "/v1/plans", `{"verb":"cleanup","options":{"wait":"1ms"}}`, nil, 400, "invalid", "wait is a time from 300ms"},
+		{"a clean-up of a time that is none", "POST", "/v1/plans", `{"verb":"cleanup","options":{"wait":"soon"}}`, nil, 400, "invalid", "like 168h"},
+		{"a clean-up of nothing", "POST", "/v1/plans", `{"verb":"cleanup"}`, nil, 422, "unprocessable", "nothing that is nobody's"},
+		{"a clean-up of what is not there", "POST", "/v1/plans", `{"verb":"cleanup","options":{"only":"do:volume:7"}}`, nil, 404, "not_found", "do:volume:7"},
+		{"an option that a clean-up has not", "POST", "/v1/plans", `{"verb":"cleanup","options":{"force":"true"}}`, nil, 400, "invalid", "force"},
+		{"marks by a filter that is none", "GET", "/v1/cleanup/marks?state=marked", "", nil, 400, "invalid", "state"},
+		{"a protection without a reason", "PUT", "/v1/resources/do:volume:7/protection", `{"reason":" "}`, nil, 400, "invalid", "Say why"},
+		{"a protection of what has no URN", "PUT", "/v1/resources/web-1/protection", `{"reason":"x"}`, nil, 400, "invalid", "URN"},
+		{"no protection to end", "DELETE", "/v1/resources/do:volume:7/protection", "", nil, 404, "not_found", "not protected"},
+		{"a stack's protection, ended as a resource's", "DELETE", "/v1/resources/stack:stack_1/protection", "", nil, 400, "invalid", "URN"},
+		{"drift of no stack", "GET", "/v1/stacks/nosuch/drift", "", nil, 404, "not_found", "nosuch"},
+		{"a difference of no stack, ignored", "PUT", "/v1/stacks/nosuch/drift/drift_1/ignore", `{"until":"2030-01-01T00:00:00Z","reason":"x"}`, nil, 404, "not_found", "nosuch"},
+		{"a difference of no stack, heard", "DELETE", "/v1/stacks/nosuch/drift/drift_1/ignore", "", nil, 404, "not_found", "nosuch"},
 		{"events of a malformed id", "GET", "/v1/events?saga=7", "", nil, 400, "invalid", "32 hexadecimal digits"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,7 +91,7 @@ func TestRefusals(t *testing.T) {
 			if p.Type == "" || p.Title == "" || header.Get("Content-Type") != "application/problem+json" {
 				t.Errorf("the problem is %+v as %q", p, header.Get("Content-Type"))
 			}
-			if !strings.HasSuffix(p.Detail, ".") {
+			if !strings.HasSuffix(p.Detail, ".") && !strings.Contains(p.Detail, ". See: arcadia ") {
 				t.Errorf("%q is no sentence", p.Detail)
 			}
 		})

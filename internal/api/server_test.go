@@ -37,6 +37,7 @@ type server struct {
 	*httptest.Server
 	cloud  *dosimtest.Server
 	engine *saga.Engine
+	stock  *inventory.Service
 	client *client.Client
 	drop   string // the droplet's id
 
@@ -51,7 +52,7 @@ func serve(t *testing.T, d *db.DB, drive bool) *server { t.Helper(); return serv
 func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	t.Helper()
 	cloud := dosimtest.Start(t, dosim.Options{Params: map[string]string{
-		"action.snapshot": "150ms", "lag.snapshot_visible": "50ms", "lag.list_after_delete": "50ms",
+		"action.snapshot": "150ms", "lag.snapshot_visible": "50ms", "lag.list_after_delete": "50ms", "lag.list_after_create": "50ms", "lag.replica": "0s",
 	}})
 	id := cloud.SeedDroplet(dosim.SeedDroplet{Name: "web-1"})
 	v, err := vault.Open(filepath.Join(t.TempDir(), "key"))
@@ -76,16 +77,22 @@ func serveAs(t *testing.T, d *db.DB, drive, writing bool) *server {
 	if writing {
 		given = append(given, access.Given{Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token)})
 	}
-	inv := inventory.New(d, engine, inventory.Settings{})
+	inv := inventory.New(d, engine, inventory.Settings{
+		Horizon:  300 * time.Millisecond,
+		Client:   func(context.Context, string) (*digitalocean.Client, error) { return do, nil },
+		Accounts: func(context.Context) ([]string, error) { return []string{"default"}, nil },
+	})
+	stacks := provisioning.New(d, engine, steps)
+	stacks.Observe(inv)
 	a := api.New(api.Options{
-		Engine: engine, Feed: follow, Provisioning: provisioning.New(d, engine, steps), Account: "default",
+		Engine: engine, Feed: follow, Provisioning: stacks, Account: "default",
 		Access: access.New(d, v, given...), Secrets: secrets,
 		Tenants: tenant.New(d), Inventory: inv, Metering: metering.New(d, inv, nil), Bills: billing.New(d, nil, nil),
 		Clients: func(context.Context, string, digitalocean.Purpose) (*digitalocean.Client, error) { return do, nil },
 		Ready:   func(context.Context) error { return nil },
 		Checks:  func(context.Context) []client.Check { return []client.Check{} },
 	})
-	s := &server{Server: httptest.NewServer(a.Handler()), cloud: cloud, engine: engine, secrets: secrets, oneTime: a.OneTime()}
+	s := &server{Server: httptest.NewServer(a.Handler()), cloud: cloud, engine: engine, stock: inv, secrets: secrets, oneTime: a.OneTime()}
 	s.drop = jsonNumber(id)
 	if s.client, err = client.New(s.URL, client.Options{Actor: "cli:tester"}); err != nil {
 		t.Fatal(err)

@@ -80,7 +80,9 @@ var offStacks = []Operation{cleanupOperation}
 // Operations are all that can be done with stacks.
 func Operations() []Operation { return operations }
 
-func operationOf(v Verb) (Operation, error) {
+// OperationOf is a verb's operation, those that are about no stack among them. It answers
+// fault.Invalid for a verb that there is not.
+func OperationOf(v Verb) (Operation, error) {
 	var words []string
 	for _, one := range slices.Concat(operations, offStacks) {
 		if one.Verb == v {

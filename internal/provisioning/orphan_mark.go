@@ -126,8 +126,8 @@ func endMark(ctx context.Context, tx *sql.Tx, of saga.ID, urn string, state Mark
 // its mark. It answers fault.Invalid without a reason or for what is no URN, and
 // fault.Conflict where it is being deleted.
 func (s *Service) Keep(ctx context.Context, urn, reason, actor string, at time.Time) error {
-	if kind, rest, _ := strings.Cut(strings.TrimPrefix(urn, "do:"), ":"); !strings.HasPrefix(urn, "do:") || kind == "" || rest == "" || len(urn) > 300 {
-		return fault.New(fault.Invalid, "What is kept is named by its URN, like do:volume:506f78a4, not %q. See: arcadia cleanup list", clip(urn))
+	if err := keepable(urn); err != nil {
+		return err
 	}
 	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > 500 {
 		return fault.New(fault.Invalid, "Say why it is kept, in at most 500 bytes.")
@@ -140,4 +140,23 @@ func (s *Service) Keep(ctx context.Context, urn, reason, actor string, at time.T
 			urn, reason, actor, db.Micros(at))
 		return err
 	})
+}
+
+// Unkeep ends that. It answers fault.Invalid for what is no URN, and fault.NotFound where
+// the thing is not kept.
+func (s *Service) Unkeep(ctx context.Context, urn string) error {
+	if err := keepable(urn); err != nil {
+		return err
+	}
+	return s.Unprotect(ctx, urn)
+}
+
+// keepable answers fault.Invalid for what is no resource's URN: stacks and tenants are
+// protected by other verbs.
+func keepable(urn string) error {
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(urn, "do:"), ":")
+	if strings.HasPrefix(urn, "do:") && kind != "" && rest != "" && len(urn) <= 300 {
+		return nil
+	}
+	return fault.New(fault.Invalid, "What is kept is named by its URN, like do:volume:506f78a4, not %q. See: arcadia cleanup list", clip(urn))
 }

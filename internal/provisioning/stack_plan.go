@@ -74,7 +74,7 @@ type drawn struct {
 
 // draw reads everything anew and works the plan out.
 func (s *Service) draw(ctx context.Context, r PlanRequest) (d drawn, err error) {
-	o, err := operationOf(r.Verb)
+	o, err := OperationOf(r.Verb)
 	if err != nil {
 		return d, err
 	}
@@ -422,7 +422,7 @@ func (s *Service) ApplyPlan(ctx context.Context, of PlanID, actor string, at tim
 }
 
 func (s *Service) applyTx(ctx context.Context, tx *sql.Tx, p Plan, now drawn, actor string, at time.Time) (started saga.Saga, err error) {
-	o, err := operationOf(p.Verb)
+	o, err := OperationOf(p.Verb)
 	if err != nil {
 		return started, err
 	}

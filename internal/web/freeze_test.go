@@ -36,7 +36,7 @@ func TestEveryPageSaysWhatIsFrozen(t *testing.T) {
 		t.Fatalf("a freeze is answered with %d", begun.status)
 	}
 	end := "/freezes/" + url.PathEscape(provisioning.TenantScope(acme.ID)) + "/end"
-	for _, path := range []string{"/", "/inventory", "/sagas", "/stacks", "/backups", "/tenants/acme", "/accounts", "/findings", "/billing", "/nowhere"} {
+	for _, path := range []string{"/", "/inventory", "/sagas", "/stacks", "/backups", "/cleanup", "/tenants/acme", "/accounts", "/findings", "/billing", "/nowhere"} {
 		page := s.get(t, path).body
 		if !strings.Contains(page, "Changes are frozen: stacks of tenant acme") || !strings.Contains(page, "a &lt;b&gt;strange&lt;/b&gt; bill") || !strings.Contains(page, "web:local") || !strings.Contains(page, end) || !strings.Contains(page, "arcadia freeze end tenant:acme<") {
 			t.Errorf("%s does not say what is frozen, by whom and why, or how to end it", path)

@@ -64,6 +64,14 @@ func (p planView) title() string {
 
 func (p planView) applied() bool { return p.Saga != "" }
 
+// applying is the command that carries the plan out.
+func (p planView) applying() string {
+	if p.Verb == provisioning.CleanUp {
+		return "arcadia cleanup apply " + string(p.ID)
+	}
+	return "arcadia stack apply " + string(p.ID)
+}
+
 // plan is the page of a plan: what would be done, or what was planned beside what happened.
 func (s *Server) plan(v *visit) error {
 	at, err := s.position(v.r.Context())
@@ -100,7 +108,7 @@ func (s *Server) plan(v *visit) error {
 		}
 		p.table.Rows = append(p.table.Rows, row)
 	}
-	p.twins = ui.Twin{CLI: "arcadia stack apply " + string(p.ID), API: "curl -X POST http://" + v.r.Host + "/v1" + planPath(p.ID) + "/apply", JSON: planPath(p.ID) + ".json"}
+	p.twins = ui.Twin{CLI: p.applying(), API: "curl -X POST http://" + v.r.Host + "/v1" + planPath(p.ID) + "/apply", JSON: planPath(p.ID) + ".json"}
 	if p.applied() {
 		p.twins.CLI, p.twins.API = "arcadia saga show "+string(p.Saga), "curl http://"+v.r.Host+"/v1/sagas/"+string(p.Saga)
 	}
@@ -232,7 +240,7 @@ func (s *Server) confirmApply(v *visit, status int, refusal error) error {
 	if refusal != nil {
 		c.Refusal = v.problem(refusal).Detail
 	}
-	twins := ui.Twin{CLI: "arcadia stack apply " + string(p.ID), API: "curl -X POST http://" + v.r.Host + "/v1" + c.Action}
+	twins := ui.Twin{CLI: p.applying(), API: "curl -X POST http://" + v.r.Host + "/v1" + c.Action}
 	return v.show(status, applyForm(v.page(c.Title, "/stacks"), c, p, twins))
 }
 

@@ -106,6 +106,7 @@ func serveAs(t testing.TB, d *db.DB, writing bool, o ...dosim.Options) *server {
 	})
 	s.access = writable(t, d, token)
 	s.stacks = provisioning.New(d, s.engine, steps)
+	s.stacks.Observe(s.stock)
 	s.bills = billing.New(d, nil, nil)
 	s.usage = metering.New(d, s.stock, nil)
 	pages, err := web.New(web.Options{
@@ -211,7 +212,7 @@ func TestPagesAreWhole(t *testing.T) {
 		"/sagas": "/sagas.json", "/sagas/" + string(made.ID): "/sagas/" + string(made.ID) + ".json",
 		"/sagas/" + string(made.ID) + "/cancel": "/sagas/" + string(made.ID) + "/cancel.json",
 		"/inventory/" + drop + "/snapshot":      "/inventory/" + drop + "/snapshot.json", "/inventory/" + drop + "/smoke": "/inventory/" + drop + "/smoke.json",
-		"/smoke": "/smoke.json", "/inventory": "/inventory.json", "/inventory?q=kind%3Adroplet": "/inventory.json?q=kind%3Adroplet", "/findings": "/findings.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts": "/accounts.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
+		"/smoke": "/smoke.json", "/inventory": "/inventory.json", "/inventory?q=kind%3Adroplet": "/inventory.json?q=kind%3Adroplet", "/findings": "/findings.json", "/tenants": "/tenants.json", "/tenants/acme": "/tenants/acme.json", "/changes": "/changes.json", "/accounts": "/accounts.json", "/cleanup": "/cleanup.json", "/accounts/default": "/accounts/default.json", "/syncs/" + string(ran.ID): "/syncs/" + string(ran.ID) + ".json",
 		"/inventory/" + drop: "/inventory/" + drop + ".json", "/inventory/assign?urn=" + url.QueryEscape(drop): "/inventory/assign.json?urn=" + url.QueryEscape(drop), "/inventory/do:tag:default%2Ftenant:acme": "/inventory/do:tag:default%2Ftenant:acme.json",
 	} {
 		a := s.get(t, path)

@@ -141,6 +141,7 @@ var flashes = map[string]string{
 	"suspend": "The tenant is suspended.", "unsuspend": "The tenant is active again.", "close": "The tenant is closed.",
 	"import": "The tenants were imported.", "mute": "It is muted.", "unmute": "It is heard of again.",
 	"apply": "The plan is being carried out.", "freeze": "Changes are frozen.", "thaw": "The freeze is over.", "protect": "The stack is protected.", "unprotect": "The protection is over.",
+	"keep": "It is kept.", "unkeep": "It is not kept any more.",
 }
 
 // wants reports whether the request is for the page's twin in another form.

@@ -94,6 +94,7 @@ func (s *Server) routes() *http.ServeMux {
 	s.inventoryRoutes(page)
 	s.stackRoutes(page)
 	s.freezeRoutes(page)
+	s.cleanupRoutes(page)
 	s.billingRoutes(page)
 	page("GET /smoke", s.askSmoke)
 	page("GET /smoke.json", s.askSmoke)

@@ -80,7 +80,7 @@ var glyphs = map[string]string{
 	"completed": "check", "active": "check", "rolled_back": "return", "compensated": "return", "compensating": "undo",
 	"running": "play", "executing": "play", "waiting": "clock", "paused": "pause", "unknown": "doubt",
 	"failed": "cross", "stuck": "bell", "undo_failed": "bell", "skipped": "dash", "off": "dash", "ready": "clock",
-	"complete": "check", "accepted": "check", "lacks scopes": "doubt", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross",
+	"complete": "check", "accepted": "check", "lacks scopes": "doubt", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross", "marked": "clock", "claimed": "cross", "spared": "check",
 	"passed": "check", "suspended": "pause", "gone": "dash", "undone": "return",
 	"paid": "check", "overdue": "bell", "open": "clock", "credited": "return", "partially_paid": "clock", "void": "dash", "uncollectible": "cross",
 }
@@ -98,9 +98,9 @@ func hueOf(state string) string {
 	switch state {
 	case "active", "complete", "accepted", "paid", "passed":
 		return string(wire.Good)
-	case "suspended", "partial", "not_permitted", "stale", "lacks scopes", "partially_paid":
+	case "suspended", "marked", "partial", "not_permitted", "stale", "lacks scopes", "partially_paid":
 		return string(wire.Attention)
-	case "overdue":
+	case "overdue", "claimed":
 		return string(wire.Bad)
 	case "deleted", "void":
 		return string(wire.Dim)
