@@ -22,7 +22,7 @@ func TestPagesInABrowser(t *testing.T) {
 			t.Skipf("no browser to test the pages in: %v; scripts/setup installs what is needed", err)
 		}
 	}
-	c := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", "--test-concurrency=1", "pages.test.mjs", "inventory.test.mjs", "stacks.test.mjs", "billing.test.mjs")
+	c := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", "--test-concurrency=1", "pages.test.mjs", "inventory.test.mjs", "stacks.test.mjs", "estate.test.mjs", "billing.test.mjs")
 	c.Dir = dir
 	c.Env = append(os.Environ(), "ARCADIA_BINARY="+binary)
 	out, err := c.CombinedOutput()
