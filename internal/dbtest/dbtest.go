@@ -47,11 +47,38 @@ func SQLite(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("migrate a SQLite database: %v", err)
 	}
+	return write(t, content)
+}
+
+// write returns the URL of a SQLite database whose file has this content.
+func write(t testing.TB, content []byte) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "arcadia.db")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return "sqlite://" + path
+}
+
+// Save returns what is in a SQLite database, for [Restore].
+func Save(t testing.TB, d *db.DB) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "saved.db")
+	q, _ := d.SQLDB()
+	if _, err := q.ExecContext(t.Context(), `VACUUM INTO $1`, path); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// Restore is [New] with what [Save] has returned.
+func Restore(t testing.TB, content []byte) *db.DB {
+	t.Helper()
+	return open(t, write(t, content))
 }
 
 // sqliteTemplate is the file of a migrated database, made once per test binary:

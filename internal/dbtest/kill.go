@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -121,11 +120,5 @@ func (k Killing) prepared(t *testing.T, engine db.Engine) func(t *testing.T) (ur
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(t *testing.T) string {
-		path := filepath.Join(t.TempDir(), "arcadia.db")
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return "sqlite://" + path
-	}
+	return func(t *testing.T) string { return write(t, content) }
 }

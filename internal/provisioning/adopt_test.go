@@ -325,41 +325,43 @@ func TestAnAdoptedStackIsOneAsAnyOther(t *testing.T) {
 // TestUnwindAdoption cuts adopting and releasing: what is taken back leaves no tag, and
 // nothing else is ever changed.
 func TestUnwindAdoption(t *testing.T) {
+	type observed struct {
+		estate old
+		truth  []string
+	}
 	for _, verb := range []provisioning.Verb{provisioning.Adopt, provisioning.Release} {
-		t.Run(string(verb), func(t *testing.T) {
-			c := sagatest.Case{Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 12}
-			if verb == provisioning.Release {
-				c.Pivot = "record_release"
-			}
-			c.Build = func(t *testing.T, net *sagatest.Net) sagatest.World {
-				defer net.Aside()()
-				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
-				engine := y.engine(y.options)
-				s := provisioning.New(y.db, engine, y.steps)
+		g := stage[observed]{
+			set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (observed, provisioning.PlanRequest) {
 				o := y.withEstate(s)
 				r := adopting(o.take())
 				if verb == provisioning.Release {
 					y.drive(s, engine, r)
 					r = on(provisioning.Release)
 				}
-				before := y.truth()
-				return y.begun(s, r, func(t *testing.T, end saga.Saga) {
-					tags := 0
-					if (verb == provisioning.Adopt) == (end.State == saga.Completed) {
-						tags = 3
-					}
-					if kinds := y.kinds(); len(kinds) != tags || len(untagged(kinds)) != 0 {
-						t.Errorf("%s, and there is %q, want %d tags", end.State, kinds, tags)
-					}
-					want := tags / 3 * 2 // the stack's tag and the marker
-					is := y.hand().ask("GET", "/v2/droplets/"+o.droplet, "", "droplet", "tags")
-					if strings.Count(is, "arcadia:") != want {
-						t.Errorf("%s, and the droplet's tags are %s", end.State, is)
-					}
-					if after := y.truth(); !slices.Equal(before, after) {
-						t.Errorf("%s: there was %q and there is %q", end.State, before, after)
-					}
-				})
+				return observed{o, y.truth()}, r
+			},
+			check: func(t *testing.T, y *yard, _ *provisioning.Service, before observed, end saga.Saga) {
+				tags := 0
+				if (verb == provisioning.Adopt) == (end.State == saga.Completed) {
+					tags = 3
+				}
+				if kinds := y.kinds(); len(kinds) != tags || len(untagged(kinds)) != 0 {
+					t.Errorf("%s, and there is %q, want %d tags", end.State, kinds, tags)
+				}
+				want := tags / 3 * 2 // the stack's tag and the marker
+				is := y.hand().ask("GET", "/v2/droplets/"+before.estate.droplet, "", "droplet", "tags")
+				if strings.Count(is, "arcadia:") != want {
+					t.Errorf("%s, and the droplet's tags are %s", end.State, is)
+				}
+				if after := y.truth(); !slices.Equal(before.truth, after) {
+					t.Errorf("%s: there was %q and there is %q", end.State, before.truth, after)
+				}
+			},
+		}
+		t.Run(string(verb), func(t *testing.T) {
+			c := sagatest.Case{Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 12, Presets: weathers, Build: g.build}
+			if verb == provisioning.Release {
+				c.Pivot = "record_release"
 			}
 			sagatest.Unwind(t, c)
 		})

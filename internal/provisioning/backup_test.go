@@ -127,33 +127,30 @@ func TestLostAnswersMakeOneBackup(t *testing.T) {
 // TestUnwindBackup cuts the making of a backup: rolled back it leaves no snapshot, and
 // completed exactly one of each disk.
 func TestUnwindBackup(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 15, Presets: weathers,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
-			s := y.standing()
-			return y.begun(s, on(provisioning.BackUp), func(t *testing.T, end saga.Saga) {
-				stack, err := s.Stack(t.Context(), "web")
-				if err != nil {
-					t.Fatal(err)
-				}
-				all, err := s.Backups(t.Context(), stack.ID, true)
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := 0
-				if end.State == saga.Completed {
-					want = 1
-				}
-				if left := y.snapshots(); len(left) != 2*want || len(all) != want {
-					t.Errorf("it is %s, there is %q, and %d backups are recorded", end.State, left, len(all))
-				}
-				if left := untagged(y.kinds()); len(left) != len(whole)+2*want {
-					t.Errorf("it is %s, and there is %q", end.State, left)
-				}
-			})
+	g := stage[struct{}]{
+		set: func(y *yard, _ *provisioning.Service, _ *saga.Engine) (struct{}, provisioning.PlanRequest) {
+			y.standing()
+			return struct{}{}, on(provisioning.BackUp)
 		},
+		check: func(t *testing.T, y *yard, s *provisioning.Service, _ struct{}, end saga.Saga) {
+			all, err := s.Backups(t.Context(), y.stack(s).ID, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := 0
+			if end.State == saga.Completed {
+				want = 1
+			}
+			if left := y.snapshots(); len(left) != 2*want || len(all) != want {
+				t.Errorf("it is %s, there is %q, and %d backups are recorded", end.State, left, len(all))
+			}
+			if left := untagged(y.kinds()); len(left) != len(whole)+2*want {
+				t.Errorf("it is %s, and there is %q", end.State, left)
+			}
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 15, Presets: weathers, Build: g.build,
 	})
 }
 
@@ -178,36 +175,35 @@ func (y *yard) remove(path string) {
 // TestUnwindExpiry cuts the deleting of a backup: before its point of no return both are
 // whole and listed, after it the one is gone with all that it was made of.
 func TestUnwindExpiry(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 8, Presets: weathers,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
-			s := y.standing()
-			engine := y.engine(y.options)
+	g := stage[[]provisioning.StackBackup]{
+		set: func(y *yard, s *provisioning.Service, engine *saga.Engine) ([]provisioning.StackBackup, provisioning.PlanRequest) {
+			y.standing()
 			y.drive(s, engine, on(provisioning.BackUp))
 			y.drive(s, engine, on(provisioning.BackUp))
-			of := y.stack(s).ID
-			before, err := s.Backups(t.Context(), of, false)
+			before, err := s.Backups(y.t.Context(), y.stack(s).ID, false)
 			if err != nil || len(before) != 2 {
-				t.Fatalf("there are the backups %+v: %v", before, err)
+				y.t.Fatalf("there are the backups %+v: %v", before, err)
 			}
-			return y.begun(s, on(provisioning.Prune, "backup", string(before[1].ID)), func(t *testing.T, end saga.Saga) {
-				want := 2
-				if end.State == saga.Completed {
-					want = 1
-				}
-				left, err := s.Backups(t.Context(), of, false)
-				if err != nil || len(left) != want || left[0].ID != before[0].ID {
-					t.Errorf("it is %s, and there are the backups %+v: %v", end.State, left, err)
-				}
-				if got := y.snapshots(); len(got) != 2*want {
-					t.Errorf("it is %s, and there are the snapshots %q of %d backups", end.State, got, want)
-				}
-				if got := untagged(y.kinds()); len(got) != len(whole)+2*want {
-					t.Errorf("it is %s, and there is %q", end.State, got)
-				}
-			})
+			return before, on(provisioning.Prune, "backup", string(before[1].ID))
 		},
+		check: func(t *testing.T, y *yard, s *provisioning.Service, before []provisioning.StackBackup, end saga.Saga) {
+			want := 2
+			if end.State == saga.Completed {
+				want = 1
+			}
+			left, err := s.Backups(t.Context(), y.stack(s).ID, false)
+			if err != nil || len(left) != want || left[0].ID != before[0].ID {
+				t.Errorf("it is %s, and there are the backups %+v: %v", end.State, left, err)
+			}
+			if got := y.snapshots(); len(got) != 2*want {
+				t.Errorf("it is %s, and there are the snapshots %q of %d backups", end.State, got, want)
+			}
+			if got := untagged(y.kinds()); len(got) != len(whole)+2*want {
+				t.Errorf("it is %s, and there is %q", end.State, got)
+			}
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 8, Presets: weathers, Build: g.build,
 	})
 }

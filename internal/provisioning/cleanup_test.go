@@ -435,29 +435,36 @@ func TestLeftovers(t *testing.T) {
 // TestUnwindCleanup cuts a clean-up in each way: before it has claimed what it marked
 // nothing is deleted, after it everything is that nobody uses.
 func TestUnwindCleanup(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "claim_orphans", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 25, Presets: weathers,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			l := newLot(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
+	var l *lot // of the yard that was raised last
+	g := stage[map[string]string]{
+		raise: func(t *testing.T, d *db.DB, cloud *dosimtest.Server, wrap func(http.RoundTripper) http.RoundTripper) *yard {
+			t.Helper()
+			l = newLot(t, d, cloud, bubblePace, wrap)
 			l.service = provisioning.New(l.db, l.yard.engine(l.options), l.steps)
 			l.book = l.watched(l.service, l.yard.engine(l.options))
-			things := map[string]string{"volume": l.volume("one"), "address": l.address(), "snapshot": l.snapshot("copy"), "used": l.volume("used")}
-			l.list(l.book)
-			w := l.begun(l.service, l.cleanup(), func(t *testing.T, end saga.Saga) {
-				want := []string{"used"}
-				if end.State == saga.RolledBack {
-					want = []string{"address", "snapshot", "used", "volume"}
-				}
-				if got := l.there(things); !slices.Equal(got, want) {
-					t.Errorf("it is %s, and there is %q, want %q", end.State, got, want)
-				}
-				if n := len(must(l.service.Marks(t.Context(), "main", false))); n != 0 {
-					t.Errorf("it is %s, and %d marks stand", end.State, n)
-				}
-			})
-			l.attach(things["used"])
-			return w
+			return l.yard
 		},
+		set: func(_ *yard, s *provisioning.Service, _ *saga.Engine) (things map[string]string, _ provisioning.PlanRequest) {
+			s.Observe(l.book)
+			things = map[string]string{"volume": l.volume("one"), "address": l.address(), "snapshot": l.snapshot("copy"), "used": l.volume("used")}
+			l.list(l.book)
+			return things, l.cleanup()
+		},
+		then: func(_ *yard, things map[string]string) { l.attach(things["used"]) },
+		check: func(t *testing.T, _ *yard, s *provisioning.Service, things map[string]string, end saga.Saga) {
+			want := []string{"used"}
+			if end.State == saga.RolledBack {
+				want = []string{"address", "snapshot", "used", "volume"}
+			}
+			if got := l.there(things); !slices.Equal(got, want) {
+				t.Errorf("it is %s, and there is %q, want %q", end.State, got, want)
+			}
+			if n := len(must(s.Marks(t.Context(), "main", false))); n != 0 {
+				t.Errorf("it is %s, and %d marks stand", end.State, n)
+			}
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Pivot: "claim_orphans", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 25, Presets: weathers, Build: g.build,
 	})
 }

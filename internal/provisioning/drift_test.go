@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,15 +24,17 @@ import (
 // watched has an inventory be kept of the yard's account, which a service goes by.
 func (y *yard) watched(s *provisioning.Service, engine *saga.Engine) *inventory.Service {
 	y.t.Helper()
-	reads, err := digitalocean.New(digitalocean.Options{
-		BaseURL: y.cloud.URL, Account: "main", Purpose: digitalocean.Inventory, Token: vault.NewSecret(y.cloud.Token), Transport: y.cloud.Client.Transport,
-	})
-	if err != nil {
-		y.t.Fatal(err)
-	}
+	var tokens atomic.Int64
 	i := inventory.New(y.db, engine, inventory.Settings{
-		Horizon:  y.horizon(),
-		Client:   func(context.Context, string) (*digitalocean.Client, error) { return reads, nil },
+		Horizon: y.horizon(),
+		Client: func(context.Context, string) (*digitalocean.Client, error) {
+			// With a token of its own each time: the limits of one would have a test at a real
+			// pace wait for the end of the minute.
+			token := vault.NewSecret(fmt.Sprintf("dop_v1_reads_%d", tokens.Add(1)))
+			return digitalocean.New(digitalocean.Options{
+				BaseURL: y.cloud.URL, Account: "main", Purpose: digitalocean.Inventory, Token: token, Transport: y.cloud.Client.Transport,
+			})
+		},
 		Accounts: func(context.Context) ([]string, error) { return []string{"main"}, nil },
 	})
 	ctx, cancel := context.WithCancel(y.t.Context())

@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
-	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
@@ -25,7 +25,7 @@ import (
 
 // newProvingGround is a yard whose probes ask the guests over the network, and are content
 // where these answer.
-func newProvingGround(t *testing.T, cloud *dosimtest.Server, wrap func(http.RoundTripper) http.RoundTripper) (y *yard, asked *[]string) {
+func newProvingGround(t *testing.T, d *db.DB, cloud *dosimtest.Server, wrap func(http.RoundTripper) http.RoundTripper) (y *yard, asked *[]string) {
 	asked = new([]string)
 	p := bubblePace
 	p.settings.Probe = func(ctx context.Context, _ blueprint.Probe, target string) (string, error) {
@@ -45,7 +45,7 @@ func newProvingGround(t *testing.T, cloud *dosimtest.Server, wrap func(http.Roun
 		*asked = append(*asked, target+" "+string(body))
 		return string(body), nil
 	}
-	return newYard(t, dbtest.New(t), cloud, p, wrap), asked
+	return newYard(t, d, cloud, p, wrap), asked
 }
 
 // TestADrillFindsTheDataAndLeavesNothing tries the newest backup out: the scratch droplet
@@ -54,7 +54,7 @@ func newProvingGround(t *testing.T, cloud *dosimtest.Server, wrap func(http.Roun
 func TestADrillFindsTheDataAndLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		y, asked := newProvingGround(t, dosimtest.Pipe(t), nil)
+		y, asked := newProvingGround(t, dbtest.New(t), dosimtest.Pipe(t), nil)
 		y.standing()
 		engine := y.engine(y.options)
 		s := y.serve(engine)
@@ -89,30 +89,25 @@ func TestADrillFindsTheDataAndLeavesNothing(t *testing.T) {
 
 // TestUnwindDrill cuts a drill: however it ends, nothing of it stays.
 func TestUnwindDrill(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10, Presets: weathers,
-		Build: func(t *testing.T, cuts *sagatest.Net) sagatest.World {
-			defer cuts.Aside()()
-			y, _ := newProvingGround(t, dosimtest.Pipe(t, dosim.Options{Seed: cuts.Seed}), cuts.Transport)
-			y.standing()
-			engine := y.engine(y.options)
-			s := provisioning.New(y.db, engine, y.steps)
-			p, err := s.PlanStack(t.Context(), on(provisioning.BackUp), "cli:test", time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			y.run(engine, started.ID)
-			held := y.kinds()
-			return y.begun(s, on(provisioning.TryOut), func(t *testing.T, end saga.Saga) {
-				if got := y.kinds(); !slices.Equal(got, held) {
-					t.Errorf("it is %s; there was %q and there is %q", end.State, held, got)
-				}
-			})
+	g := stage[[]string]{
+		raise: func(t *testing.T, d *db.DB, cloud *dosimtest.Server, wrap func(http.RoundTripper) http.RoundTripper) *yard {
+			t.Helper()
+			y, _ := newProvingGround(t, d, cloud, wrap)
+			return y
 		},
+		set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (held []string, _ provisioning.PlanRequest) {
+			y.standing()
+			y.drive(s, engine, on(provisioning.BackUp))
+			return y.kinds(), on(provisioning.TryOut)
+		},
+		check: func(t *testing.T, y *yard, _ *provisioning.Service, held []string, end saga.Saga) {
+			if got := y.kinds(); !slices.Equal(got, held) {
+				t.Errorf("it is %s; there was %q and there is %q", end.State, held, got)
+			}
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10, Presets: weathers, Build: g.build,
 	})
 }
 
@@ -151,7 +146,7 @@ func TestADrillsDropletIsShutIn(t *testing.T) {
 			Tags []string `json:"tags"`
 		}
 		drilling, asked := false, 0
-		y, _ := newProvingGround(t, cloud, func(next http.RoundTripper) http.RoundTripper {
+		y, _ := newProvingGround(t, dbtest.New(t), cloud, func(next http.RoundTripper) http.RoundTripper {
 			return watched{next, func(method, path string, body []byte) {
 				switch {
 				case !drilling:

@@ -146,36 +146,31 @@ func (y *yard) rebuilds(s *provisioning.Service) (n int) {
 // TestUnwindRebuild cuts a rebuilding with its backup: undone, everything is there, and
 // no snapshot; done, it was rebuilt once.
 func TestUnwindRebuild(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "rebuild", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 12, Presets: weathers,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
-			engine := y.engine(y.options)
-			s := provisioning.New(y.db, engine, y.steps)
-			if _, err := s.AddBlueprint(t.Context(), "b.yaml", []byte(lasting), "cli:test", time.Now()); err != nil {
-				t.Fatal(err)
-			}
-			y.drive(s, engine, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "lasting", Tenant: "acme", Name: "web", Account: "main"})
-			before := y.look(s)
+	g := stage[view]{
+		set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (before view, _ provisioning.PlanRequest) {
+			y.stood(s, engine, lasting)
+			before = y.look(s)
+			before.droplet.Features = nil
 			y.writeMarks(s)
-			return y.begun(s, on(provisioning.Rebuild), func(t *testing.T, end saga.Saga) {
-				defer net.Aside()()
-				before.droplet.Features = nil
-				y.inService(s, before)
-				done, want := end.State == saga.Completed, slices.Clone(lastingWhole)
-				if done {
-					want = append(want, "snapshot", "volume_snapshot")
-				}
-				slices.Sort(want)
-				if got := untagged(y.kinds()); !slices.Equal(got, want) {
-					t.Errorf("%s, and there is %q, want %q", end.State, got, want)
-				}
-				y.marked(s, !done)
-				if n := y.rebuilds(s); done && n != 1 || !done && n != 0 {
-					t.Errorf("%s, and it was rebuilt %d times", end.State, n)
-				}
-			})
+			return before, on(provisioning.Rebuild)
 		},
+		check: func(t *testing.T, y *yard, s *provisioning.Service, before view, end saga.Saga) {
+			y.inService(s, before)
+			done, want := end.State == saga.Completed, slices.Clone(lastingWhole)
+			if done {
+				want = append(want, "snapshot", "volume_snapshot")
+			}
+			slices.Sort(want)
+			if got := untagged(y.kinds()); !slices.Equal(got, want) {
+				t.Errorf("%s, and there is %q, want %q", end.State, got, want)
+			}
+			y.marked(s, !done)
+			if n := y.rebuilds(s); done && n != 1 || !done && n != 0 {
+				t.Errorf("%s, and it was rebuilt %d times", end.State, n)
+			}
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Pivot: "rebuild", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 12, Presets: weathers, Build: g.build,
 	})
 }

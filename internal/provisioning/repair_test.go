@@ -236,17 +236,9 @@ func TestAbsorb(t *testing.T) {
 // TestUnwindRepair cuts a repair of everything in each way: it ends as the stack was made,
 // or as it was found.
 func TestUnwindRepair(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 25,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, net.Transport)
-			engine := y.engine(y.options)
-			s := provisioning.New(y.db, engine, y.steps)
-			if _, err := s.AddBlueprint(t.Context(), "b.yaml", []byte(drifting), "cli:test", time.Now()); err != nil {
-				t.Fatal(err)
-			}
-			y.drive(s, engine, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "drifting", Tenant: "acme", Name: "web", Account: "main"})
+	g := stage[map[saga.State][]string]{
+		set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (map[saga.State][]string, provisioning.PlanRequest) {
+			y.stood(s, engine, drifting)
 			made := y.picture()
 			i := y.watched(s, engine)
 			y.list(i)
@@ -254,15 +246,13 @@ func TestUnwindRepair(t *testing.T) {
 				y.meddle(s, one.method, one.path, one.body)
 			}
 			y.list(i)
-			found := y.picture()
-			return y.begun(s, on(provisioning.Repair), func(t *testing.T, end saga.Saga) {
-				defer net.Aside()()
-				want := made
-				if end.State == saga.RolledBack {
-					want = found
-				}
-				differ(t, string(end.State), y.picture(), want)
-			})
+			return map[saga.State][]string{saga.Completed: made, saga.RolledBack: y.picture()}, on(provisioning.Repair)
 		},
+		check: func(t *testing.T, y *yard, _ *provisioning.Service, want map[saga.State][]string, end saga.Saga) {
+			differ(t, string(end.State), y.picture(), want[end.State])
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 25, Presets: weathers, Build: g.build,
 	})
 }

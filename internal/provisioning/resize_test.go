@@ -121,41 +121,36 @@ func TestUnwindResize(t *testing.T) {
 		"disk":       {on(provisioning.Resize, "size", "s-2vcpu-4gb", "disk", "true"), "s-2vcpu-4gb", 80},
 		"volume":     {on(provisioning.Resize, "size_gib", "20"), "s-1vcpu-1gb", 25},
 	} {
+		g := stage[struct{}]{
+			set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (struct{}, provisioning.PlanRequest) {
+				y.stood(s, engine, sized)
+				return struct{}{}, c.r
+			},
+			check: func(t *testing.T, y *yard, s *provisioning.Service, _ struct{}, end saga.Saga) {
+				want, disk, volume := c.size, c.disk, int64(10)
+				if c.r.Options["size_gib"] != "" {
+					volume = 20
+				}
+				if end.State == saga.RolledBack {
+					want, disk, volume = "s-1vcpu-1gb", 25, 10
+				}
+				v := y.look(s)
+				got, err := y.client.Volume(t.Context(), v.droplet.VolumeIDs[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				spec, _ := y.stack(s).Spec.Resource("droplet.web")
+				if v.droplet.Size != want || v.droplet.DiskGiB != disk || v.droplet.Status != "active" || got.SizeGiB != volume || spec.Droplet.Size != want {
+					t.Errorf("%s, and the droplet is %s, %s with %d GiB, the volume has %d; the spec says %s", end.State, v.droplet.Status, v.droplet.Size, v.droplet.DiskGiB, got.SizeGiB, spec.Droplet.Size)
+				}
+				if kinds := untagged(y.kinds()); !slices.Equal(kinds, lastingWhole) {
+					t.Errorf("there is %q", kinds)
+				}
+			},
+		}
 		t.Run(name, func(t *testing.T) {
 			sagatest.Unwind(t, sagatest.Case{
-				Ends: saga.Completed, Pivot: "grow_disk", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 6, Presets: weathers,
-				Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-					defer net.Aside()()
-					y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
-					engine := y.engine(y.options)
-					s := provisioning.New(y.db, engine, y.steps)
-					if _, err := s.AddBlueprint(t.Context(), "b.yaml", []byte(sized), "cli:test", time.Now()); err != nil {
-						t.Fatal(err)
-					}
-					y.drive(s, engine, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "sized", Tenant: "acme", Name: "web", Account: "main"})
-					return y.begun(s, c.r, func(t *testing.T, end saga.Saga) {
-						defer net.Aside()()
-						want, disk, volume := c.size, c.disk, int64(10)
-						if c.r.Options["size_gib"] != "" {
-							volume = 20
-						}
-						if end.State == saga.RolledBack {
-							want, disk, volume = "s-1vcpu-1gb", 25, 10
-						}
-						v := y.look(s)
-						got, err := y.client.Volume(t.Context(), v.droplet.VolumeIDs[0])
-						if err != nil {
-							t.Fatal(err)
-						}
-						spec, _ := y.stack(s).Spec.Resource("droplet.web")
-						if v.droplet.Size != want || v.droplet.DiskGiB != disk || v.droplet.Status != "active" || got.SizeGiB != volume || spec.Droplet.Size != want {
-							t.Errorf("%s, and the droplet is %s, %s with %d GiB, the volume has %d; the spec says %s", end.State, v.droplet.Status, v.droplet.Size, v.droplet.DiskGiB, got.SizeGiB, spec.Droplet.Size)
-						}
-						if kinds := untagged(y.kinds()); !slices.Equal(kinds, lastingWhole) {
-							t.Errorf("there is %q", kinds)
-						}
-					})
-				},
+				Ends: saga.Completed, Pivot: "grow_disk", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 6, Presets: weathers, Build: g.build,
 			})
 		})
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
-	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
@@ -174,80 +173,71 @@ func TestHeldAddressesAreReleasedInTheEnd(t *testing.T) {
 // TestUnwindRestore cuts a restore in place: before its point of no return the disks stay
 // as they are, after it they are what the backup has.
 func TestUnwindRestore(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10, Presets: weathers,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
+	g := stage[struct{}]{
+		set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (struct{}, provisioning.PlanRequest) {
 			y.standing()
-			engine := y.engine(y.options)
-			s := provisioning.New(y.db, engine, y.steps)
 			y.write(s, "42 rows")
-			p, err := s.PlanStack(t.Context(), on(provisioning.BackUp), "cli:test", time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			y.run(engine, started.ID)
+			y.drive(s, engine, on(provisioning.BackUp))
 			y.write(s, "nothing")
-			return y.begun(s, on(provisioning.Restore), func(t *testing.T, end saga.Saga) {
-				want, snapshots := wasWritten, 4
-				if end.State == saga.RolledBack {
-					want, snapshots = map[string]string{"droplet.web": "nothing", "volume.data": "nothing"}, 2
-				}
-				if got := y.written(s, y.stack(s).ID); !maps.Equal(got, want) {
-					t.Errorf("it is %s, and the disks have %v", end.State, got)
-				}
-				if left := y.snapshots(); len(left) != snapshots {
-					t.Errorf("it is %s, and there are the snapshots %q, want %d", end.State, left, snapshots)
-				}
-				if left := untagged(y.kinds()); len(left) != len(whole)+snapshots {
-					t.Errorf("it is %s, and there is %q", end.State, left)
-				}
-			})
+			return struct{}{}, on(provisioning.Restore)
 		},
+		check: func(t *testing.T, y *yard, s *provisioning.Service, _ struct{}, end saga.Saga) {
+			want, snapshots := wasWritten, 4
+			if end.State == saga.RolledBack {
+				want, snapshots = map[string]string{"droplet.web": "nothing", "volume.data": "nothing"}, 2
+			}
+			if got := y.written(s, y.stack(s).ID); !maps.Equal(got, want) {
+				t.Errorf("it is %s, and the disks have %v", end.State, got)
+			}
+			if left := y.snapshots(); len(left) != snapshots {
+				t.Errorf("it is %s, and there are the snapshots %q, want %d", end.State, left, snapshots)
+			}
+			if left := untagged(y.kinds()); len(left) != len(whole)+snapshots {
+				t.Errorf("it is %s, and there is %q", end.State, left)
+			}
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 10, Presets: weathers, Build: g.build,
 	})
 }
 
 // TestUnwindRestoreInto cuts the making of a new stack of a backup: it is there whole, with
 // what was backed up on its disks, or nothing of it is; the old one and the backup stay.
 func TestUnwindRestoreInto(t *testing.T) {
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 8, Presets: weathers,
-		Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-			defer net.Aside()()
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
-			s := y.standing()
+	g := stage[[]string]{
+		set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (held []string, _ provisioning.PlanRequest) {
+			y.standing()
 			y.write(s, "42 rows")
-			y.drive(s, y.engine(y.options), on(provisioning.BackUp))
+			y.drive(s, engine, on(provisioning.BackUp))
 			y.write(s, "more")
-			held := untagged(y.kinds())
-			return y.begun(s, on(provisioning.Restore, "into", "copy"), func(t *testing.T, end saga.Saga) {
-				copied, err := s.Stack(t.Context(), "copy")
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := held
-				if end.State == saga.Completed {
-					// Its records would be those of the stack that has them.
-					want = slices.Sorted(slices.Values(append(slices.Clone(held), whole[1:]...)))
-					if got := y.written(s, copied.ID); !maps.Equal(got, wasWritten) {
-						t.Errorf("the new stack's disks have %v", got)
-					}
-				}
-				if got := untagged(y.kinds()); !slices.Equal(got, want) {
-					t.Errorf("it is %s, and there is %q, want %q", end.State, got, want)
-				}
-				if (copied.State == provisioning.StackActive) != (end.State == saga.Completed) {
-					t.Errorf("it is %s, and the new stack is %s", end.State, copied.State)
-				}
-				if got := y.written(s, y.stack(s).ID); got["volume.data"] != "more" || got["droplet.web"] != "more" {
-					t.Errorf("the old stack's disks have %v", got)
-				}
-			})
+			return untagged(y.kinds()), on(provisioning.Restore, "into", "copy")
 		},
+		check: func(t *testing.T, y *yard, s *provisioning.Service, held []string, end saga.Saga) {
+			copied, err := s.Stack(t.Context(), "copy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := held
+			if end.State == saga.Completed {
+				// Its records would be those of the stack that has them.
+				want = slices.Sorted(slices.Values(append(slices.Clone(held), whole[1:]...)))
+				if got := y.written(s, copied.ID); !maps.Equal(got, wasWritten) {
+					t.Errorf("the new stack's disks have %v", got)
+				}
+			}
+			if got := untagged(y.kinds()); !slices.Equal(got, want) {
+				t.Errorf("it is %s, and there is %q, want %q", end.State, got, want)
+			}
+			if (copied.State == provisioning.StackActive) != (end.State == saga.Completed) {
+				t.Errorf("it is %s, and the new stack is %s", end.State, copied.State)
+			}
+			if got := y.written(s, y.stack(s).ID); got["volume.data"] != "more" || got["droplet.web"] != "more" {
+				t.Errorf("the old stack's disks have %v", got)
+			}
+		},
+	}
+	sagatest.Unwind(t, sagatest.Case{
+		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 8, Presets: weathers, Build: g.build,
 	})
 }

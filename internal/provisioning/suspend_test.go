@@ -12,7 +12,6 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
-	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
@@ -246,66 +245,56 @@ func (y *yard) suspended(s *provisioning.Service, level string, before view) {
 func TestUnwindSuspension(t *testing.T) {
 	for _, level := range []string{"1", "2", "3"} {
 		for _, resumes := range []bool{false, true} {
-			name := "to level " + level
+			name, request := "to level "+level, on(provisioning.Suspend, "level", level)
 			if resumes {
 				name = "from level " + level
 			}
+			g := stage[view]{
+				set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (before view, _ provisioning.PlanRequest) {
+					y.stood(s, engine, lasting)
+					y.writeMarks(s)
+					before = y.look(s)
+					if resumes {
+						y.drive(s, engine, request)
+						return before, on(provisioning.Resume)
+					}
+					return before, request
+				},
+				check: func(t *testing.T, y *yard, s *provisioning.Service, before view, end saga.Saga) {
+					if resumes != (end.State == saga.Completed) {
+						y.suspended(s, level, before)
+						return
+					}
+					y.inService(s, before)
+					y.marked(s, true)
+					if got := untagged(y.kinds()); !slices.Equal(got, lastingWhole) {
+						t.Errorf("there is %q, want %q", got, lastingWhole)
+					}
+				},
+			}
 			t.Run(name, func(t *testing.T) {
 				sagatest.Unwind(t, sagatest.Case{
-					Ends: saga.Completed, Pivot: "point_of_no_return", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 5, Presets: weathers,
-					Build: func(t *testing.T, net *sagatest.Net) sagatest.World {
-						defer net.Aside()()
-						y := newYard(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{Seed: net.Seed}), bubblePace, net.Transport)
-						return y.suspending(net, level, resumes)
-					},
+					Ends: saga.Completed, Pivot: "point_of_no_return", Within: 72 * time.Hour, Bubble: synctest.Test, Sample: 5, Presets: weathers, Build: g.build,
 				})
 			})
 		}
 	}
 }
 
-// suspending is a world in which a stack is suspended, or one that is suspended resumed.
-func (y *yard) suspending(cuts *sagatest.Net, level string, resumes bool) sagatest.World {
-	engine := y.engine(y.options)
-	s := provisioning.New(y.db, engine, y.steps)
-	bp, err := s.AddBlueprint(y.t.Context(), "b.yaml", []byte(lasting), "cli:test", time.Now())
+// stood makes the stack web of a blueprint, with an engine that is stopped then.
+func (y *yard) stood(s *provisioning.Service, engine *saga.Engine, source string) {
+	y.t.Helper()
+	bp, err := s.AddBlueprint(y.t.Context(), "b.yaml", []byte(source), "cli:test", time.Now())
 	if err != nil {
 		y.t.Fatal(err)
 	}
 	y.drive(s, engine, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: bp.Name, Tenant: "acme", Name: "web", Account: "main"})
-	y.writeMarks(s)
-	before := y.look(s)
-	request := on(provisioning.Suspend, "level", level)
-	if resumes {
-		y.drive(s, engine, request)
-		request = on(provisioning.Resume)
-	}
-	return y.begun(s, request, func(_ *testing.T, end saga.Saga) {
-		defer cuts.Aside()()
-		if resumes == (end.State == saga.Completed) {
-			y.inService(s, before)
-			y.marked(s, true)
-			if got := untagged(y.kinds()); !slices.Equal(got, lastingWhole) {
-				y.t.Errorf("there is %q, want %q", got, lastingWhole)
-			}
-			return
-		}
-		y.suspended(s, level, before)
-	})
 }
 
 // drive applies a plan, with an engine that is stopped then.
 func (y *yard) drive(s *provisioning.Service, engine *saga.Engine, r provisioning.PlanRequest) {
 	y.t.Helper()
-	p, err := s.PlanStack(y.t.Context(), r, "cli:test", time.Now())
-	if err != nil {
-		y.t.Fatal(err)
-	}
-	_, started, err := s.ApplyPlan(y.t.Context(), p.ID, "cli:test", time.Now())
-	if err != nil {
-		y.t.Fatal(err)
-	}
-	y.run(engine, started.ID)
+	y.run(engine, y.begin(s, r))
 }
 
 // TestWhatASuspensionMinds: a protection keeps what would be destroyed, what a quarantine

@@ -30,6 +30,7 @@ type world struct {
 	steps   *provisioning.Steps
 	options saga.Options
 	mark    int
+	fresh   bool // its cloud was empty
 }
 
 // pace is how fast a world goes: real defaults on the clock of a bubble, or
@@ -60,11 +61,13 @@ var realPace = pace{
 
 func newWorld(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(http.RoundTripper) http.RoundTripper) *world {
 	t.Helper()
-	if err := cloud.SetParams(p.params); err != nil {
-		t.Fatal(err)
+	w := &world{t: t, db: d, cloud: cloud, options: p.options, fresh: cloud.Empty()}
+	if w.fresh {
+		if err := cloud.SetParams(p.params); err != nil {
+			t.Fatal(err)
+		}
+		w.droplet = cloud.SeedDroplet(dosim.SeedDroplet{Name: "web-3"})
 	}
-	w := &world{t: t, db: d, cloud: cloud, options: p.options}
-	w.droplet = cloud.SeedDroplet(dosim.SeedDroplet{Name: "web-3"})
 	w.mark = cloud.Mark()
 	transport := cloud.Client.Transport
 	if wrap != nil {
