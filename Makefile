@@ -11,10 +11,11 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 # What runs concurrently, and so what the race detector is worth its tenfold cost on. It crashes now and then (Go 1.26) when
 # two threads run timers of one synctest bubble at once, since those share one context of its: packages that live in bubbles
-# get one thread, and the few bubbles of the others run without it; of the inventory what several processes share, and of
-# billing what runs beside itself.
+# get one thread, and the few bubbles of the others run without it; of the inventory what several processes share, of billing
+# what runs beside itself, and of the stacks what shares lists, caps and calls, with a few cuts of two kinds.
 RACY    := ./internal/db/... ./internal/jobs/... ./internal/saga/... ./internal/app/...
-BUBBLY  := ./internal/digitalocean/... ./internal/provisioning/...
+BUBBLY  := ./internal/digitalocean/... ./internal/provisioning/blueprint/...
+STACKS  := ^(TestAStackComesAndGoes|TestHundredSnapshotsShareTheirLooks|TestDestroyCapsHoldAgainstMany|TestACallWakesItsSaga|TestTwoStacksOfOneName|TestAFreezeStopsASagaAndLetsItGoOn|TestUsedInTheLastMoment|TestUnwindBackup|TestUnwindSkyAI)$$
 SHARED  := ^(TestBothEngines|TestTheFeedSkipsNothing|TestTokensStayApart)$$
 MONEY   := ^(TestBillingRunsBesideEachOther|TestABillingRun|TestManyWritersCountOnce|TestManyCorrectionsOfOneEvent|TestRollingWhileEventsComeIn|TestEntriesAddUpToNothing)$$
 BUBBLES := ^(TestNowIsTheBubblesClock|TestWritingInsideABubble|TestALeaseIsRenewedWhileItsOwnerWorks|TestASoleEngineWaitsForNoDeadOwner|TestWaitsForDays)$$
@@ -35,8 +36,13 @@ test: ## run every test on SQLite and PostgreSQL, installing what is missing
 	$(GO) test -race -short -timeout=20m -skip="$(BUBBLES)" $(RACY)
 	$(GO) test -race -short -timeout=20m -run="$(SHARED)" ./internal/inventory
 	$(GO) test -race -short -timeout=20m -run="$(MONEY)" ./internal/billing ./internal/metering ./internal/journal
-	$(GO) test -race -short -timeout=45m -cpu=1 $(BUBBLY)
+	$(GO) test -race -short -timeout=20m -cpu=1 $(BUBBLY)
+	$(GO) test -race -short -timeout=20m -cpu=1 -run="$(STACKS)" ./internal/provisioning
 	$(GO) test -timeout=30m ./...'
+
+.PHONY: cuts
+cuts: ## cut every kind of saga at every point in every weather, which takes hours (KIND=Repair: one kind)
+	scripts/cuts $(KIND)
 
 .PHONY: screenshots
 screenshots: build ## write a picture of every page into screenshots/, light and dark, for a desk and a phone

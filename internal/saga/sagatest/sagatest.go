@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,8 +68,8 @@ type Case struct {
 	Parallel int
 	// Within bounds one run; default a minute.
 	Within time.Duration
-	// Sample is how many of the cut points are tried, chosen anew by each run of the
-	// tests, unless ARCADIA_ALL_CUTS is set; 0: all.
+	// Sample is how many of the cut points are tried, which the seed chooses, unless
+	// ARCADIA_ALL_CUTS is set; 0: all. Short tests try a few.
 	Sample int
 	// Presets are weathers of the cloud in which some of the points are cut too. With
 	// ARCADIA_PRESET the points are cut in the weather of that name alone.
@@ -77,6 +78,7 @@ type Case struct {
 	preset string  // in whose weather the points are cut; empty: the one that Build makes
 	share  float64 // of the points that would be cut without Presets
 	seed   uint64
+	real   bool // in real time, in which how often somebody looks is by chance
 }
 
 // Calm is the name of the weather in which nothing goes wrong. In any other the cloud
@@ -88,29 +90,32 @@ const Calm = "calm"
 // Build makes.
 const inPresets = 0.2
 
+// few is how many points are cut where tests are to be short, if a sample is.
+const few = 5
+
 // enough cuts are so many that weather alone does not make each of them come too late.
 const enough = 20
 
-// seedVariable repeats the choices of a run: which points are cut, and the chances of its
-// clouds.
-const seedVariable = "ARCADIA_TEST_SEED"
+// seedVariable gives a run other choices, of which points are cut and of what its clouds
+// leave to chance: a number, or `random`. They are the same each time without it.
+const (
+	seedVariable = "ARCADIA_TEST_SEED"
+	usualSeed    = 1
+)
+
+// allVariable has every point be cut, in every preset.
+const allVariable = "ARCADIA_ALL_CUTS"
 
 // Unwind proves a kind. It logs how many points it cut.
 func Unwind(t *testing.T, c Case) {
 	if c.Bubble == nil {
+		c.real = true
 		c.Bubble = func(t *testing.T, fn func(*testing.T)) { fn(t) }
 	}
 	if c.Within == 0 {
 		c.Within = time.Minute
 	}
-	c.share, c.seed = 1, rand.Uint64()
-	if text := os.Getenv(seedVariable); text != "" {
-		var err error
-		if c.seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedVariable, err)
-		}
-	}
-	t.Logf("seed %d (%s=%d repeats its choices)", c.seed, seedVariable, c.seed)
+	c.share, c.seed = 1, seed(t)
 	if only := os.Getenv("ARCADIA_PRESET"); only != "" {
 		if len(c.Presets) == 0 {
 			t.Skip("this world has one weather")
@@ -122,8 +127,30 @@ func Unwind(t *testing.T, c Case) {
 	c.unwind(t)
 	for _, preset := range c.Presets {
 		in := c
-		in.preset, in.share = preset, inPresets
+		in.preset = preset
+		if os.Getenv(allVariable) == "" {
+			in.share = inPresets
+		}
 		t.Run("in the preset "+preset, in.unwind)
+	}
+}
+
+// seed is what a run's choices come from.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	switch text := os.Getenv(seedVariable); text {
+	case "":
+		return usualSeed
+	case "random":
+		n := rand.Uint64()
+		t.Logf("%s=%d repeats this", seedVariable, n)
+		return n
+	default:
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s is a number, or random: %v", seedVariable, err)
+		}
+		return n
 	}
 }
 
@@ -184,14 +211,14 @@ func (c Case) unwind(t *testing.T) {
 	chance := rand.New(rand.NewPCG(c.seed, 0)) //nolint:gosec // which points are cut is no secret
 	chance.Shuffle(all, func(i, j int) { points[i], points[j] = points[j], points[i] })
 	points = points[:c.some(all)]
-	var missed, ended atomic.Int64
+	var missed, ended, violations atomic.Int64
 	t.Run("cut", func(t *testing.T) {
 		next := make(chan point)
 		var running sync.WaitGroup
 		for range max(c.Parallel, 1) {
 			running.Go(func() {
 				for pt := range next {
-					t.Run(pt.name, func(t *testing.T) {
+					ok := t.Run(pt.name, func(t *testing.T) {
 						c.Bubble(t, func(t *testing.T) {
 							seen := c.run(t, pt.plan, pt.ends, chanceOf(c.seed, pt.name))
 							if !seen.reached {
@@ -202,6 +229,9 @@ func (c Case) unwind(t *testing.T) {
 							}
 						})
 					})
+					if !ok {
+						violations.Add(1)
+					}
 				}
 			})
 		}
@@ -211,12 +241,11 @@ func (c Case) unwind(t *testing.T) {
 		close(next)
 		running.Wait()
 	})
-	in := ""
-	if c.preset != "" {
-		in = fmt.Sprintf(" in the preset %s, of which %d were over before and %d were undone by the weather", c.preset, missed.Load(), ended.Load())
-	}
-	t.Logf("%d of %d cut points%s: %d commits and %d calls forward, %d and %d with the undoing, %d steps",
-		len(points), all, in, forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
+	t.Logf("%d commits and %d calls forward, %d and %d with the undoing, %d steps",
+		forward.commits, forward.calls, back.commits, back.calls, len(forward.steps))
+	// As scripts/cuts reads it.
+	t.Logf("cuts of %s: %d of %d points, %d over before, %d undone by the weather, %d violations",
+		strings.TrimPrefix(t.Name(), "TestUnwind"), len(points), all, missed.Load(), ended.Load(), violations.Load())
 	// Weather makes some runs shorter than the one that was learned, so that of a
 	// handful of cuts all may come too late; of many, they do not.
 	if len(points) >= enough && int(missed.Load()) == len(points) {
@@ -227,8 +256,11 @@ func (c Case) unwind(t *testing.T) {
 // some is how many of all points are cut.
 func (c Case) some(all int) int {
 	some := all
-	if c.Sample > 0 && os.Getenv("ARCADIA_ALL_CUTS") == "" {
+	if c.Sample > 0 && os.Getenv(allVariable) == "" {
 		some = min(c.Sample, all)
+		if testing.Short() {
+			some = min(few, some)
+		}
 	}
 	return int(math.Ceil(c.share * float64(some)))
 }
@@ -360,7 +392,7 @@ func (c Case) run(t *testing.T, p plan, ends saga.State, seed uint64) trace {
 	}
 	net.end()
 	reached := net.reached()
-	if !reached && !c.errs() {
+	if !reached && !c.errs() && !c.real {
 		t.Fatalf("the chosen point was not reached: %+v", p)
 	}
 	if end.State != ends && !(c.errs() && end.State == saga.RolledBack) {
@@ -478,6 +510,7 @@ func wait(ctx context.Context, t *testing.T, w World, e *saga.Engine, id saga.ID
 		}
 		select {
 		case <-told:
+			time.Sleep(w.Options.Poll / 100) //nolint:forbidigo // what is committed in one go is looked at once
 		case <-died:
 		case <-time.After(max(w.Options.Poll, 20*time.Millisecond)):
 		case <-ctx.Done():
