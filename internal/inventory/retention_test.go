@@ -19,6 +19,10 @@ func TestWhatIsForgottenIsFoundNoMore(t *testing.T) {
 		if err := cloud.SetPreset("calm"); err != nil {
 			t.Fatal(err)
 		}
+		// Who asked until a volume has grown at its own pace would use up the requests of a minute.
+		if err := cloud.SetParams(map[string]string{"action.resize_volume": "30ms"}); err != nil {
+			t.Fatal(err)
+		}
 		y := newYardOf(t, d, cloud, time.Millisecond, "main")
 		volume := y.do("POST", "/v2/volumes", map[string]any{"name": "data", "region": "nyc3", "size_gigabytes": 10})["volume"].(map[string]any)["id"].(string)
 		y.sync("action", "volume")
