@@ -25,9 +25,8 @@ import (
 
 // newProvingGround is a yard whose probes ask the guests over the network, and are content
 // where these answer.
-func newProvingGround(t *testing.T, d *db.DB, cloud *dosimtest.Server, wrap func(http.RoundTripper) http.RoundTripper) (y *yard, asked *[]string) {
+func newProvingGround(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(http.RoundTripper) http.RoundTripper) (y *yard, asked *[]string) {
 	asked = new([]string)
-	p := bubblePace
 	p.settings.Probe = func(ctx context.Context, _ blueprint.Probe, target string) (string, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+":443/", http.NoBody)
 		if err != nil {
@@ -54,7 +53,7 @@ func newProvingGround(t *testing.T, d *db.DB, cloud *dosimtest.Server, wrap func
 func TestADrillFindsTheDataAndLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		y, asked := newProvingGround(t, dbtest.New(t), dosimtest.Pipe(t), nil)
+		y, asked := newProvingGround(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
 		y.standing()
 		engine := y.engine(y.options)
 		s := y.serve(engine)
@@ -92,7 +91,7 @@ func TestUnwindDrill(t *testing.T) {
 	g := stage[[]string]{
 		raise: func(t *testing.T, d *db.DB, cloud *dosimtest.Server, wrap func(http.RoundTripper) http.RoundTripper) *yard {
 			t.Helper()
-			y, _ := newProvingGround(t, d, cloud, wrap)
+			y, _ := newProvingGround(t, d, cloud, bubblePace, wrap)
 			return y
 		},
 		set: func(y *yard, s *provisioning.Service, engine *saga.Engine) (held []string, _ provisioning.PlanRequest) {
@@ -146,7 +145,7 @@ func TestADrillsDropletIsShutIn(t *testing.T) {
 			Tags []string `json:"tags"`
 		}
 		drilling, asked := false, 0
-		y, _ := newProvingGround(t, dbtest.New(t), cloud, func(next http.RoundTripper) http.RoundTripper {
+		y, _ := newProvingGround(t, dbtest.New(t), cloud, bubblePace, func(next http.RoundTripper) http.RoundTripper {
 			return watched{next, func(method, path string, body []byte) {
 				switch {
 				case !drilling:

@@ -81,7 +81,7 @@ type view struct {
 func (y *yard) look(s *provisioning.Service) (v view) {
 	y.t.Helper()
 	ctx, c := y.t.Context(), y.client
-	time.Sleep(time.Minute) // until lists show it
+	time.Sleep(12 * y.options.Poll) // until lists show it
 	v.resources = len(y.stack(s).Spec.Resources)
 	has, err := s.StackResources(ctx, y.stack(s).ID)
 	if err != nil {
