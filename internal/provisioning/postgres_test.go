@@ -64,7 +64,7 @@ func TestStacksOnPostgres(t *testing.T) {
 			do(provisioning.Rebuild)
 			y.inService(s, before)
 			y.marked(s, false)
-			if n := y.rebuilds(s); n != 1 {
+			if n := y.rebuilds(); n != 1 {
 				t.Errorf("it was rebuilt %d times", n)
 			}
 		},

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,10 +26,8 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
 )
-
-// seedVariable repeats a run's choices: who is killed, when, doing what.
-const seedVariable = "ARCADIA_TEST_SEED"
 
 // A place is where worker processes work: one database, one cloud with droplets.
 // The test's own process is the parent that orders sagas and kills workers.
@@ -58,14 +55,7 @@ type ordered struct {
 // newPlace makes a place with a database on the engine and so many droplets.
 func newPlace(t *testing.T, engine db.Engine, droplets int) *place {
 	t.Helper()
-	p := &place{t: t, seed: rand.Uint64()}
-	if s := os.Getenv(seedVariable); s != "" {
-		var err error
-		if p.seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedVariable, err)
-		}
-	}
-	t.Logf("seed %d (%s=%d repeats its choices)", p.seed, seedVariable, p.seed)
+	p := &place{t: t, seed: sagatest.Seed(t)} // of who is killed, when, doing what
 	p.chance = rand.New(rand.NewPCG(p.seed, 0))
 	if engine == db.SQLite {
 		p.url = dbtest.SQLite(t)

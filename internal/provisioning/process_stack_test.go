@@ -18,14 +18,26 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
-// TestKilledStacks kills the process that drives a stack's sagas with SIGKILL, several times
+// TestKilledStacks kills the processes that drive a stack's sagas with SIGKILL, several times
 // in each, from its making to its end: an undone one leaves nothing, and each other what was
-// planned, with the data on its disks, and a ledger that one owner at a time has written.
+// planned, with the data on its disks, and a ledger that one owner at a time has written. On
+// SQLite one process at a time holds the database; on PostgreSQL, where there are fewer
+// sagas, two work side by side.
 func TestKilledStacks(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t, db.SQLite, 1) // whose droplet has the region's default network
+	for engine, workers := range map[db.Engine]int{db.SQLite: 1, db.Postgres: 2} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			killedStacks(t, engine, workers)
+		})
+	}
+}
+
+func killedStacks(t *testing.T, engine db.Engine, workers int) {
+	t.Helper()
+	p := newPlace(t, engine, 1) // whose droplet has the region's default network
 	quick := maps.Clone(realPace.params)
-	for _, action := range []string{"resize", "shutdown", "power_off", "power_on"} {
+	for _, action := range []string{"resize", "shutdown", "power_off", "power_on", "rebuild"} {
 		quick["action."+action] = "40ms"
 	}
 	if err := p.cloud.SetParams(quick); err != nil {
@@ -78,7 +90,7 @@ func TestKilledStacks(t *testing.T) {
 		p.mu.Lock()
 		p.orders = append(p.orders, o)
 		p.mu.Unlock()
-		p.killingWith(1, n, func() {})
+		p.killingWith(workers, n, func() {})
 		p.opened(func(_ *db.DB, e *saga.Engine, s *provisioning.Service) {
 			end, err := e.Saga(t.Context(), id)
 			if err != nil || end.State != ends {
@@ -109,24 +121,34 @@ func TestKilledStacks(t *testing.T) {
 
 	drive(makes, true, []string{}, nil)
 	drive(makes, false, whole, func(s *provisioning.Service) { y.write(s, "42 rows") })
+	backup := []string{"snapshot", "volume_snapshot"}
+	archived := []string{"domain_record", "firewall", "reserved_ip", "snapshot", "snapshot", "volume_snapshot", "volume_snapshot", "vpc"}
+	left := []string{}
 	if !testing.Short() {
-		backup := []string{"snapshot", "volume_snapshot"}
+		left = backup
 		drive(on(provisioning.BackUp), false, with(backup...), has)
-		drive(on(provisioning.Resize, "size", "s-2vcpu-4gb"), false, with(backup...), has)
 		drive(on(provisioning.Suspend, "level", "1"), false, with("firewall", "snapshot", "volume_snapshot"), has)
 		drive(on(provisioning.Resume), false, with(backup...), has)
-		drive(on(provisioning.Suspend, "level", "3"), false, []string{
-			"domain_record", "firewall", "reserved_ip", "snapshot", "snapshot", "volume_snapshot", "volume_snapshot", "vpc",
-		}, nil)
+	}
+	if !testing.Short() && engine == db.SQLite {
+		drive(on(provisioning.Resize, "size", "s-2vcpu-4gb"), false, with(backup...), has)
+		drive(on(provisioning.TryOut), false, with(backup...), has)
+		drive(on(provisioning.Suspend, "level", "2"), false, with(backup...), has)
+		drive(on(provisioning.Resume), false, with(backup...), has)
+		drive(on(provisioning.Suspend, "level", "3"), false, archived, nil)
 		drive(on(provisioning.Resume), false, with(backup...), func(s *provisioning.Service) {
 			has(s)
 			y.write(s, "nothing")
 		})
+		drive(on(provisioning.Rebuild, "backup", "false"), false, with(backup...), func(s *provisioning.Service) {
+			if got := y.written(s, y.stack(s).ID); got["droplet.web"] != "" || got["volume.data"] != "nothing" {
+				t.Errorf("rebuilt, the disks have %v", got)
+			}
+			if n := y.rebuilds(); n != 1 {
+				t.Errorf("it was rebuilt %d times", n)
+			}
+		})
 		drive(on(provisioning.Restore, "safety_backup", "false"), false, with(backup...), has)
-	}
-	left := []string{}
-	if !testing.Short() {
-		left = []string{"snapshot", "volume_snapshot"}
 	}
 	drive(on(provisioning.Teardown, "final_snapshot", "false"), false, left, nil)
 	t.Logf("%d sagas of a stack and %d kills; %d entries were recovered from a dead owner", len(p.orders), kills, recovered)
@@ -138,11 +160,13 @@ func TestKilledStacks(t *testing.T) {
 // opened opens the database while no worker does, and closes it again.
 func (p *place) opened(fn func(d *db.DB, e *saga.Engine, s *provisioning.Service)) {
 	p.t.Helper()
-	held, err := datadir.Hold(p.directory)
-	if err != nil {
-		p.t.Fatal(err)
+	if p.directory != "" {
+		held, err := datadir.Hold(p.directory)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		defer held.Close()
 	}
-	defer held.Close()
 	d, err := db.Open(p.t.Context(), p.url, db.Options{ReadConns: 4, WriteConns: 4})
 	if err != nil {
 		p.t.Fatal(err)

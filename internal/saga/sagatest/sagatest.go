@@ -115,7 +115,7 @@ func Unwind(t *testing.T, c Case) {
 	if c.Within == 0 {
 		c.Within = time.Minute
 	}
-	c.share, c.seed = 1, seed(t)
+	c.share, c.seed = 1, Seed(t)
 	if only := os.Getenv("ARCADIA_PRESET"); only != "" {
 		if len(c.Presets) == 0 {
 			t.Skip("this world has one weather")
@@ -135,8 +135,9 @@ func Unwind(t *testing.T, c Case) {
 	}
 }
 
-// seed is what a run's choices come from.
-func seed(t *testing.T) uint64 {
+// Seed is what the choices of a run come from: the same each time, unless ARCADIA_TEST_SEED
+// says otherwise.
+func Seed(t *testing.T) uint64 {
 	t.Helper()
 	switch text := os.Getenv(seedVariable); text {
 	case "":
