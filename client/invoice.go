@@ -16,7 +16,7 @@ type Invoice struct {
 	Tenant       string          `json:"tenant" doc:"Its slug."`
 	Subscription string          `json:"subscription"`
 	Purpose      string          `json:"purpose" enum:"advance,arrears,credit_note"`
-	State        string          `json:"state" enum:"due,draft,issued,partially_paid,paid,void,uncollectible" doc:"due: of a dry run; draft: it waits for its issue."`
+	State        string          `json:"state" enum:"due,draft,test,issued,partially_paid,paid,void,uncollectible" doc:"due: of a dry run; draft: it waits for its issue; test: it was issued in test mode, and nobody owes it."`
 	IssueAt      Time            `json:"issue_at" format:"date-time" doc:"When it was to be issued."`
 	IssuedAt     *Time           `json:"issued_at" format:"date-time"`
 	IssuedBy     string          `json:"issued_by"`
@@ -25,7 +25,7 @@ type Invoice struct {
 	Total        int64           `json:"total" doc:"Minor units, with tax."`
 	Due          int64           `json:"due" doc:"Minor units."`
 	Open         int64           `json:"open" doc:"Of what is due, what was not settled yet."`
-	Hash         string          `json:"hash" doc:"Of the document, its number, and all before it in its series."`
+	Hash         string          `json:"hash" doc:"Of the document, its number, and all before it in its series; empty of a test document."`
 	Document     Document        `json:"document"`
 	Parties      json.RawMessage `json:"parties" doc:"Issuer and customer as they were at the issue; null in a dry run."`
 }
@@ -61,12 +61,14 @@ type BillingRunOrder struct {
 	UpTo   *Time  `json:"up_to,omitempty" format:"date-time" doc:"What is due by then; left away: a minute ago."`
 	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would be issued."`
 	Expect string `json:"expect,omitempty" doc:"The fingerprint of a dry run: where anything else would be issued, nothing is."`
+	Test   bool   `json:"test_mode,omitempty" doc:"Issue nothing, and keep what would be issued as test documents, which take no number of a series and have no entry in the journal."`
 }
 
 // A BillingRun is what a billing run issued, or would issue.
 type BillingRun struct {
 	UpTo        Time             `json:"up_to" format:"date-time"`
 	Done        bool             `json:"done"`
+	Test        bool             `json:"test_mode" doc:"What it issued are test documents."`
 	Fingerprint string           `json:"fingerprint"`
 	Issued      []Invoice        `json:"issued" nullable:"false"`
 	Failed      []BillingFailure `json:"failed" nullable:"false" doc:"Subscriptions that were not billed; the others were."`
@@ -122,6 +124,27 @@ func (c *Client) invoices(ctx context.Context, tenant string, limit int, cursor 
 func (c *Client) Invoice(ctx context.Context, ref string) (i Invoice, err error) {
 	_, err = c.call(ctx, http.MethodGet, "/v1/invoices/"+url.PathEscape(ref), nil, nil, nil, &i)
 	return i, err
+}
+
+// TestInvoices lists the documents of a tenant, or all, that were issued in test mode.
+func (c *Client) TestInvoices(ctx context.Context, tenant string) (list List[Invoice], err error) {
+	q := url.Values{}
+	set(q, "tenant", tenant)
+	_, err = c.call(ctx, http.MethodGet, "/v1/test-invoices", q, nil, nil, &list)
+	return list, err
+}
+
+// TestInvoicesDeleted is how many test documents were deleted.
+type TestInvoicesDeleted struct {
+	Deleted int64 `json:"deleted"`
+}
+
+// DeleteTestInvoices deletes the test documents of a tenant, or all.
+func (c *Client) DeleteTestInvoices(ctx context.Context, tenant string) (d TestInvoicesDeleted, err error) {
+	q := url.Values{}
+	set(q, "tenant", tenant)
+	_, err = c.call(ctx, http.MethodDelete, "/v1/test-invoices", q, nil, nil, &d)
+	return d, err
 }
 
 // InvoiceFile reads a document as its receiver sees it; form is pdf, html or csv.

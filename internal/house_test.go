@@ -134,6 +134,8 @@ var owners = map[string]string{
 	"billing_imports":       "internal/billing",
 	"billing_refunds":       "internal/billing",
 
+	"billing_test_documents": "internal/billing",
+
 	"journal_entries":  "internal/journal",
 	"journal_postings": "internal/journal",
 	"journal_seals":    "internal/journal",

@@ -15,6 +15,8 @@ import (
 func (a *API) invoiceRoutes(h huma.API) {
 	register(a, h, operation("list-invoices", http.MethodGet, "/v1/invoices", "List invoices and credit notes, the last issued first"), a.listInvoices)
 	register(a, h, operation("list-invoice-drafts", http.MethodGet, "/v1/invoice-drafts", "List the documents that wait to be issued, the next first"), a.listDrafts)
+	register(a, h, operation("list-test-invoices", http.MethodGet, "/v1/test-invoices", "List the documents that were issued in test mode, the last first"), a.listTests)
+	register(a, h, operation("delete-test-invoices", http.MethodDelete, "/v1/test-invoices", "Delete the documents that were issued in test mode"), a.deleteTests)
 	register(a, h, operation("list-billing-runs", http.MethodGet, "/v1/billing-runs", "List billing runs on the clock that came to something, the last first"), a.listBillingRuns)
 	register(a, h, operation("get-invoice", http.MethodGet, "/v1/invoices/{ref}", "Read an invoice or a credit note"), a.getInvoice)
 	register(a, h, operation("explain-invoice", http.MethodGet, "/v1/invoices/{ref}/explanation", "Say how the lines of a document came about"), a.explainInvoice)
@@ -52,6 +54,26 @@ func (a *API) listDrafts(ctx context.Context, in *struct {
 	return listed(items), err
 }
 
+type ofTenant struct {
+	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
+}
+
+func (a *API) listTests(ctx context.Context, in *ofTenant) (*struct {
+	Body client.List[client.Invoice]
+}, error) {
+	list, err := a.o.Bills.TestDocuments(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	items, err := wire.Invoices(list)
+	return listed(items), err
+}
+
+func (a *API) deleteTests(ctx context.Context, in *ofTenant) (*struct{ Body client.TestInvoicesDeleted }, error) {
+	deleted, err := a.o.Bills.DeleteTestDocuments(ctx, in.Tenant)
+	return &struct{ Body client.TestInvoicesDeleted }{client.TestInvoicesDeleted{Deleted: deleted}}, err
+}
+
 func (a *API) listBillingRuns(ctx context.Context, in *struct {
 	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"20"`
 }) (*struct {
@@ -80,7 +102,7 @@ func (a *API) getInvoice(ctx context.Context, in *struct {
 }
 
 func (a *API) runBilling(ctx context.Context, in *struct{ Body client.BillingRunOrder }) (*struct{ Body client.BillingRun }, error) {
-	o := billing.RunOrder{Tenant: in.Body.Tenant, DryRun: in.Body.DryRun, Expect: in.Body.Expect, By: actor(ctx)}
+	o := billing.RunOrder{Tenant: in.Body.Tenant, DryRun: in.Body.DryRun, Test: in.Body.Test, Expect: in.Body.Expect, By: actor(ctx)}
 	if in.Body.UpTo != nil {
 		o.UpTo = in.Body.UpTo.Time
 	}

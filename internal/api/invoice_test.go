@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,18 @@ func TestBillingOverTheAPI(t *testing.T) {
 	dry, err := c.RunBilling(ctx, client.BillingRunOrder{DryRun: true})
 	if err != nil || len(dry.Issued) != 1 || dry.Issued[0].Number != nil || dry.Issued[0].State != "due" {
 		t.Fatalf("a dry run = %+v, %v", dry, err)
+	}
+	if try, err := c.RunBilling(ctx, client.BillingRunOrder{Test: true}); err != nil || !try.Test || len(try.Issued) != 1 || *try.Issued[0].Number != "TEST-R-1" || try.Issued[0].State != "test" {
+		t.Errorf("in test mode = %+v, %v", try, err)
+	}
+	if list, err := c.TestInvoices(ctx, "acme"); err != nil || len(list.Items) != 1 || list.Items[0].Document.Total != dry.Issued[0].Document.Total {
+		t.Errorf("test documents = %+v, %v", list, err)
+	}
+	if pdf, err := c.InvoiceFile(ctx, "TEST-R-1", "pdf"); err != nil || !bytes.HasPrefix(pdf, []byte("%PDF-")) {
+		t.Errorf("its PDF has %d bytes, %v", len(pdf), err)
+	}
+	if d, err := c.DeleteTestInvoices(ctx, ""); err != nil || d.Deleted != 1 {
+		t.Errorf("deleted = %+v, %v", d, err)
 	}
 	upTo := dry.UpTo
 	run, err := c.RunBilling(ctx, client.BillingRunOrder{Expect: dry.Fingerprint, UpTo: &upTo})

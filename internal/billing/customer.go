@@ -213,6 +213,8 @@ func (i Issuer) tidy() (Issuer, error) {
 		return i, fault.New(fault.Invalid, "%q is no id: it has 1 to 63 lower-case letters, digits and dashes.", cut(i.ID))
 	case !seriesForm.MatchString(i.Series) || !seriesForm.MatchString(i.CreditSeries):
 		return i, fault.New(fault.Invalid, "A series is 1 to 20 letters, digits, dots, slashes and dashes, like R-.")
+	case isTestSeries(i.Series) || isTestSeries(i.CreditSeries):
+		return i, fault.New(fault.Invalid, "Series that begin with %s are those of test documents: choose another.", testSeries)
 	case i.Series == i.CreditSeries:
 		return i, fault.New(fault.Invalid, "Credit notes need a series of their own: %s is that of the invoices.", i.Series)
 	}

@@ -22,6 +22,12 @@ import (
 // subscription has changed since it was worked out, or that cannot be issued for
 // another reason, says so in its err and has no document issued; the others have.
 func (s *Service) issue(ctx context.Context, bills []*bill, by string, now time.Time) error {
+	return s.issueIn(ctx, bills, by, now, false)
+}
+
+// issueIn issues the documents of bills. A test gives them numbers of test series, and
+// ends with errTest, which rolls all of it back.
+func (s *Service) issueIn(ctx context.Context, bills []*bill, by string, now time.Time, test bool) error {
 	bills = slices.DeleteFunc(slices.Clone(bills), func(b *bill) bool { return b.err != nil || len(b.new) == 0 })
 	if len(bills) == 0 {
 		return nil
@@ -45,7 +51,13 @@ func (s *Service) issue(ctx context.Context, bills []*bill, by string, now time.
 				}
 			}
 		}
-		return s.number(ctx, tx, bills, by, micros(now))
+		if err := s.number(ctx, tx, bills, by, micros(now), test); err != nil {
+			return err
+		}
+		if test {
+			return errTest
+		}
+		return nil
 	})
 }
 
@@ -84,7 +96,7 @@ type series struct {
 // number gives the documents of bills that have none a number, in the issuing
 // transaction, and enters all that belongs to them. Within a series they are in the
 // order of their issue: where clocks disagree the later number has no earlier time.
-func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by string, now time.Time) error {
+func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by string, now time.Time, test bool) error {
 	from, err := s.sendersOf(ctx, tx, bills)
 	if err != nil {
 		return err
@@ -106,6 +118,9 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 		sender := from[i.Tenant].issuer
 		if i.Series = sender.Series; i.Purpose == Credit {
 			i.Series = sender.CreditSeries
+		}
+		if test {
+			i.Series = testSeries + i.Series
 		}
 		if all[i.Series] == nil {
 			all[i.Series] = &series{}

@@ -24,6 +24,7 @@ type RunOrder struct {
 	UpTo   time.Time // what is due by then; zero: Settle ago
 	DryRun bool      // only say what would be issued
 	Expect string    // the Fingerprint of a dry run: where anything else would be issued, nothing is
+	Test   bool      // issue nothing: keep what would be issued as test documents, in place of those of an earlier run
 	By     string
 }
 
@@ -35,6 +36,7 @@ type Run struct {
 	Warnings    []Warning
 	Fingerprint string
 	Done        bool
+	Test        bool // Issued are test documents
 }
 
 // A RunFailure is a subscription that was not billed. The others were.
@@ -52,7 +54,14 @@ type RunFailure struct {
 // else than expected would be issued.
 func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Run, error) {
 	latest := micros(now).Add(-Settle)
-	run := Run{UpTo: o.UpTo, Issued: []Issued{}, Failed: []RunFailure{}}
+	run := Run{UpTo: o.UpTo, Issued: []Issued{}, Failed: []RunFailure{}, Test: o.Test}
+	issue := s.issue
+	if o.Test {
+		issue = s.issueTest
+	}
+	if o.Test && o.DryRun {
+		return run, fault.New(fault.Invalid, "A run is dry or in test mode, not both: in test mode it issues nothing either.")
+	}
 	if run.UpTo.IsZero() {
 		run.UpTo = latest
 	}
@@ -76,6 +85,11 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 			return run, fault.New(fault.Conflict, "What would be issued is another than was looked at. Look at it again.")
 		}
 	}
+	if o.Test {
+		if _, err := s.DeleteTestDocuments(ctx, o.Tenant); err != nil {
+			return run, err
+		}
+	}
 	var left warnings
 	for bills, err := range s.bills(ctx, agreements, run.UpTo) {
 		if err != nil {
@@ -89,7 +103,7 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 			}
 		}
 		if !o.DryRun {
-			if err := s.issue(ctx, bills, o.By, now); err != nil {
+			if err := issue(ctx, bills, o.By, now); err != nil {
 				return run, err
 			}
 		}

@@ -21,6 +21,8 @@ type invoiceCommand struct {
 	HTML    invoiceHTMLCommand    `cmd:"" name:"html" help:"The same as a page that needs nothing else."`
 	CSV     invoiceCSVCommand     `cmd:"" name:"csv" help:"Its lines, discounts and taxes as a table."`
 
+	DeleteTests invoiceDeleteTestsCommand `cmd:"" name:"delete-tests" help:"Delete what billing runs in test mode issued."`
+
 	Credit   invoiceCreditCommand   `cmd:"" help:"Issue a credit note of an invoice; it is shown first."`
 	Void     invoiceVoidCommand     `cmd:"" help:"Credit all that an invoice still charges; its number stays."`
 	WriteOff invoiceWriteOffCommand `cmd:"" name:"write-off" help:"Book what an invoice has open as bad debt."`
@@ -31,13 +33,17 @@ type invoiceListCommand struct {
 	Open   bool   `help:"Only those of which something is open."`
 	Limit  int    `default:"100" help:"How many, 1 to 1000."`
 	Cursor string `placeholder:"NEXT" help:"Where the page before ended."`
-	Drafts bool   `help:"Those that wait to be issued, instead of those that were."`
+	Drafts bool   `xor:"which" help:"Those that wait to be issued, instead of those that were."`
+	Test   bool   `xor:"which" help:"Those that were issued in test mode, instead."`
 }
 
 // Run lists documents.
 func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 	if c.Drafts {
 		return r.listDrafts(ctx, c.Tenant)
+	}
+	if c.Test {
+		return r.listTests(ctx, c.Tenant)
 	}
 	if c.Limit < 1 || c.Limit > 1000 {
 		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
@@ -66,6 +72,46 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 	if page.Next != nil {
 		r.say("\nThere are more: --cursor %s", *page.Next)
 	}
+	return nil
+}
+
+func (r *runner) listTests(ctx context.Context, tenant string) error {
+	list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.Invoice], error) { return cl.TestInvoices(ctx, tenant) })
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(list)
+	case len(list.Items) == 0:
+		r.say("There are no test documents. Make some with: arcadia billing run --test-mode")
+		return nil
+	}
+	return r.invoiceTable(list.Items)
+}
+
+type invoiceDeleteTestsCommand struct {
+	Tenant string `arg:"" optional:"" help:"Only this tenant's."`
+}
+
+// Run deletes test documents. It does not ask: the next run in test mode makes them again.
+func (c *invoiceDeleteTestsCommand) Run(ctx context.Context, r *runner) (err error) {
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	var got client.TestInvoicesDeleted
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		got, err = cl.DeleteTestInvoices(ctx, c.Tenant)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(got)
+	}
+	r.say("%s deleted.", plural(int(got.Deleted), "test document"))
 	return nil
 }
 
@@ -195,7 +241,8 @@ func (r *runner) showInvoice(i client.Invoice) error {
 type billingRunCommand struct {
 	Tenant string `arg:"" optional:"" help:"Only this tenant."`
 	UpTo   string `placeholder:"TIME" help:"What is due by then, like 2026-02-01T00:00:00Z; left away: a minute ago."`
-	DryRun bool   `short:"n" help:"Only show what would be issued."`
+	DryRun bool   `short:"n" xor:"how" help:"Only show what would be issued."`
+	Test   bool   `name:"test-mode" xor:"how" help:"Issue nothing: keep what would be issued as test documents, without numbers of a series or entries in the journal."`
 	Yes    bool   `short:"y" help:"Do not ask."`
 }
 
@@ -219,10 +266,16 @@ func (c *billingRunCommand) Run(ctx context.Context, r *runner) (err error) {
 		run, err = cl.RunBilling(ctx, o)
 		return err
 	}
-	if err := s.read(ctx, ask); err != nil {
+	if c.Test {
+		o.DryRun, o.Test = false, true
+		err = s.write(ctx, ask)
+	} else {
+		err = s.read(ctx, ask)
+	}
+	if err != nil {
 		return err
 	}
-	if !c.DryRun && len(run.Issued) > 0 {
+	if !c.DryRun && !c.Test && len(run.Issued) > 0 {
 		if !r.json && !c.Yes {
 			if err := r.invoiceTable(run.Issued); err != nil {
 				return err
@@ -258,7 +311,10 @@ func (r *runner) showRun(run client.BillingRun) error {
 			return err
 		}
 		verb := "issued"
-		if !run.Done {
+		switch {
+		case run.Test:
+			verb = "issued in test mode: no number was taken and nothing was booked"
+		case !run.Done:
 			verb = "to be issued"
 		}
 		r.say("\n%s %s, due by %s.", plural(len(run.Issued), "document"), verb, upTo)

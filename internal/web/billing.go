@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -162,7 +163,7 @@ func invoiceFilter(q ui.Query, now time.Time) (f billing.IssuedFilter, err error
 		f.Open, f.DueBy = true, now
 	case "credited":
 		f.Purpose = billing.Credit
-	case string(billing.InvoicePaid), string(billing.InvoicePartlyPaid), string(billing.InvoiceVoid), string(billing.InvoiceUncollectible):
+	case string(billing.InvoicePaid), string(billing.InvoicePartlyPaid), string(billing.InvoiceVoid), string(billing.InvoiceUncollectible), string(billing.InvoiceTest):
 		f.State = billing.InvoiceState(state)
 	default:
 		return f, fault.New(fault.Invalid, "There is no state %q of documents.", clip(state))
@@ -178,7 +179,7 @@ func invoiceFilter(q ui.Query, now time.Time) (f billing.IssuedFilter, err error
 }
 
 // invoiceStates are what documents can be told apart by.
-var invoiceStates = []string{"", "open", "overdue", "partially_paid", "paid", "credited", "void", "uncollectible"}
+var invoiceStates = []string{"", "open", "overdue", "partially_paid", "paid", "credited", "void", "uncollectible", string(billing.InvoiceTest)}
 
 // lookUp is where a search for a number, an id or a tenant leads.
 func (s *Server) lookUp(v *visit, text string) error {
@@ -212,7 +213,7 @@ func (s *Server) invoices(v *visit) error {
 	if text := strings.TrimSpace(v.query.Get("q")); text != "" && !v.wants("json") {
 		return s.lookUp(v, text)
 	}
-	list, next, err := s.o.Bills.Invoices(ctx, f)
+	list, next, err := s.invoicePage(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -258,8 +259,22 @@ func (s *Server) invoices(v *visit) error {
 	if f.Open {
 		cli += " --open"
 	}
+	if f.State == billing.InvoiceTest {
+		cli += " --test"
+	}
 	page.twins = ui.Twin{CLI: cli, API: "curl http://" + v.r.Host + "/v1/invoices", JSON: v.twin("/invoices", "json")}
 	return v.show(http.StatusOK, invoicesPage(page))
+}
+
+// invoicePage is a page of documents. Those of test mode are listed apart, all at once.
+func (s *Server) invoicePage(ctx context.Context, f billing.IssuedFilter) (list []billing.Issued, next string, err error) {
+	if f.State == billing.InvoiceTest {
+		list, err = s.o.Bills.TestDocuments(ctx, f.Tenant)
+		return slices.DeleteFunc(list, func(i billing.Issued) bool {
+			return f.Currency != "" && string(i.Currency) != f.Currency || i.IssuedAt.Before(f.From) || !f.To.IsZero() && !i.IssuedAt.Before(f.To)
+		}), "", err
+	}
+	return s.o.Bills.Invoices(ctx, f)
 }
 
 func (s *Server) invoicesCSV(v *visit, f billing.IssuedFilter) error {
@@ -270,7 +285,7 @@ func (s *Server) invoicesCSV(v *visit, f billing.IssuedFilter) error {
 		if done {
 			return nil, nil
 		}
-		list, next, err := s.o.Bills.Invoices(v.r.Context(), f)
+		list, next, err := s.invoicePage(v.r.Context(), f)
 		if err != nil {
 			return nil, err
 		}
@@ -318,8 +333,10 @@ func (s *Server) invoice(v *visit) error {
 		return err
 	}
 	view := invoiceView{Page: v.page(i.Ref(), "/billing"), Issued: i, sheet: string(markup), lines: lines}
-	if view.story, err = s.o.Bills.Story(ctx, i); err != nil {
-		return err
+	if !i.IsTest() {
+		if view.story, err = s.o.Bills.Story(ctx, i); err != nil {
+			return err
+		}
 	}
 	view.twins = ui.Twin{CLI: "arcadia invoice explain " + quoted(i.Ref()), API: "curl http://" + v.r.Host + "/v1" + invoicePath(i.Ref()) + "/explanation", JSON: invoicePath(i.Ref()) + ".json"}
 	return v.show(http.StatusOK, invoicePage(view))
@@ -333,6 +350,8 @@ func documentName(p billing.Purpose) string {
 // standing is how it stands with a document, in a word that has a colour.
 func standingOf(i billing.Issued, now time.Time) string {
 	switch {
+	case i.IsTest():
+		return string(i.State)
 	case i.Purpose == billing.Credit:
 		return "credited"
 	case i.Open > 0 && i.DueAt.Before(now):

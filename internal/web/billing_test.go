@@ -71,6 +71,20 @@ func TestBillingPages(t *testing.T) {
 			}
 		}
 	}
+	// In test mode the second month is issued apart, and only there.
+	if run, err := s.bills.RunBilling(ctx, billing.RunOrder{Test: true, By: "test"}, now); err != nil || len(run.Issued) == 0 {
+		t.Fatal(run, err)
+	}
+	for path, says := range map[string]string{
+		"/invoices?state=test": "TEST-R-1", "/invoices/TEST-R-1": "keine Rechnung", "/invoices/TEST-R-1.json": `"state": "test"`, "/invoices.csv?state=test": "TEST-R-1,",
+	} {
+		if page := s.get(t, path); page.status != 200 || !strings.Contains(page.body, says) {
+			t.Errorf("%s is %d and does not say %q", path, page.status, says)
+		}
+	}
+	if page := s.get(t, "/invoices"); strings.Contains(page.body, "TEST-R-") {
+		t.Error("/invoices lists test documents among the others")
+	}
 	issued, err := s.bills.Invoice(ctx, "R-1")
 	if err != nil {
 		t.Fatal(err)

@@ -72,7 +72,7 @@ func billingFailures(all []billing.RunFailure) []client.BillingFailure {
 
 // BillingRun is what a run issued.
 func BillingRun(r billing.Run) (w client.BillingRun, err error) {
-	w = client.BillingRun{UpTo: client.Time{Time: r.UpTo}, Done: r.Done, Fingerprint: r.Fingerprint, Failed: billingFailures(r.Failed)}
+	w = client.BillingRun{UpTo: client.Time{Time: r.UpTo}, Done: r.Done, Test: r.Test, Fingerprint: r.Fingerprint, Failed: billingFailures(r.Failed)}
 	w.Warnings = BillingWarnings(r.Warnings)
 	w.Issued, err = Invoices(r.Issued)
 	return w, err

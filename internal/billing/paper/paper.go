@@ -19,6 +19,7 @@ import (
 type Sheet struct {
 	Language string // en, de or fr
 	Title    string // "Invoice R-12"
+	Test     string // of a test document: that it is one
 	Number   string
 	From     Party
 	To       Party
@@ -101,7 +102,9 @@ func Read(i billing.Issued) (*Sheet, error) {
 	}
 	s.Sums = p.sums(inv)
 	s.Notes = p.notes(inv, parties)
-	if inv.Purpose != billing.Credit && inv.Due > 0 {
+	if i.IsTest() {
+		s.Test = w.test
+	} else if inv.Purpose != billing.Credit && inv.Due > 0 {
 		s.BankHead, s.Bank = w.transfer, bank(parties.Issuer.Bank, parties.Issuer.LegalName, i.Ref(), w)
 	}
 	return s, nil

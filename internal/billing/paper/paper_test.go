@@ -82,12 +82,18 @@ func TestGoldenDocuments(t *testing.T) {
 	}
 	note := all[0]
 	note.Purpose = billing.Credit
+	test := issued(t, all[0], parties("de", "Europe/Berlin"))
+	test.Series, test.State = "TEST-R-", billing.InvoiceTest
+	marked, err := paper.Read(test)
+	if err != nil {
+		t.Fatal(err)
+	}
 	yen := all[1]
 	yen.Currency = "JPY"
 	for name, s := range map[string]*paper.Sheet{
 		"advance.de": sheet(t, all[0], parties("de", "Europe/Berlin")), "arrears.fr": sheet(t, all[2], parties("fr-FR", "Europe/Paris")),
 		"reverse-charge.en": sheet(t, untaxed, parties("en", "Europe/Dublin")), "taken-back.en": sheet(t, all[7], parties("it", "")),
-		"credit-note.de": sheet(t, note, parties("de", "Europe/Berlin")), "pages.de": sheet(t, long, parties("de", "Europe/Berlin")), "yen.fr": sheet(t, yen, parties("fr", "Asia/Tokyo")),
+		"credit-note.de": sheet(t, note, parties("de", "Europe/Berlin")), "pages.de": sheet(t, long, parties("de", "Europe/Berlin")), "test.de": marked, "yen.fr": sheet(t, yen, parties("fr", "Asia/Tokyo")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			page, err := s.HTML()

@@ -53,6 +53,7 @@ func (s *Sheet) PDF() ([]byte, error) {
 	t.width = pageWidth - 2*margin
 	t.AliasNbPages("{pages}")
 	t.SetFooterFunc(t.footer)
+	t.SetHeaderFunc(t.across)
 	t.AddPage()
 	t.head()
 	t.table()
@@ -72,6 +73,25 @@ func (t *typist) ink(grey int) { t.SetTextColor(grey, grey, grey) }
 func (t *typist) room() float64 {
 	_, height := t.GetPageSize()
 	return height - foot - t.GetY()
+}
+
+// across marks each page of a test document.
+func (t *typist) across() {
+	if t.sheet.Test == "" {
+		return
+	}
+	width, height := t.GetPageSize()
+	t.font("B", 150)
+	t.ink(232)
+	t.TransformBegin()
+	t.TransformRotate(50, width/2, height/2)
+	t.Text((width-t.GetStringWidth("TEST"))/2, height/2+18, "TEST")
+	t.TransformEnd()
+	t.font("B", normal)
+	t.SetTextColor(180, 35, 24)
+	t.SetXY(margin, margin-9)
+	t.CellFormat(t.width, leading, t.sheet.Test, "", 0, "C", false, 0, "")
+	t.ink(20)
 }
 
 // footer is at the end of each page.

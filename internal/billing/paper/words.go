@@ -21,7 +21,7 @@ type words struct {
 	total, credited, paidByCredit, due              string
 	reverseCharge, becomesCredit, nothingDue, times string
 	transfer, holder, bank, reference               string
-	page                                            string
+	page, test                                      string
 
 	point, thousands string
 	months           [12]string
@@ -40,7 +40,7 @@ var languages = []words{{
 	reverseCharge: "Reverse charge: VAT is to be accounted for by the recipient (Articles 44 and 196 of Directive 2006/112/EC).",
 	becomesCredit: "The amount stands to your credit and is set off against your next invoices.",
 	nothingDue:    "Nothing is to be paid for this invoice.", times: "Times are those of {zone}.",
-	transfer: "Please transfer to", holder: "Account holder", bank: "Bank", reference: "Reference", page: "Page %d of %s",
+	transfer: "Please transfer to", holder: "Account holder", bank: "Bank", reference: "Reference", page: "Page %d of %s", test: "TEST: this is no invoice, and nothing is to be paid.",
 	point: ".", thousands: ",", day: "2 Jan 2006",
 	months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 	date:   func(y, d int, month string) string { return fmt.Sprintf("%d %s %d", d, month, y) },
@@ -54,7 +54,7 @@ var languages = []words{{
 	reverseCharge: "Steuerschuldnerschaft des Leistungsempfängers (Reverse Charge, Art. 44 und 196 der Richtlinie 2006/112/EG).",
 	becomesCredit: "Der Betrag steht Ihnen als Guthaben zu und wird mit den nächsten Rechnungen verrechnet.",
 	nothingDue:    "Für diese Rechnung ist nichts zu zahlen.", times: "Uhrzeiten gelten für {zone}.",
-	transfer: "Bitte überweisen Sie an", holder: "Kontoinhaber", bank: "Bank", reference: "Verwendungszweck", page: "Seite %d von %s",
+	transfer: "Bitte überweisen Sie an", holder: "Kontoinhaber", bank: "Bank", reference: "Verwendungszweck", page: "Seite %d von %s", test: "TEST: Dies ist keine Rechnung, es ist nichts zu zahlen.",
 	point: ",", thousands: ".", day: "02.01.2006",
 	months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
 	date:   func(y, d int, month string) string { return fmt.Sprintf("%d. %s %d", d, month, y) },
@@ -68,7 +68,7 @@ var languages = []words{{
 	reverseCharge: "Autoliquidation : TVA due par le preneur (articles 44 et 196 de la directive 2006/112/CE).",
 	becomesCredit: "Ce montant est porté à votre crédit et sera déduit de vos prochaines factures.",
 	nothingDue:    "Rien n’est à régler pour cette facture.", times: "Les heures sont celles de {zone}.",
-	transfer: "Merci de virer à", holder: "Titulaire", bank: "Banque", reference: "Référence", page: "Page %d sur %s",
+	transfer: "Merci de virer à", holder: "Titulaire", bank: "Banque", reference: "Référence", page: "Page %d sur %s", test: "TEST : ceci n’est pas une facture, rien n’est à régler.",
 	point: ",", thousands: "\u00a0", day: "02/01/2006",
 	months: [12]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"},
 	date: func(y, d int, month string) string {

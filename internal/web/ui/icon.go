@@ -82,7 +82,7 @@ var glyphs = map[string]string{
 	"failed": "cross", "stuck": "bell", "undo_failed": "bell", "skipped": "dash", "off": "dash", "ready": "clock",
 	"complete": "check", "accepted": "check", "lacks scopes": "doubt", "partial": "doubt", "not_permitted": "dash", "stale": "clock", "deleted": "cross", "marked": "clock", "claimed": "cross", "spared": "check",
 	"passed": "check", "suspended": "pause", "gone": "dash", "undone": "return",
-	"paid": "check", "overdue": "bell", "open": "clock", "credited": "return", "partially_paid": "clock", "void": "dash", "uncollectible": "cross",
+	"paid": "check", "overdue": "bell", "open": "clock", "credited": "return", "partially_paid": "clock", "void": "dash", "uncollectible": "cross", "test": "doubt",
 }
 
 // Glyph is a state's.
@@ -98,7 +98,7 @@ func hueOf(state string) string {
 	switch state {
 	case "active", "complete", "accepted", "paid", "passed":
 		return string(wire.Good)
-	case "suspended", "marked", "partial", "not_permitted", "stale", "lacks scopes", "partially_paid":
+	case "suspended", "marked", "partial", "not_permitted", "stale", "lacks scopes", "partially_paid", "test":
 		return string(wire.Attention)
 	case "overdue", "claimed":
 		return string(wire.Bad)
