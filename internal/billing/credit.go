@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -95,21 +96,48 @@ func (s *Service) CreditInvoice(ctx context.Context, o NoteOrder, now time.Time)
 	return n, err
 }
 
-// charged is what an invoice's lines charge, after discounts and with tax, less what
-// was credited of them, and their tax alike. It is a conflict where that cannot be told.
-func (s *Service) charged(ctx context.Context, q db.Queryer, i *Issued) (d kept, whole, left []credited, err error) {
+// A remainder is what an invoice's lines charge, after discounts and with tax, and what
+// of it is still charged.
+type remainder struct {
+	whole, left []credited
+	over        []int // lines, from 1, of which more was given back than they charged
+}
+
+// charged is what is still charged of an invoice: what its lines charge less what was
+// credited of them by hand, and less what later bills took back. It is a conflict where
+// that cannot be told.
+func (s *Service) charged(ctx context.Context, q db.Queryer, i *Issued) (r remainder, err error) {
+	bills, err := listIssued(ctx, q, IssuedFilter{subscriptions: []SubscriptionID{i.Subscription}, Limit: -1})
+	if err != nil {
+		return r, err
+	}
+	taken, err := takenBack(bills)
+	if err != nil {
+		return r, err
+	}
+	catalog, err := s.StoredCatalog(ctx, i.Currency)
+	if err != nil {
+		return r, err
+	}
+	notes, err := notesOf(ctx, q, i.ID)
+	if err != nil {
+		return r, err
+	}
+	return remains(i, catalog, notes[i.ID], taken[i.ID])
+}
+
+// remains works out what is still charged of an invoice. What bills took back of a line
+// is measured by its amount before discounts, of which each coupon took its part.
+func remains(i *Issued, catalog *Catalog, notes [][]credited, taken map[int]takenLine) (r remainder, err error) {
+	var d kept
 	if err := json.Unmarshal(i.Document, &d); err != nil {
-		return d, nil, nil, err
+		return r, err
 	}
 	inclusive := len(d.Taxes) > 0 && d.Taxes[0].Mode == "inclusive"
 	for _, t := range d.Taxes {
 		if (t.Mode == "inclusive") != inclusive {
-			return d, nil, nil, fault.New(fault.Conflict, "%s has taxes within prices and on top of them: it cannot be credited by hand.", i.Ref())
+			return r, fault.New(fault.Conflict, "%s has taxes within prices and on top of them: it cannot be credited by hand.", i.Ref())
 		}
-	}
-	catalog, err := s.StoredCatalog(ctx, i.Currency)
-	if err != nil {
-		return d, nil, nil, err
 	}
 	nets := make([]int64, len(d.Lines))
 	for n, l := range d.Lines {
@@ -123,17 +151,43 @@ func (s *Service) charged(ctx context.Context, q db.Queryer, i *Issued) (d kept,
 		if !inclusive {
 			part.Gross += l.Tax
 		}
-		whole = append(whole, part)
+		r.whole = append(r.whole, part)
 	}
-	left = append(left, whole...)
-	notes, err := notesOf(ctx, q, i.ID)
+	r.left = slices.Clone(r.whole)
+	byHand := make(map[int]int64)
 	for _, note := range notes {
 		for _, part := range note {
-			left[part.Line-1].Gross -= part.Gross
-			left[part.Line-1].Tax -= part.Tax
+			left := &r.left[part.Line-1]
+			left.Gross -= part.Gross
+			left.Tax -= part.Tax
+			if byHand[part.Line-1] += part.Gross; !inclusive {
+				byHand[part.Line-1] -= part.Tax
+			}
 		}
 	}
-	return d, whole, left, err
+	for n, l := range d.Lines {
+		t, left := taken[n], &r.left[n]
+		if t.amount == 0 {
+			if r.whole[n].Gross > 0 && (left.Gross < 0 || left.Tax < 0) {
+				r.over = append(r.over, n+1)
+			}
+			continue
+		}
+		net := portion(nets[n], t.amount, l.Amount)
+		if byHand[n]+net > nets[n]+int64(len(d.Discounts)) { // a coupon's part is rounded with each bill
+			r.over = append(r.over, n+1)
+		}
+		if byHand[n]+net >= nets[n] { // whatever is left of its tax is of other roundings
+			*left = credited{Line: n + 1}
+			continue
+		}
+		if left.Gross -= net; !inclusive {
+			left.Gross -= t.tax
+		}
+		left.Gross = max(0, left.Gross)
+		left.Tax = min(max(0, left.Tax-t.tax), left.Gross)
+	}
+	return r, nil
 }
 
 // takeOff shares a discount out over the lines that it is about.
@@ -160,10 +214,11 @@ func (s *Service) toCredit(ctx context.Context, tx *sql.Tx, i *Issued, o NoteOrd
 	if err != nil {
 		return nil, err
 	}
-	_, whole, left, err := s.charged(ctx, tx, i)
+	r, err := s.charged(ctx, tx, i)
 	if err != nil {
 		return nil, err
 	}
+	whole, left := r.whole, r.left
 	var rest, positive int64
 	weights := make([]int64, len(left))
 	for n, part := range left {
@@ -364,13 +419,18 @@ func shareTaxes(of []TaxAmount, base, tax int64, c money.Currency) []TaxAmount {
 	return all
 }
 
-// notesOf is what each credit note by hand credits of an invoice.
-func notesOf(ctx context.Context, q db.Queryer, invoice string) ([][]credited, error) {
-	return db.All(ctx, q, func(rows *sql.Rows) ([]credited, error) {
+// notesOf is what each credit note by hand credits of an invoice, of all where it is
+// empty, by the invoice's id.
+func notesOf(ctx context.Context, q db.Queryer, invoice string) (map[string][][]credited, error) {
+	notes := make(map[string][][]credited)
+	err := db.Each(ctx, q, func(rows *sql.Rows) error {
+		var of string
 		var parts db.JSON[[]credited]
-		err := rows.Scan(&parts)
-		return parts.V, err
-	}, `SELECT lines FROM billing_credit_notes WHERE invoice_id = $1 ORDER BY note_id`, invoice)
+		err := rows.Scan(&of, &parts)
+		notes[of] = append(notes[of], parts.V)
+		return err
+	}, `SELECT invoice_id, lines FROM billing_credit_notes WHERE CAST($1 AS TEXT) = '' OR invoice_id = $1 ORDER BY note_id`, invoice)
+	return notes, err
 }
 
 // noteTotals are what was credited by hand of invoices, of one, or of all where it is

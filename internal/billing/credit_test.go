@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,73 @@ func TestWhatIsCreditedIsNotGivenBackTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	sound(t, s, checks[0].Count)
+}
+
+// What bills gave back is not credited by hand once more, of a line or of all, and
+// the check finds where it was.
+func TestWhatBillsGaveBackIsNotCreditedAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, at := owing(t, d)
+		list, err := s.Subscriptions(t.Context(), "acme")
+		if err != nil || len(list) != 1 {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ChangeSubscription(t.Context(), list[0].ID, ChangeOrder{Type: CancelChange, When: "2026-04-11", By: "test"}, at.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(2 * time.Hour)
+		if done := runAt(t, s, at); len(done.Issued) == 0 {
+			t.Fatal("nothing was given back")
+		}
+		for _, o := range []NoteOrder{{Invoice: "R-2", Amount: 1201}, {Invoice: "R-2", Line: 1, Amount: 1201}, {Invoice: "R-3", Full: true}, {Invoice: "R-3", Line: 1}} {
+			o.Reason = "x"
+			if n, err := s.CreditInvoice(t.Context(), o, at); !errors.Is(err, fault.Conflict) {
+				t.Errorf("%+v credits %d, %v", o, n.Total, err)
+			}
+		}
+		// A third of April was used: that is still charged, with its tax.
+		if n := credit(t, s, at, NoteOrder{Invoice: "R-2", Full: true}); n.Total != 1200 || !strings.Contains(string(n.Document), `"tax_total":200`) {
+			t.Errorf("credited: %d, %s", n.Total, n.Document)
+		}
+		checks, err := s.VerifyBilling(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sound(t, s, checks[0].Count)
+	})
+}
+
+func TestMoreGivenBackThanChargedIsFound(t *testing.T) {
+	d := dbtest.New(t)
+	s, at := owing(t, d)
+	list, err := s.Subscriptions(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.ChangeSubscription(t.Context(), list[0].ID, ChangeOrder{Type: CancelChange, When: "2026-04-11", By: "test"}, at.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	runAt(t, s, at.Add(2*time.Hour))
+	issued, err := listIssued(t.Context(), d.Read(), IssuedFilter{Limit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	april := issued[slices.IndexFunc(issued, func(i Issued) bool { return i.Ref() == "R-2" })]
+	for over, want := range map[int64]int{0: 0, 1: 1} {
+		note := []credited{{Line: 1, Gross: 1200 + over, Tax: 200}} // a third of April was used
+		catalog, err := s.StoredCatalog(t.Context(), "EUR")
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken, err := takenBack(issued)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := remains(&april, catalog, [][]credited{note}, taken[april.ID])
+		if err != nil || len(r.over) != want {
+			t.Errorf("%d too much: %+v, %v", over, r, err)
+		}
+	}
 }
 
 func TestAStatementOfAccount(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/rating"
 )
 
 // A kept document is what is read again of one that was issued.
@@ -25,10 +26,12 @@ type keptLine struct {
 	Charge  string
 	Item    string
 	Plan    string
+	Kind    LineKind
 	Service Span
 	Group   map[string]string
 	Amount  int64
 	Tax     int64
+	Explain rating.Explanation
 }
 
 // creditedBy reads the credit notes by hand among documents, in the order in which bills

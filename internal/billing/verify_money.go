@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 )
@@ -37,13 +38,13 @@ func (s *Service) verifyMoney(ctx context.Context, issued []Issued) ([]Verificat
 	if err != nil {
 		return nil, err
 	}
-	notes, err := s.verifyNotes(ctx, issued, totals)
+	back, err := s.verifyGivenBack(ctx, issued, totals)
 	if err != nil {
 		return nil, err
 	}
 	owed, credit := verifyOwed(issued, balances), verifyCredit(balances)
 	openings, err := s.verifyOpenings(ctx, balances)
-	return []Verification{owed, credit, booked, notes, verifyStates(issued, settled, totals), openings}, err
+	return []Verification{owed, credit, booked, back, verifyStates(issued, settled, totals), openings}, err
 }
 
 func verifyOwed(issued []Issued, balances []journal.Balance) Verification {
@@ -138,30 +139,49 @@ func (s *Service) verifyBooked(ctx context.Context, settled []Settlement) (Verif
 	return v, err
 }
 
-// verifyNotes checks that no more was credited than was charged, of invoices and lines.
-func (s *Service) verifyNotes(ctx context.Context, issued []Issued, totals map[string]int64) (Verification, error) {
-	v := Verification{Name: "credit notes stay within their invoices"}
+// verifyGivenBack checks that no more of any invoice, and of any of its lines, was given
+// back than it charged: by credit notes by hand and by later bills together.
+func (s *Service) verifyGivenBack(ctx context.Context, issued []Issued, totals map[string]int64) (Verification, error) {
+	v := Verification{Name: "no more is given back than was charged"}
+	notes, err := notesOf(ctx, s.db.Read(), "")
+	if err != nil {
+		return v, err
+	}
+	of := make(map[SubscriptionID][]Issued)
 	for _, i := range issued {
-		if i.revision < 0 {
-			v.Count++
-		}
-		total := totals[i.ID]
-		if total == 0 {
-			continue
-		}
-		if total > i.Total {
-			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s, and %s of it are credited", i.Ref(), money.New(i.Total, i.Currency), money.New(total, i.Currency)))
-		}
-		_, whole, left, err := s.charged(ctx, s.db.Read(), &i)
+		of[i.Subscription] = append(of[i.Subscription], i)
+	}
+	catalogs := s.catalogs(ctx)
+	for _, bills := range of {
+		taken, err := takenBack(bills)
 		if err != nil {
 			return v, err
 		}
-		for n := range left {
-			if whole[n].Gross > 0 && (left[n].Gross < 0 || left[n].Tax < 0) {
-				v.Wrong = append(v.Wrong, fmt.Sprintf("more than line %d of %s is credited", n+1, i.Ref()))
+		for _, i := range bills {
+			if i.Purpose == Credit {
+				continue
+			}
+			v.Count++
+			if total := totals[i.ID]; total > max(0, i.Total) {
+				v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s, and %s of it are credited", i.Ref(), money.New(i.Total, i.Currency), money.New(total, i.Currency)))
+			}
+			if len(notes[i.ID]) == 0 && len(taken[i.ID]) == 0 {
+				continue
+			}
+			catalog, err := catalogs.of(i.Currency)
+			if err != nil {
+				return v, err
+			}
+			r, err := remains(&i, catalog, notes[i.ID], taken[i.ID])
+			if err != nil && fault.KindOf(err) == fault.Internal {
+				return v, err
+			}
+			for _, line := range r.over {
+				v.Wrong = append(v.Wrong, fmt.Sprintf("more of line %d of %s is given back than it charged", line, i.Ref()))
 			}
 		}
 	}
+	slices.Sort(v.Wrong)
 	return v, nil
 }
 

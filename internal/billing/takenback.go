@@ -1,0 +1,112 @@
+package billing
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/arcadia-cloud/arcadia/internal/rating"
+)
+
+// A takenLine is what later bills took back of a line that was issued, in minor units.
+type takenLine struct {
+	amount int64 // of the line's, before discounts
+	tax    int64
+}
+
+// A chargedLine is one that charges something, on its document.
+type chargedLine struct {
+	keptLine
+	invoice string // id
+	number  int    // from 0
+	left    int64  // of its amount
+}
+
+// takenBack is what the bills of one subscription took back of lines that earlier ones
+// charged, by the id of the invoice and the line from 0. Credit notes by hand are not
+// among it. A line that takes something back says of a fee which line that is; of usage
+// and commitments it is about those of the same service, the last issued first. What is
+// taken back beyond what lines charge is told of the last of them.
+func takenBack(issued []Issued) (map[string]map[int]takenLine, error) {
+	issued = slices.DeleteFunc(slices.Clone(issued), func(i Issued) bool { return i.revision < 0 })
+	slices.SortFunc(issued, func(a, b Issued) int { return cmp.Or(a.IssueAt.Compare(b.IssueAt), cmp.Compare(a.ID, b.ID)) })
+	taken := make(map[string]map[int]takenLine)
+	var charged []*chargedLine
+	for _, i := range issued {
+		var d kept
+		if err := json.Unmarshal(i.Document, &d); err != nil {
+			return nil, err
+		}
+		sign := int64(1)
+		if i.Purpose == Credit {
+			sign = -1
+		}
+		for n, l := range d.Lines {
+			l.Amount, l.Tax = sign*l.Amount, sign*l.Tax
+			switch {
+			case l.Charge == couponCharge:
+			case l.Amount > 0:
+				charged = append(charged, &chargedLine{keptLine: l, invoice: i.ID, number: n, left: l.Amount})
+			case l.Amount < 0 && l.Kind != ChargeLine:
+				l.takeFrom(charged, taken)
+			}
+		}
+	}
+	return taken, nil
+}
+
+// takeFrom takes what a line takes back from those that it is about.
+func (l *keptLine) takeFrom(charged []*chargedLine, taken map[string]map[int]takenLine) {
+	from, to, isFee := billedTime(&l.Explain)
+	var about []*chargedLine
+	for _, c := range slices.Backward(charged) {
+		same := c.Charge == l.Charge && c.Item == l.Item && c.Plan == l.Plan && maps.Equal(c.Group, l.Group)
+		if isFee {
+			same = same && c.Service.From.Format(timeFormat) == from && c.Service.To.Format(timeFormat) == to
+		} else {
+			same = same && (c.Service.From.Equal(l.Service.From.Time) || c.Service.From.Before(l.Service.To.Time) && l.Service.From.Before(c.Service.To.Time))
+		}
+		if same {
+			about = append(about, c)
+		}
+	}
+	amount, tax := -l.Amount, -l.Tax
+	for n, c := range about {
+		part := min(amount, c.left)
+		if last := n == len(about)-1; last {
+			part = amount
+		}
+		if part <= 0 {
+			continue
+		}
+		its := portion(tax, part, amount)
+		amount, tax, c.left = amount-part, tax-its, c.left-part
+		if taken[c.invoice] == nil {
+			taken[c.invoice] = make(map[int]takenLine)
+		}
+		all := taken[c.invoice][c.number]
+		taken[c.invoice][c.number] = takenLine{all.amount + part, all.tax + its}
+	}
+}
+
+// billedTime is the service of the line that a reversal of a fee says it takes back.
+func billedTime(e *rating.Explanation) (from, to string, ok bool) {
+	if e.Rule == "reversal" {
+		for _, f := range e.Facts {
+			switch f.Name {
+			case "billed_from":
+				from, ok = f.Text, true
+			case "billed_to":
+				to = f.Text
+			}
+		}
+		return from, to, ok
+	}
+	for n := range e.Of {
+		if from, to, ok = billedTime(&e.Of[n]); ok {
+			return from, to, ok
+		}
+	}
+	return "", "", false
+}
