@@ -76,6 +76,8 @@ type ChangeOrder struct {
 	Until    string `json:"until,omitempty" doc:"Of suspend: a date or an instant; left away: until it is resumed."`
 	Reason   string `json:"reason,omitempty"`
 	DryRun   bool   `json:"dry_run,omitempty" doc:"Only work out what would be billed."`
+
+	Supersede bool `json:"supersede,omitempty" doc:"Change it also where the item has a later change, as a cancellation to come, which is undone."`
 }
 
 // A Subscribed is a subscription, and what is due by it next.

@@ -81,6 +81,7 @@ func (a *API) changeSubscription(ctx context.Context, in *struct {
 	o := in.Body
 	s, due, err := a.o.Bills.ChangeSubscription(ctx, billing.SubscriptionID(in.ID), billing.ChangeOrder{
 		Type: billing.ChangeType(o.Type), Item: o.Item, Plan: o.Plan, Quantity: o.Quantity, When: o.When, Until: o.Until, Reason: o.Reason, DryRun: o.DryRun, By: actor(ctx),
+		Supersede: o.Supersede,
 	}, time.Now())
 	return a.subscribed(s, due, o.DryRun, err)
 }

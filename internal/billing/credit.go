@@ -290,7 +290,7 @@ func (s *Service) issueByHand(ctx context.Context, tx *sql.Tx, n *Note, parts []
 	if err != nil {
 		return err
 	}
-	issuer, err := findIssuer(ctx, tx, customer.Issuer)
+	issuer, err := issuerOf(ctx, tx, of)
 	if err != nil {
 		return err
 	}
@@ -351,6 +351,20 @@ func (s *Service) issueByHand(ctx context.Context, tx *sql.Tx, n *Note, parts []
 		return nil
 	}
 	return moveState(ctx, tx, of, x)
+}
+
+// issuerOf is who issued a document, which its series tells, whoever bills the customer
+// now. It is a conflict where nobody has that series any more.
+func issuerOf(ctx context.Context, q db.Queryer, i *Issued) (Issuer, error) {
+	all, err := listIssuers(ctx, q, "")
+	if err != nil {
+		return Issuer{}, err
+	}
+	n := slices.IndexFunc(all, func(x Issuer) bool { return x.Series == i.Series || x.CreditSeries == i.Series })
+	if n < 0 {
+		return Issuer{}, fault.New(fault.Conflict, "No issuer has the series %s of %s any more. Give it back to the one that had it: arcadia issuer set", i.Series, i.Ref())
+	}
+	return all[n], nil
 }
 
 // postingsByHand are those of a credit note that settles so much of its invoice.

@@ -147,6 +147,41 @@ func TestWhatBillsGaveBackIsNotCreditedAgain(t *testing.T) {
 	})
 }
 
+// A credit note is from who issued the invoice, also where somebody else bills the
+// customer by now.
+func TestACreditNoteIsOfTheInvoicesIssuer(t *testing.T) {
+	d := dbtest.New(t)
+	s, at := owing(t, d)
+	c, err := s.Customer(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.Issuers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutIssuer(t.Context(), Issuer{ID: "other", LegalName: "Other SAS", Series: "O-"}, "test", at); err != nil {
+		t.Fatal(err)
+	}
+	c.Issuer = "other"
+	if _, err := s.PutCustomer(t.Context(), "acme", c.Profile, "test", at); err != nil {
+		t.Fatal(err)
+	}
+	n := credit(t, s, at, NoteOrder{Invoice: "R-1", Amount: 100})
+	_, p, err := n.Read()
+	if err != nil || n.Series != before[0].CreditSeries || p.Issuer.LegalName != before[0].LegalName {
+		t.Errorf("%s is from %q, %v", n.Ref(), p.Issuer.LegalName, err)
+	}
+	moved := before[0]
+	moved.Series, moved.CreditSeries = "N-", ""
+	if _, err := s.PutIssuer(t.Context(), moved, "test", at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreditInvoice(t.Context(), NoteOrder{Invoice: "R-1", Amount: 100, Reason: "x"}, at); !errors.Is(err, fault.Conflict) {
+		t.Errorf("of a series that nobody has: %v", err)
+	}
+}
+
 func TestMoreGivenBackThanChargedIsFound(t *testing.T) {
 	d := dbtest.New(t)
 	s, at := owing(t, d)

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"time"
 
@@ -208,10 +209,14 @@ type ChangeOrder struct {
 	Reason   string
 	DryRun   bool // only work out what would be billed
 	By       string
+
+	// Supersede has the change also where its item has a later one, which is undone.
+	Supersede bool
 }
 
-// ChangeSubscription changes a subscription. It answers fault.NotFound for none, and
-// fault.Invalid for what cannot be. The documents are those that are due, with the
+// ChangeSubscription changes a subscription. It answers fault.NotFound for none,
+// fault.Invalid for what cannot be, and fault.Conflict for what would undo a later change
+// without saying so. The documents are those that are due, with the
 // change, after those that were issued and by the end of the period in which it takes
 // effect and its grace.
 func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o ChangeOrder, at time.Time) (a Agreement, due []Invoice, err error) {
@@ -300,9 +305,43 @@ func (s *Service) changes(ctx context.Context, q db.Queryer, a *Agreement, o Cha
 		if one.EffectiveAt, err = effective(item); err != nil {
 			return nil, err
 		}
+		if one.EffectiveAt.Before(a.StartedAt) {
+			return nil, fault.New(fault.Invalid, "The subscription begins only at %s: nothing of it changes before.", a.StartedAt.Format(time.RFC3339))
+		}
+		if later := a.undone(one); later != nil && o.Type != CancelChange && !o.Supersede {
+			return nil, fault.New(fault.Conflict, "The item %s has a later change, %s, which this one would undo. Have it take effect after that, or say that it supersedes it (--supersede).",
+				cut(item), later.text())
+		}
 		changes = append(changes, one)
 	}
 	return changes, nil
+}
+
+// undone is the first later change of its item that another would undo, by what holds
+// now; nil for none.
+func (a *Agreement) undone(by Change) (later *Change) {
+	for n := range a.Changes {
+		c := &a.Changes[n]
+		if c.Type == SuspensionChange || c.Item != by.Item || !c.EffectiveAt.After(by.EffectiveAt) {
+			continue
+		}
+		superseded := slices.ContainsFunc(a.Changes[n+1:], func(x Change) bool {
+			return x.Type != SuspensionChange && x.Item == c.Item && !x.EffectiveAt.After(c.EffectiveAt)
+		})
+		if !superseded && (later == nil || c.EffectiveAt.Before(later.EffectiveAt)) {
+			later = c
+		}
+	}
+	return later
+}
+
+// text says what a change comes to, and when.
+func (c *Change) text() string {
+	what := fmt.Sprintf("%s of %s", c.Quantity, c.Plan)
+	if c.Plan == "" {
+		what = "its cancellation"
+	}
+	return what + " on " + c.EffectiveAt.Format(time.RFC3339)
 }
 
 // when is the instant that somebody named, in the subscription's zone.

@@ -115,9 +115,9 @@ func TestSubscriptions(t *testing.T) {
 			t.Errorf("cancelled at the period's end: %+v, %v", a.Changes, err)
 		}
 		for name, o := range map[string]ChangeOrder{
-			"no plan":        {Type: PlanChange, Plan: "nosuch@1"},
+			"no plan":        {Type: PlanChange, Plan: "nosuch@1", Supersede: true},
 			"no quantity":    {Type: PlanChange, Quantity: "0"},
-			"no time":        {Type: PlanChange, Quantity: "2", When: "tomorrow"},
+			"no time":        {Type: PlanChange, Quantity: "2", When: "tomorrow", Supersede: true},
 			"nothing":        {Type: PlanChange},
 			"no such change": {Type: "upgrade"},
 		} {
@@ -143,4 +143,63 @@ func TestSubscriptions(t *testing.T) {
 			t.Errorf("another currency beside subscriptions: %v", err)
 		}
 	})
+}
+
+// What is to come is not undone in silence: neither by a change now, nor by one that is
+// told afterwards.
+func TestAChangeDoesNotUndoALaterOne(t *testing.T) {
+	d := dbtest.New(t)
+	s := house(t, d, nil)
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	at := day(t, "2026-03-10")
+	change := func(o ChangeOrder) (err error) {
+		o.By, at = "test", at.Add(time.Hour)
+		a, _, err = s.ChangeSubscription(t.Context(), a.ID, o, at)
+		return err
+	}
+	if err := change(ChangeOrder{Type: CancelChange, When: "period_end"}); err != nil {
+		t.Fatal(err)
+	}
+	more := ChangeOrder{Type: PlanChange, Quantity: "3"}
+	if err := change(more); !errors.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "its cancellation on 2026-03-31T22:00:00Z") {
+		t.Errorf("beside a cancellation: %v", err)
+	}
+	if kept, err := s.Agreement(t.Context(), a.ID); err != nil || len(kept.Changes) != 2 {
+		t.Errorf("what was refused was kept: %+v, %v", kept.Changes, err)
+	}
+	more.Supersede = true
+	if err := change(more); err != nil || len(a.Items(day(t, "2026-04-02"))) != 1 {
+		t.Errorf("in its place: %+v, %v", a.Changes, err)
+	}
+	// What is undone already stands against nothing, and what ends service undoes all.
+	if err := change(ChangeOrder{Type: PlanChange, Quantity: "4"}); err != nil {
+		t.Errorf("after it was undone: %v", err)
+	}
+	if err := change(ChangeOrder{Type: PlanChange, Plan: "pro@1", When: "period_end"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := change(ChangeOrder{Type: PlanChange, Quantity: "5", When: "2026-03-02"}); !errors.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "3 of basic@1") {
+		t.Errorf("told afterwards: %v", err)
+	}
+	if err := change(ChangeOrder{Type: CancelChange, When: "now"}); err != nil || len(a.Items(day(t, "2026-04-02"))) != 0 {
+		t.Errorf("cancelled: %+v, %v", a.Changes, err)
+	}
+}
+
+func TestNothingChangesBeforeASubscriptionBegins(t *testing.T) {
+	d := dbtest.New(t)
+	s := house(t, d, nil)
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	for name, o := range map[string]ChangeOrder{
+		"a plan":         {Type: PlanChange, Plan: "pro@1", When: "2026-02-28", Supersede: true},
+		"an item":        {Type: AddChange, Item: "extra", Plan: "pro@1", When: "2026-02-01"},
+		"a cancellation": {Type: CancelChange, When: "2026-02-28"},
+	} {
+		if _, _, err := s.ChangeSubscription(t.Context(), a.ID, o, noon); !errors.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "begins only at 2026-02-28T23:00:00Z") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := s.ChangeSubscription(t.Context(), a.ID, ChangeOrder{Type: CancelChange, When: "2026-03-01", By: "test"}, noon); err != nil {
+		t.Errorf("as it begins: %v", err)
+	}
 }

@@ -136,30 +136,34 @@ func (c *subscriptionCreateCommand) Run(ctx context.Context, r *runner) error {
 
 type subscriptionChangeCommand struct {
 	subscriptionRef
-	Plan     string `help:"Another plan, as id@version."`
-	Quantity string `help:"Another number of it."`
-	Item     string `default:"main" help:"Of which item."`
-	When     string `default:"now" placeholder:"WHEN" help:"now, period_end, or a date or an instant."`
+	Plan      string `help:"Another plan, as id@version."`
+	Quantity  string `help:"Another number of it."`
+	Item      string `default:"main" help:"Of which item."`
+	When      string `default:"now" placeholder:"WHEN" help:"now, period_end, or a date or an instant."`
+	Supersede bool   `help:"Change it also where the item has a later change, as a cancellation to come, which is undone."`
 	changeFlags
 }
 
 // Run changes a plan or a quantity.
 func (c *subscriptionChangeCommand) Run(ctx context.Context, r *runner) error {
-	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "change", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "change", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun,
+		Supersede: c.Supersede})
 }
 
 type subscriptionAddCommand struct {
 	subscriptionRef
-	Item     string `arg:"" help:"A name for the item."`
-	Plan     string `arg:"" help:"Its plan, as id@version."`
-	Quantity string `help:"How many; left away: 1."`
-	When     string `default:"now" placeholder:"WHEN" help:"now, or a date or an instant."`
+	Item      string `arg:"" help:"A name for the item."`
+	Plan      string `arg:"" help:"Its plan, as id@version."`
+	Quantity  string `help:"How many; left away: 1."`
+	When      string `default:"now" placeholder:"WHEN" help:"now, or a date or an instant."`
+	Supersede bool   `help:"Change it also where the item has a later change, as a cancellation to come, which is undone."`
 	changeFlags
 }
 
 // Run adds an item.
 func (c *subscriptionAddCommand) Run(ctx context.Context, r *runner) error {
-	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "add", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "add", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun,
+		Supersede: c.Supersede})
 }
 
 type subscriptionCancelCommand struct {
