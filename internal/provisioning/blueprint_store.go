@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -88,15 +90,24 @@ func findBlueprint(ctx context.Context, q db.Queryer, ref string) (Draft, error)
 	return kept, err
 }
 
-// shippedBlueprint is one that is part of the program.
-func shippedBlueprint(name string) (Draft, bool) {
+// shippedBlueprints are those that are part of the program. To parse them takes a while, and
+// nothing changes them.
+var shippedBlueprints = sync.OnceValue(func() (all []Draft) {
 	for _, bp := range blueprint.All() {
-		if bp.Name == name {
-			source, _ := blueprint.Source(name)
-			return Draft{Blueprint: bp, Source: string(source), Hash: hashOf(source), Shipped: true, Actor: "arcadia"}, true
-		}
+		source, _ := blueprint.Source(bp.Name)
+		all = append(all, Draft{Blueprint: bp, Source: string(source), Hash: hashOf(source), Shipped: true, Actor: "arcadia"})
 	}
-	return Draft{}, false
+	return all
+})
+
+// shippedBlueprint is the one of that name.
+func shippedBlueprint(name string) (Draft, bool) {
+	all := shippedBlueprints()
+	i := slices.IndexFunc(all, func(d Draft) bool { return d.Name == name })
+	if i < 0 {
+		return Draft{}, false
+	}
+	return all[i], true
 }
 
 // keptBlueprint reads one from the database: the newest where version is 0.
@@ -132,8 +143,8 @@ func (s *Service) Blueprints(ctx context.Context) (all []Draft, err error) {
 	for _, d := range all {
 		kept[d.Ref()] = true
 	}
-	for _, bp := range blueprint.All() {
-		if d, ok := shippedBlueprint(bp.Name); ok && !kept[d.Ref()] {
+	for _, d := range shippedBlueprints() {
+		if !kept[d.Ref()] {
 			all = append(all, d)
 		}
 	}
