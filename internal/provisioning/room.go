@@ -15,6 +15,8 @@ type Room struct {
 	Droplets    Share `json:"droplets"`
 	Volumes     Share `json:"volumes"`
 	ReservedIPs Share `json:"reserved_ips"`
+
+	volumes []digitalocean.Volume // that were counted
 }
 
 // A Share is a part of a limit.
@@ -74,7 +76,7 @@ func roomFor(ctx context.Context, from reading, c *digitalocean.Client, spec blu
 		if err != nil {
 			return r, err
 		}
-		r.Volumes.Used = len(list)
+		r.Volumes.Used, r.volumes = len(list), list
 	}
 	if r.ReservedIPs.Needs > 0 {
 		list, err := listed(ctx, from, "reserved addresses", c.ReservedIPs)

@@ -232,6 +232,9 @@ func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *dr
 	if short := room.short(); short != "" {
 		return fault.New(fault.Unprocessable, "%s", short)
 	}
+	if err := namesAreFree(ctx, from, c, d.building.Spec, room.volumes); err != nil {
+		return err
+	}
 	if err := recordsAreFree(ctx, from, c, d.building.of(blueprint.RecordKind)); err != nil {
 		return err
 	}

@@ -409,6 +409,10 @@ func TestTheFirstNetworkOfARegionStays(t *testing.T) {
 			if got := untagged(y.kinds()); !slices.Equal(got, []string{"vpc"}) {
 				t.Errorf("there is %q, want the region's default network alone", got)
 			}
+			again := provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: bp.Name, Tenant: "acme", Name: "web", Account: "main", Options: map[string]string{"reuse_name": "true"}}
+			if _, err := s.PlanStack(t.Context(), again, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "default of fra1") {
+				t.Errorf("a stack of the name whose network stays: %v", err)
+			}
 		})
 	}
 }
