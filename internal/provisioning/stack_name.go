@@ -37,7 +37,9 @@ func namesAreFree(ctx context.Context, from reading, c *digitalocean.Client, spe
 		}
 	}
 	for _, r := range spec.Resources {
-		i := slices.IndexFunc(volumes, func(v digitalocean.Volume) bool { return r.Volume != nil && v.Name == r.Name && v.Region == r.Volume.Region })
+		i := slices.IndexFunc(volumes, func(v digitalocean.Volume) bool {
+			return r.Volume != nil && v.Name == r.Name && v.Region == r.Volume.Region
+		})
 		if i < 0 {
 			continue
 		}

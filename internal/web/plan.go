@@ -56,6 +56,8 @@ func (p planView) title() string {
 	switch p.Verb {
 	case provisioning.Provision:
 		return "Make " + p.Name
+	case provisioning.Adopt:
+		return "Adopt " + p.Name
 	case provisioning.CleanUp:
 		return "Clean up " + p.Name
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,15 +43,15 @@ func (s *Server) newStack(v *visit) error {
 	return s.askNewStack(v, http.StatusOK, v.r.URL.Query(), nil)
 }
 
-func (s *Server) askNewStack(v *visit, status int, given url.Values, refusal error) (err error) {
-	ctx := v.r.Context()
-	f := newStackForm{given: given}
+// readStackForm reads what a form about a new stack offers.
+func (s *Server) readStackForm(ctx context.Context, given url.Values) (f newStackForm, err error) {
+	f.given = given
 	if f.drafts, err = s.o.Provisioning.Blueprints(ctx); err != nil {
-		return err
+		return f, err
 	}
 	if ref := given.Get("blueprint"); ref != "" {
 		if f.draft, err = s.o.Provisioning.Blueprint(ctx, ref); err != nil {
-			return err
+			return f, err
 		}
 		for name := range f.draft.Parameters {
 			f.names = append(f.names, name)
@@ -59,7 +60,7 @@ func (s *Server) askNewStack(v *visit, status int, given url.Values, refusal err
 	}
 	all, err := s.o.Tenants.All(ctx)
 	if err != nil {
-		return err
+		return f, err
 	}
 	for _, t := range all {
 		if t.State == tenant.Active {
@@ -69,10 +70,18 @@ func (s *Server) askNewStack(v *visit, status int, given url.Values, refusal err
 	slices.SortFunc(f.tenants, func(a, b tenant.Tenant) int { return strings.Compare(a.Slug, b.Slug) })
 	accounts, err := s.o.Access.Accounts(ctx)
 	if err != nil {
-		return err
+		return f, err
 	}
 	for _, a := range accounts {
 		f.accounts = append(f.accounts, a.Name)
+	}
+	return f, nil
+}
+
+func (s *Server) askNewStack(v *visit, status int, given url.Values, refusal error) error {
+	f, err := s.readStackForm(v.r.Context(), given)
+	if err != nil {
+		return err
 	}
 	c := ui.Confirm{
 		Title: "Plan a stack", About: "A plan says what would be made and what it costs. Nothing is done before it is applied.", Back: "/stacks", Action: "/stacks/new",
@@ -94,8 +103,18 @@ func (s *Server) planNewStack(v *visit) error {
 		return err
 	}
 	given := v.r.Form
+	order := orderOf(provisioning.Provision, given)
+	p, err := s.o.Provisioning.PlanStack(v.r.Context(), order, actor, time.Now())
+	if err != nil {
+		return s.askNewStack(v, v.problem(err).Status, given, err)
+	}
+	return v.redirect(planPath(p.ID))
+}
+
+// orderOf is what the fields of a form about a new stack ask for.
+func orderOf(verb provisioning.Verb, given url.Values) provisioning.PlanRequest {
 	order := provisioning.PlanRequest{
-		Verb: provisioning.Provision, Blueprint: given.Get("blueprint"), Tenant: given.Get("tenant"), Name: strings.TrimSpace(given.Get("name")),
+		Verb: verb, Blueprint: given.Get("blueprint"), Tenant: given.Get("tenant"), Name: strings.TrimSpace(given.Get("name")),
 		Account: given.Get("account"), Zone: strings.TrimSpace(given.Get("zone")), Parameters: map[string]string{},
 	}
 	for name, values := range given {
@@ -103,11 +122,7 @@ func (s *Server) planNewStack(v *visit) error {
 			order.Parameters[of] = values[0]
 		}
 	}
-	p, err := s.o.Provisioning.PlanStack(v.r.Context(), order, actor, time.Now())
-	if err != nil {
-		return s.askNewStack(v, v.problem(err).Status, given, err)
-	}
-	return v.redirect(planPath(p.ID))
+	return order
 }
 
 // offered are the operations that a stack can be planned now.

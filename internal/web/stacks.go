@@ -22,6 +22,8 @@ func (s *Server) stackRoutes(page func(string, func(*visit) error)) {
 	page("GET /stacks/{stack}", s.stack)
 	page("GET /stacks/new", s.newStack)
 	page("POST /stacks/new", s.planNewStack)
+	page("GET /stacks/adopt", s.adopt)
+	page("POST /stacks/adopt", s.planAdopt)
 	s.driftRoutes(page)
 	page("GET /stacks/{stack}/plan/{verb}", s.askVerb)
 	page("POST /stacks/{stack}/plan/{verb}", s.planVerb)

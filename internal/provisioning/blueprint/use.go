@@ -183,3 +183,27 @@ func known(bp *Blueprint, words []string) bool {
 	}
 	return false
 }
+
+// IDs are those of a blueprint's resources of a kind, like droplet.web, sorted. Of records
+// and what a stack has besides there are none.
+func (bp *Blueprint) IDs(kind Kind) (ids []string) {
+	var keys []string
+	switch kind {
+	case DropletKind:
+		keys = sortedKeys(bp.Droplets)
+	case VolumeKind:
+		keys = sortedKeys(bp.Volumes)
+	case FirewallKind:
+		keys = sortedKeys(bp.Firewalls)
+	case ReservedIPKind:
+		keys = sortedKeys(bp.ReservedIPs)
+	case VPCKind:
+		if bp.VPC != nil {
+			keys = []string{vpcKey}
+		}
+	}
+	for _, key := range keys {
+		ids = append(ids, kind.id(key))
+	}
+	return ids
+}
