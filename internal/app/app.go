@@ -177,18 +177,7 @@ func (a *App) buildServices(context.Context) (err error) {
 		}
 		probe = provisioning.Prober(proxy)
 	}
-	steps := provisioning.NewSteps(a.clouds.provisioning, provisioning.Settings{
-		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
-		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen,
-		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: probe,
-		Whose: a.whose, Quote: a.quote,
-		Protected: func(ctx context.Context, subjects []string) error {
-			return provisioning.ProtectedBy(ctx, a.db.Read(), "What would be destroyed", subjects)
-		},
-		Marks: func(ctx context.Context, of saga.ID, used map[string]string) ([]string, error) {
-			return a.provisioning.LookAfter(ctx, of, used)
-		},
-	}, a.log)
+	steps := provisioning.NewSteps(a.clouds.provisioning, a.stackSettings(probe), a.log)
 	a.engine, err = saga.New(a.db, saga.Options{
 		Lease: a.config.Lease, Margin: a.config.margin(), Sole: a.dir != nil, Logger: a.log,
 	}, steps.Kinds()...)
@@ -218,6 +207,22 @@ func (a *App) buildServices(context.Context) (err error) {
 		Ready: a.ready, Checks: a.checks, Version: a.version, Logger: a.log,
 	})
 	return nil
+}
+
+// stackSettings are what the sagas of stacks are told, which ask probe whether one works.
+func (a *App) stackSettings(probe provisioning.Probe) provisioning.Settings {
+	return provisioning.Settings{
+		Account: account, Horizon: a.config.Horizon, Settle: a.config.Settle, Poll: a.config.Poll, CloudSpeed: a.config.cloudSpeed,
+		Reading: a.clouds.reading, Destroys: a.config.destroyCap(), Frozen: a.config.Frozen, Grace: a.config.Grace,
+		Secrets: a.secrets, PublicURL: a.config.PublicURL, Probe: probe,
+		Whose: a.whose, Quote: a.quote,
+		Protected: func(ctx context.Context, subjects []string) error {
+			return provisioning.ProtectedBy(ctx, a.db.Read(), "What would be destroyed", subjects)
+		},
+		Marks: func(ctx context.Context, of saga.ID, used map[string]string) ([]string, error) {
+			return a.provisioning.LookAfter(ctx, of, used)
+		},
+	}
 }
 
 // resources counts what an account has, as its inventory knows it; 0 where it knows

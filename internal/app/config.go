@@ -43,6 +43,8 @@ type Config struct {
 
 	Retention time.Duration `env:"ARCADIA_INVENTORY_RETENTION"` // of versions that are no longer in force; default 400 days
 
+	Grace time.Duration `env:"ARCADIA_STACK_GRACE" envDefault:"24h"` // how long a teardown destroys nothing after it was applied
+
 	Frozen string `env:"ARCADIA_FROZEN"` // why nothing may be changed at DigitalOcean while this process runs; empty: it may
 
 	DestroyCapOperation int    `env:"ARCADIA_DESTROY_CAP_OPERATION" envDefault:"50"` // things that one saga may destroy
@@ -100,6 +102,9 @@ func ReadConfig() (Config, error) {
 		if d < time.Millisecond {
 			return c, fault.New(fault.Invalid, "%s must be longer than nothing, as 5s or 300ms.", name)
 		}
+	}
+	if c.Grace < 0 || c.Grace > provisioning.LongestGrace {
+		return c, fault.New(fault.Invalid, "ARCADIA_STACK_GRACE is a time from 0s to %s, as 24h.", provisioning.LongestGrace)
 	}
 	for name, n := range map[string]int{
 		"ARCADIA_DESTROY_CAP_OPERATION": c.DestroyCapOperation, "ARCADIA_DESTROY_CAP_HOUR": c.DestroyCapHour,

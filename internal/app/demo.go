@@ -17,6 +17,10 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
 
+// demoGrace is how long a demonstration's teardown waits: long enough to be seen, and
+// cancelled.
+const demoGrace = 30 * time.Second
+
 // Demo serves a simulated DigitalOcean with a fleet, Arcadia over it and somebody
 // who uses both, from a directory of its own, until ctx is done.
 func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err error) {
@@ -25,7 +29,7 @@ func (p *Process) Demo(ctx context.Context, at cli.Place, how cli.Demo) (err err
 		return err
 	}
 	c := Config{
-		DataDir: dir, demo: true, cloudSpeed: how.Speed,
+		DataDir: dir, demo: true, cloudSpeed: how.Speed, Grace: demoGrace,
 		InventoryToken: vault.NewSecret("dop_v1_demonstration_inventory"), ProvisioningToken: vault.NewSecret("dop_v1_demonstration"),
 		BillingToken: vault.NewSecret("dop_v1_demonstration_billing"),
 		Lease:        15 * time.Second, Horizon: demo.Horizon(how.Speed), Settle: demo.Horizon(how.Speed), Poll: demo.Poll(how.Speed),

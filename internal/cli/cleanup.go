@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 )
 
 type cleanupCommand struct {
@@ -15,6 +16,9 @@ type cleanupCommand struct {
 	Unkeep cleanupUnkeepCommand `cmd:"" help:"Let a kept thing be destroyed again, when somebody plans it."`
 }
 
+// cleanupVerb is that of plans which are about an account, not a stack.
+const cleanupVerb = "cleanup"
+
 type cleanupPlanCommand struct {
 	Account string   `help:"The account at DigitalOcean."`
 	Wait    string   `default:"168h" placeholder:"TIME" help:"How long things stay marked before they are deleted, like 24h."`
@@ -23,10 +27,21 @@ type cleanupPlanCommand struct {
 
 // Run plans a clean-up.
 func (c *cleanupPlanCommand) Run(ctx context.Context, r *runner) error {
-	return r.plan(ctx, client.PlanOrder{Verb: "cleanup", Account: c.Account, Options: map[string]string{"wait": c.Wait, "only": strings.Join(c.Only, ",")}})
+	return r.plan(ctx, client.PlanOrder{Verb: cleanupVerb, Account: c.Account, Options: map[string]string{"wait": c.Wait, "only": strings.Join(c.Only, ",")}})
 }
 
 type cleanupApplyCommand struct{ stackApplyCommand }
+
+// Run does what a clean-up's plan says, and no other's: of a stack's would be destroyed
+// at once what a clean-up only marks.
+func (c *cleanupApplyCommand) Run(ctx context.Context, r *runner) error {
+	return c.apply(ctx, r, func(p client.Plan) error {
+		if p.Verb != cleanupVerb {
+			return fault.New(fault.Invalid, "Plan %s is to %s stack %s of %s, not to clean up, and nothing was done. Look at it with: arcadia stack apply %s", p.ID, p.Verb, p.Name, p.Tenant, p.ID)
+		}
+		return nil
+	})
+}
 
 type cleanupListCommand struct {
 	Account string `help:"Only this account's."`

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 )
@@ -172,7 +173,7 @@ type stackTeardownCommand struct {
 	stackRef
 	NoFinalSnapshot bool   `help:"Make no final backup: the data are lost for good."`
 	FinalDays       int    `default:"30" help:"For how many days the final backup is kept; 0: somebody has to delete it."`
-	Grace           string `placeholder:"TIME" help:"How long to wait before anything is destroyed, like 24h; without it as the settings say."`
+	Grace           string `placeholder:"TIME" help:"How long to wait before anything is destroyed, like 24h or 0s; without it as ARCADIA_STACK_GRACE says, a day by default."`
 	QuarantineDays  int    `default:"7" help:"For how many days the tenant gets no other stack of the name."`
 	KeepAddresses   bool   `help:"Release reserved addresses only after these days."`
 }
@@ -279,8 +280,18 @@ type stackApplyCommand struct {
 	Wait bool   `help:"Follow the saga until it rests."`
 }
 
-// Run does what a plan says.
-func (c *stackApplyCommand) Run(ctx context.Context, r *runner) (err error) {
+// Run does what a stack's plan says.
+func (c *stackApplyCommand) Run(ctx context.Context, r *runner) error {
+	return c.apply(ctx, r, func(p client.Plan) error {
+		if p.Verb == cleanupVerb {
+			return fault.New(fault.Invalid, "Plan %s is to clean up account %s, and nothing was done. Look at it with: arcadia cleanup apply %s", p.ID, p.Account, p.ID)
+		}
+		return nil
+	})
+}
+
+// apply does what a plan says, once refuse finds nothing wrong with it.
+func (c *stackApplyCommand) apply(ctx context.Context, r *runner, refuse func(client.Plan) error) (err error) {
 	s, err := r.connect(ctx, true)
 	if err != nil {
 		return err
@@ -291,6 +302,9 @@ func (c *stackApplyCommand) Run(ctx context.Context, r *runner) (err error) {
 		p, err = cl.Plan(ctx, c.Plan)
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := refuse(p); err != nil {
 		return err
 	}
 	if !c.Yes && !r.json {

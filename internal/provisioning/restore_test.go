@@ -142,6 +142,49 @@ func TestATeardownKeepsAFinalBackup(t *testing.T) {
 	})
 }
 
+// TestATeardownWaitsForItsGrace has a teardown, told nothing, wait as the settings say:
+// cancelled meanwhile the stack stays, and after it the stack goes.
+func TestATeardownWaitsForItsGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		p := bubblePace
+		p.settings.Grace, p.options.Poll = 2*time.Hour, 5*time.Minute
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		there := y.kinds()
+		begin := func() saga.ID {
+			plan, err := s.PlanStack(ctx, on(provisioning.Teardown), "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Join(plan.Warnings, " "); !strings.Contains(said, "For 2h0m0s after it is applied nothing is destroyed") {
+				t.Errorf("the plan says %q", said)
+			}
+			_, started, err := s.ApplyPlan(ctx, plan.ID, "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(110 * time.Minute)
+			if got := y.kinds(); !slices.Equal(got, there) {
+				t.Errorf("ten minutes before that there is %q, want %q", got, there)
+			}
+			return started.ID
+		}
+		first := begin()
+		if _, err := engine.Cancel(ctx, first, saga.Actor{Name: "cli:test"}); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, first, saga.RolledBack)
+		time.Sleep(time.Hour)
+		if got, state := y.kinds(), y.stack(s).State; !slices.Equal(got, there) || state != provisioning.StackActive {
+			t.Errorf("cancelled, the stack is %s and has %q, want %q", state, got, there)
+		}
+		settle(t, engine, begin(), saga.Completed)
+	})
+}
+
 // TestHeldAddressesAreReleasedInTheEnd has a teardown keep its address for a day.
 func TestHeldAddressesAreReleasedInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -20,6 +20,9 @@ import (
 // TeardownStackKind destroys a stack.
 const TeardownStackKind = "teardown_stack"
 
+// LongestGrace is the most that a teardown waits before it destroys anything.
+const LongestGrace = 90 * 24 * time.Hour
+
 // A Removal is the state of a saga that destroys a stack.
 type Removal struct {
 	Building // what there is to destroy: everything in Made has its id
@@ -150,16 +153,16 @@ var teardownOperation = Operation{
 func (s *Service) drawOptions(r PlanRequest, d *drawn, removal *Removal) error {
 	if text := r.Options["grace"]; text != "" {
 		grace, err := time.ParseDuration(text)
-		if err != nil || grace < 0 || grace > 90*24*time.Hour {
-			return fault.New(fault.Invalid, "grace is a time up to 2160h, like 30m or 24h, not %q.", clip(text))
+		if err != nil || grace < 0 || grace > LongestGrace {
+			return fault.New(fault.Invalid, "grace is a time from 0s to %.0fh, like 30m or 24h, not %q.", LongestGrace.Hours(), clip(text))
 		}
 		removal.Grace = grace
 	}
-	days, err := daysOf(r.Options["quarantine_days"])
+	held, err := daysOf(r.Options["quarantine_days"])
 	if err != nil {
 		return err
 	}
-	removal.HoldName = time.Duration(days) * 24 * time.Hour
+	removal.HoldName = time.Duration(held) * 24 * time.Hour
 	if r.Options["keep_addresses"] == "true" {
 		removal.HoldAddresses = removal.HoldName
 	}
@@ -168,13 +171,14 @@ func (s *Service) drawOptions(r PlanRequest, d *drawn, removal *Removal) error {
 	}
 	tell := func(format string, args ...any) { d.Warnings = append(d.Warnings, fmt.Sprintf(format, args...)) }
 	if removal.Grace > 0 {
-		tell("Nothing is destroyed before %s have passed since it was applied.", removal.Grace)
+		tell("For %s after it is applied nothing is destroyed or copied: cancel the saga within that time to keep the stack.", days(removal.Grace))
 	}
-	if days > 0 {
-		tell("The name %s is held for %d days afterwards.", d.Name, days)
+	d.Read["grace"] = removal.Grace.String()
+	if held > 0 {
+		tell("The name %s is held for %d days afterwards.", d.Name, held)
 	}
 	if removal.HoldAddresses > 0 {
-		tell("Its reserved addresses are released %d days afterwards.", days)
+		tell("Its reserved addresses are released %d days afterwards.", held)
 	}
 	switch {
 	case r.Options["final_snapshot"] != "true":

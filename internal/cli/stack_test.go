@@ -1,0 +1,52 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/cli"
+)
+
+// Who means to mark what nobody has and types the plan of a teardown must not destroy a
+// stack by it.
+func TestACommandAppliesOnlyItsOwnPlans(t *testing.T) {
+	for _, test := range []struct{ command, verb, want string }{
+		{"cleanup", "teardown", "not to clean up"},
+		{"cleanup", "provision", "not to clean up"},
+		{"stack", "cleanup", "arcadia cleanup apply plan_1"},
+		{"cleanup", "cleanup", ""},
+		{"stack", "teardown", ""},
+	} {
+		t.Run(test.command+" "+test.verb, func(t *testing.T) {
+			applied := false
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				p := client.Plan{ID: "plan_1", Verb: test.verb, Account: "default"}
+				if test.verb != "cleanup" {
+					p.Stack, p.Name, p.Tenant = "stack_1", "edge", "acme"
+				}
+				var answer any = p
+				if r.Method == http.MethodPost {
+					applied, answer = true, client.PlanApplied{Plan: p, Saga: client.Saga{ID: "saga_1"}}
+				}
+				_ = json.NewEncoder(w).Encode(answer)
+			}))
+			defer server.Close()
+			host := cli.Host{Connect: func(context.Context, cli.Place, bool) (*cli.Connection, error) {
+				c, err := client.New(server.URL, client.Options{})
+				return &cli.Connection{Client: c, Close: func() error { return nil }}, err
+			}}
+			var out, errs bytes.Buffer
+			code := cli.Run(t.Context(), host, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, []string{test.command, "apply", "plan_1", "--yes"})
+			if refused := test.want != ""; applied == refused || (code != 0) != refused || !strings.Contains(errs.String(), test.want) {
+				t.Errorf("exit %d, applied %t: %s%s", code, applied, out.String(), errs.String())
+			}
+		})
+	}
+}
