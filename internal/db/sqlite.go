@@ -78,6 +78,9 @@ func sqliteDSN(path string, more url.Values) string {
 		"_synchronous":  {"FULL"},
 		"_foreign_keys": {"on"},
 		"_dqs":          {"0"},
+		// What a statement of many rows may have to take back is kept in memory: it
+		// would be written to a file, page by page, and never be read.
+		"_pragma": {"temp_store(memory)"},
 	}
 	for key, values := range more {
 		query[key] = values
