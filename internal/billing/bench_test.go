@@ -47,7 +47,7 @@ func BenchmarkBillingRun(b *testing.B) {
 		invoices = n
 	}
 	dbtest.Bench(b, func(b *testing.B, d *db.DB) {
-		s := manyCustomers(b, d, invoices)
+		s := manyCustomers(b, d, invoices, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 		at := time.Date(2026, 4, 10, 0, 0, 0, 0, time.UTC)
 		for b.Loop() {
 			runtime.GC()
@@ -74,6 +74,38 @@ func BenchmarkBillingRun(b *testing.B) {
 	})
 }
 
+// BenchmarkHourlyPass is the billing run on the clock when nothing is due: all that was
+// ever billed of each subscription is worked out again, and compared.
+func BenchmarkHourlyPass(b *testing.B) {
+	subscriptions := 10_000
+	if n, err := strconv.Atoi(os.Getenv("ARCADIA_BENCH_SUBSCRIPTIONS")); err == nil {
+		subscriptions = n
+	}
+	for _, months := range []int{1, 12} {
+		b.Run(fmt.Sprintf("%d-months", months), func(b *testing.B) {
+			dbtest.Bench(b, func(b *testing.B, d *db.DB) {
+				s := manyCustomers(b, d, subscriptions, time.Date(2026, time.Month(4-months), 1, 0, 0, 0, 0, time.UTC))
+				at := time.Date(2026, 4, 10, 0, 0, 0, 0, time.UTC)
+				if run, err := s.RunBilling(b.Context(), RunOrder{By: "bench"}, at); err != nil || len(run.Issued) != subscriptions*months {
+					b.Fatalf("%d invoices, %+v, %v", len(run.Issued), run.Failed, err)
+				}
+				for b.Loop() {
+					runtime.GC()
+					began, used := time.Now(), processorTime(b)
+					p, err := s.BillDue(b.Context(), DueOrder{By: "bench"}, at.Add(time.Hour))
+					took, used := time.Since(began), processorTime(b)-used
+					if err != nil || p.Done != int64(subscriptions) || p.Issued+p.Drafted != 0 || len(p.Failed) > 0 {
+						b.Fatalf("%+v, %v", p, err)
+					}
+					b.ReportMetric(float64(subscriptions)/took.Seconds(), "subscriptions/s")
+					b.ReportMetric(float64(used.Microseconds())/float64(subscriptions), "cpu-µs/subscription")
+					b.ReportMetric(0, "ns/op")
+				}
+			})
+		})
+	}
+}
+
 // processorTime is what this process has used, of all processors. A PostgreSQL server is
 // another process.
 func processorTime(b *testing.B) time.Duration {
@@ -85,14 +117,15 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// manyCustomers is a house with so many customers, each with a subscription.
-func manyCustomers(b *testing.B, d *db.DB, n int) *Service {
+// manyCustomers is a house with so many customers, each with a subscription from a day on.
+func manyCustomers(b *testing.B, d *db.DB, n int, from time.Time) *Service {
 	b.Helper()
 	ctx := b.Context()
-	march := time.Date(2026, 3, 12, 0, 0, 0, 0, time.UTC)
 	var events []metering.Event
-	for i, of := range []string{"calls", "bytes", "peak"} {
-		events = append(events, metering.Event{Line: i + 1, Source: "app", ID: of, Type: of, At: march, RecordedAt: march, Data: metering.Data{"n": "5432"}})
+	for at := from.AddDate(0, 0, 11); at.Before(time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)); at = at.AddDate(0, 1, 0) {
+		for _, of := range []string{"calls", "bytes", "peak"} {
+			events = append(events, metering.Event{Line: len(events) + 1, Source: "app", ID: at.Format(time.DateOnly) + of, Type: of, At: at, RecordedAt: at, Data: metering.Data{"n": "5432"}})
+		}
 	}
 	s := New(d, func(context.Context, Asked) (Facts, error) { return Facts{Events: events}, nil }, nil)
 	must := func(_ any, err error) {
@@ -100,11 +133,12 @@ func manyCustomers(b *testing.B, d *db.DB, n int) *Service {
 			b.Fatal(err)
 		}
 	}
-	must(s.ApplyCatalog(ctx, Application{Name: "c.yaml", Document: []byte(fiveLines), By: "bench"}, noon))
-	must(s.PutIssuer(ctx, Issuer{ID: "main", LegalName: "Host GmbH", Address: seat, Series: "R-"}, "bench", noon))
-	must(tenant.New(d).Add(ctx, tenant.Entry{Slug: "acme", Name: "Acme"}, noon))
-	must(s.PutCustomer(ctx, "acme", Profile{Issuer: "main", Currency: "EUR", Zone: "Europe/Berlin", Address: seat, TermsDays: 14}, "bench", noon))
-	a, _, err := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "basic@1", Quantity: "3", From: "2026-03-01", Taxes: []string{"vat"}, By: "bench"}, noon.AddDate(0, 0, -10))
+	began := from.AddDate(0, 0, -9)
+	must(s.ApplyCatalog(ctx, Application{Name: "c.yaml", Document: []byte(fiveLines), By: "bench"}, began))
+	must(s.PutIssuer(ctx, Issuer{ID: "main", LegalName: "Host GmbH", Address: seat, Series: "R-"}, "bench", began))
+	must(tenant.New(d).Add(ctx, tenant.Entry{Slug: "acme", Name: "Acme"}, began))
+	must(s.PutCustomer(ctx, "acme", Profile{Issuer: "main", Currency: "EUR", Zone: "Europe/Berlin", Address: seat, TermsDays: 14}, "bench", began))
+	a, _, err := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "basic@1", Quantity: "3", From: from.Format(time.DateOnly), Taxes: []string{"vat"}, By: "bench"}, began)
 	must(a, err)
 	const many = `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < $1) `
 	for _, query := range []string{

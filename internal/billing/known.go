@@ -56,6 +56,13 @@ type metered struct {
 	key     string
 	k       int
 	windows []window
+	charges []meteredCharge
+}
+
+// A meteredCharge is a charge for what is metered, with the key of what it was rated at.
+type meteredCharge struct {
+	of  *Charge
+	key string
 }
 
 // known is what there is to bill by what is known at an instant.
@@ -353,10 +360,20 @@ func (s *Subscription) meters(k *known, r run, trial, until time.Time) {
 		n := slices.IndexFunc(k.metered, func(m *metered) bool { return m.key == id })
 		if n < 0 {
 			n = len(k.metered)
-			k.metered = append(k.metered, &metered{run: r, key: id, k: cut.k})
+			k.metered = append(k.metered, newMetered(r, id, cut.k))
 		}
 		k.metered[n].windows = append(k.metered[n].windows, w)
 	}
+}
+
+func newMetered(r run, id string, k int) *metered {
+	m := &metered{run: r, key: id, k: k}
+	for _, ch := range r.plan.Charges {
+		if ch.Type == Usage || ch.Type == Resource {
+			m.charges = append(m.charges, meteredCharge{ch, key(id, ch.ID)})
+		}
+	}
+	return m
 }
 
 // suspendedTimes is the suspensions that are known in elapsed time: to the instant,

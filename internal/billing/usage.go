@@ -42,7 +42,6 @@ type ratedLine struct {
 // books are open what an earlier one costs more or less by now.
 func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 	var first, again []*draft
-	wanted := make(map[string]bool)
 	for _, m := range k.metered {
 		n := 0
 		for _, w := range m.windows {
@@ -50,12 +49,8 @@ func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 				n++
 			}
 		}
-		for _, ch := range m.plan.Charges {
-			if ch.Type != Usage && ch.Type != Resource {
-				continue
-			}
-			id := key(m.key, ch.ID)
-			wanted[id] = true
+		for _, c := range m.charges {
+			id, ch := c.key, c.of
 			before := b.usage[id]
 			if n == 0 && before == nil {
 				continue
@@ -83,7 +78,7 @@ func (b *biller) newUsage(k *known, t time.Time, open bool) ([]*draft, error) {
 	}
 	if open {
 		for _, id := range b.order {
-			if before := b.usage[id]; !wanted[id] && len(before.lines) > 0 { // a change took all of its service away
+			if before := b.usage[id]; before.by != k && len(before.lines) > 0 { // k does not know it: a change took all of its service away
 				now := &rated{metered: before.metered, charge: before.charge, by: k, at: t}
 				again = append(again, b.difference(before, now)...)
 				b.usage[id] = now

@@ -51,8 +51,8 @@ func (d Date) AddMonths(n int) Date {
 
 // onDay is the given day, or the last one, of the month n months after month m.
 func onDay(y int, m time.Month, n, day int) Date {
-	first := NewDate(y, m+time.Month(n), 1)
-	return first + Date(min(day, first.daysInMonth())) - 1
+	first, next := NewDate(y, m+time.Month(n), 1), NewDate(y, m+time.Month(n)+1, 1)
+	return first + min(Date(day), next-first) - 1
 }
 
 func (d Date) daysInMonth() int {
