@@ -87,6 +87,10 @@ bench: build ## measure beside other engines and print ratios
 	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
 		$(GO) test -run='^$$' -bench='^BenchmarkBillingRun$$' -benchtime=1x -timeout=30m ./internal/billing | sed -n 's/^Benchmark/  /p; /FAIL/p'
 	echo
+	echo "The hourly billing run when nothing is due, of 10,000 subscriptions with one month and with twelve that were billed (ARCADIA_BENCH_SUBSCRIPTIONS)"
+	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
+		$(GO) test -run='^$$' -bench='^BenchmarkHourlyPass$$' -benchtime=1x -timeout=60m ./internal/billing | sed -n 's/^Benchmark/  /p; /FAIL/p'
+	echo
 	echo "Totals of a month of 2,000 meters out of 5,000,000 events, not rolled up, and the most memory in use"
 	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
 		$(GO) test -run='^$$' -bench='^BenchmarkTotals$$' -benchtime=1x -timeout=60m ./internal/metering | sed -n 's/^Benchmark/  /p; /FAIL/p'
