@@ -115,7 +115,7 @@ func TestABillingRun(t *testing.T) {
 		sound(t, s, 2)
 		// A clock that is behind what was billed makes no document that should have been
 		// issued before.
-		if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "basic@1", By: "test"}, day(t, "2026-02-28")); err != nil {
+		if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "basic@1", By: "test"}, day(t, "2026-03-01")); err != nil {
 			t.Fatal(err)
 		}
 		if got := runAt(t, s, at.AddDate(0, 0, 22)); len(got.Issued) != 1 {
