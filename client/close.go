@@ -43,8 +43,12 @@ type Margin struct {
 	Revenue []Amount `json:"revenue" nullable:"false" doc:"Net of tax, by currency."`
 	Cost    []Amount `json:"cost" nullable:"false" doc:"Of its resources at DigitalOcean."`
 	BadDebt []Amount `json:"bad_debt" nullable:"false" doc:"What was written off."`
-	Left    []Amount `json:"left" nullable:"false" doc:"Revenue less the rest, in each currency: nothing is converted."`
+	Left    []Amount `json:"left" nullable:"false" doc:"Revenue less the rest. Dollars of the cost that could not be exchanged stand beside it, below zero."`
 	Closed  bool     `json:"closed" doc:"False: what is not invoiced yet, and what resources cost, is missing."`
+
+	Exchanged *Amount `json:"exchanged" doc:"The dollars of the cost in the customer's currency; null where that is the dollar, or where there is no rate."`
+	Rate      *Rate   `json:"rate" doc:"At which they were exchanged: of the month's last day, or today's while it is not over."`
+	NoRate    *string `json:"no_rate" doc:"Why they could not be exchanged."`
 }
 
 // CloseMonth enters what a month, 2026-10, leaves open, or says what it would be.

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,8 +122,34 @@ plans:
 			{Month: "2026-04", Tenant: acme.Tenant, Slug: "acme", Revenue: eur(1452 + 1500 + 1000 + 2067 + 1200), Cost: []money.Amount{usd(1344)}, BadDebt: []money.Amount{}, Closed: true},
 			{Month: "2026-05", Tenant: acme.Tenant, Slug: "acme", Revenue: eur(1500 - 2067), Cost: []money.Amount{}, BadDebt: []money.Amount{}},
 		}
+		for n := range months[:2] { // a missing rate is told, and is no zero
+			months[n].NoRate = got[n].NoRate
+			if left := got[n].Left(); !strings.Contains(got[n].NoRate, "arcadia fx set USD/EUR") || len(left) != 2 || left[1] != usd(-months[n].Cost[0].Minor) {
+				t.Errorf("without a rate: %v, %q", left, got[n].NoRate)
+			}
+		}
 		if diff := cmp.Diff(months, got); diff != "" {
 			t.Error(diff)
+		}
+		for day, rate := range map[string]string{"2026-03-31": "0.5", "2026-04-01": "0.9"} {
+			if _, err := s.SetRate(ctx, Rate{Pair: "USD/EUR", From: day, Rate: exact.Must(rate), SetBy: "test"}, noon); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err = s.Margins(ctx, "2026-03", "2026-04", "acme", day(t, "2026-05-20")); err != nil {
+			t.Fatal(err)
+		}
+		for n, want := range []int64{3648 - 576, 7219 - 1210} { // 11.52 · 0.5; 13.44 · 0.9 is 12.096
+			if left := got[n].Left(); len(left) != 1 || left[0] != eur(want)[0] || got[n].NoRate != "" {
+				t.Errorf("with a rate %s left %v, want %d cents", got[n].Month, left, want)
+			}
+		}
+		late := bring(t, s, ImportBalances, "key,tenant,amount,currency,date\nb-1,acme,1,EUR,2026-04-30\n", day(t, "2026-05-20"))
+		if text := linesOf(late); !strings.Contains(text, "[date: 2026-04 is closed") {
+			t.Errorf("a balance of a month that is closed: %s", text)
+		}
+		if done := bring(t, s, ImportBalances, "key,tenant,amount,currency,date\nb-1,acme,1,EUR,2026-05-01\n", day(t, "2026-05-20")); !strings.Contains(linesOf(done), "added") {
+			t.Errorf("a balance of a month that is open: %s", linesOf(done))
 		}
 		balances, err := journal.Balances(ctx, d.Read(), "")
 		if err != nil {

@@ -24,6 +24,10 @@ func (s *Service) importBalances(ctx context.Context, tx *sql.Tx, m *importing) 
 	if err != nil {
 		return err
 	}
+	closed, err := closedMonths(ctx, tx)
+	if err != nil {
+		return err
+	}
 	for _, line := range fresh {
 		n, customer := line.n, line.customer
 		r, l := m.rows[n], &m.lines[n]
@@ -32,6 +36,9 @@ func (s *Service) importBalances(ctx context.Context, tx *sql.Tx, m *importing) 
 			return err
 		}
 		at, err := pastDay(r.text("date"), customer.Zone, m.at)
+		if err == nil {
+			err = stillOpen(at, customer.Zone, closed)
+		}
 		if err := r.blame("date", err); err != nil {
 			return err
 		}
@@ -101,6 +108,18 @@ func pastDay(text, zone string, now time.Time) (time.Time, error) {
 		return at, fault.New(fault.Invalid, "%s is still to come.", cut(text))
 	}
 	return at, nil
+}
+
+// stillOpen refuses an instant of a month that is closed.
+func stillOpen(at time.Time, zone string, closed map[string]bool) error {
+	z, err := period.Zone(zone)
+	if err != nil {
+		return err
+	}
+	if month := at.In(z).Format("2006-01"); closed[month] {
+		return fault.New(fault.Conflict, "%s is closed: give a day after it.", month)
+	}
+	return nil
 }
 
 // carried is what a tenant still owes of what it brought with it, above zero.

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/period"
+	"github.com/arcadia-cloud/arcadia/internal/rating"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -24,19 +26,75 @@ type Margin struct {
 	Cost    []money.Amount // at DigitalOcean
 	BadDebt []money.Amount // of the revenue, what was written off
 	Closed  bool           // else what is not invoiced yet, and what resources cost, is missing
+
+	Exchanged *money.Amount // the dollars of Cost in the customer's currency, where that is another; rounded once
+	Rate      *Rate         // at which they were exchanged
+	NoRate    string        // why they could not be: a sentence
 }
 
-// Left is what is left of the revenue, in each currency that both are in or that only
-// one is in: nothing is converted.
+// Left is what is left of the revenue. Dollars of the cost that could not be exchanged
+// stand beside it, below zero.
 func (m Margin) Left() []money.Amount {
 	left := make(map[money.Currency]int64)
 	for _, a := range m.Revenue {
 		left[a.Currency] += a.Minor
 	}
-	for _, a := range slices.Concat(m.Cost, m.BadDebt) {
+	for _, a := range m.BadDebt {
+		left[a.Currency] -= a.Minor
+	}
+	for _, a := range m.Cost {
+		if a.Currency == cloudCurrency && m.Exchanged != nil {
+			a = *m.Exchanged
+		}
 		left[a.Currency] -= a.Minor
 	}
 	return amounts(left)
+}
+
+// exchange puts the dollars of the cost in another currency, at its rate on a day. Where
+// there is none it says so.
+func (m *Margin) exchange(rates *Catalog, on time.Time) error {
+	i := slices.IndexFunc(m.Cost, func(a money.Amount) bool { return a.Currency == cloudCurrency })
+	if i < 0 || rates.Currency == cloudCurrency {
+		return nil
+	}
+	rate, err := rates.rateOn(on)
+	if err != nil {
+		m.NoRate = fault.Message(err)
+		return nil
+	}
+	value, _ := rate.exchange(m.Cost[i].Exact(), rating.Explanation{})
+	amount, err := money.Round(value, rates.Currency)
+	m.Exchanged, m.Rate = &amount, &rate
+	return err
+}
+
+// exchangeMargins exchanges the costs of margins at the rate of their month's last day in
+// UTC, or today's while it is not over.
+func (s *Service) exchangeMargins(ctx context.Context, list []Margin, currencies map[tenant.ID]money.Currency, now time.Time) error {
+	all := make(map[money.Currency]*Catalog)
+	for n := range list {
+		m := &list[n]
+		c, known := currencies[m.Tenant]
+		if !known {
+			continue // what belongs to nobody is in dollars
+		}
+		if all[c] == nil {
+			rates, err := listRates(ctx, s.db.Read(), c)
+			if err != nil {
+				return err
+			}
+			all[c] = &Catalog{Currency: c, Rates: rates}
+		}
+		month, err := time.Parse("2006-01", m.Month)
+		if err != nil {
+			return err
+		}
+		if err := m.exchange(all[c], period.Earlier(month.AddDate(0, 1, -1), now)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func amounts(of map[money.Currency]int64) []money.Amount {
@@ -68,8 +126,9 @@ func (s *Service) Margins(ctx context.Context, from, to, ref string, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	zones := make(map[tenant.ID]*time.Location)
+	zones, currencies := make(map[tenant.ID]*time.Location), make(map[tenant.ID]money.Currency)
 	for _, c := range customers {
+		currencies[c.Tenant] = c.Currency
 		if zones[c.Tenant], err = period.Zone(c.Zone); err != nil {
 			return nil, err
 		}
@@ -121,7 +180,7 @@ func (s *Service) Margins(ctx context.Context, from, to, ref string, now time.Ti
 	slices.SortFunc(list, func(a, b Margin) int {
 		return cmp.Or(cmp.Compare(a.Month, b.Month), bySlug(a.Slug, b.Slug))
 	})
-	return list, nil
+	return list, s.exchangeMargins(ctx, list, currencies, now)
 }
 
 // closedMonths are the months that are closed.

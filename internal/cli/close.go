@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,13 +87,20 @@ func (c *billingMarginCommand) Run(ctx context.Context, r *runner) error {
 	case r.json:
 		return r.print(l)
 	}
-	rows, open := [][]string{}, false
+	rows, open, unknown := [][]string{}, false, []string{}
 	for _, m := range l.Items {
 		month := m.Month
 		if !m.Closed {
 			month, open = month+" *", true
 		}
-		rows = append(rows, []string{month, tenantName(m.Tenant), sums(m.Revenue), sums(m.Cost), sums(m.BadDebt), sums(m.Left)})
+		cost := sums(m.Cost)
+		if m.Exchanged != nil {
+			cost += " = " + sums([]client.Amount{*m.Exchanged})
+		}
+		if m.NoRate != nil && !slices.Contains(unknown, *m.NoRate) {
+			unknown = append(unknown, *m.NoRate)
+		}
+		rows = append(rows, []string{month, tenantName(m.Tenant), sums(m.Revenue), cost, sums(m.BadDebt), sums(m.Left)})
 	}
 	if len(rows) == 0 {
 		r.say("The journal has no revenue and no cost from %s to %s.", from, to)
@@ -100,6 +108,9 @@ func (c *billingMarginCommand) Run(ctx context.Context, r *runner) error {
 	}
 	if err := table(r.Out, "MONTH|TENANT|REVENUE|COST|BAD DEBT|LEFT", rows); err != nil {
 		return err
+	}
+	if len(unknown) > 0 {
+		r.say("\nDollars that could not be exchanged stand beside what is left:\n%s", strings.Join(unknown, "\n"))
 	}
 	if open {
 		r.say("\n* not closed: what is not invoiced yet, and what resources cost, is missing. arcadia billing close MONTH enters it.")

@@ -30,7 +30,13 @@ func Close(c billing.Close) client.MonthClose {
 
 // Margin is what a tenant brought in a month, and what it cost.
 func Margin(m billing.Margin) client.Margin {
-	return client.Margin{
+	out := client.Margin{
 		Month: m.Month, Tenant: m.Slug, Revenue: amounts(m.Revenue), Cost: amounts(m.Cost), BadDebt: amounts(m.BadDebt), Left: amounts(m.Left()), Closed: m.Closed,
+		NoRate: Text(m.NoRate),
 	}
+	if m.Exchanged != nil {
+		cost, rate := Amount(*m.Exchanged), Rate(*m.Rate)
+		out.Exchanged, out.Rate = &cost, &rate
+	}
+	return out
 }
