@@ -29,9 +29,12 @@ var builds = []struct {
 	{blueprint.VolumeKind, "create_volumes", "delete_volumes", "POST /v2/volumes"},
 	{blueprint.DropletKind, "create_droplets", "delete_droplets", "POST /v2/droplets"},
 	{blueprint.ReservedIPKind, "reserve_addresses", "release_addresses", "POST /v2/reserved_ips"},
-	{blueprint.FirewallKind, "create_firewalls", "delete_firewalls", "POST /v2/firewalls"},
+	{blueprint.FirewallKind, "create_firewalls", deleteFirewallsStep, "POST /v2/firewalls"},
 	{blueprint.RecordKind, "create_records", "delete_records", "POST /v2/domains/{domain}/records"},
 }
+
+// deleteFirewallsStep deletes firewalls, once no droplet is behind them any more.
+const deleteFirewallsStep = "delete_firewalls"
 
 // planned are the steps of a kind as a plan shows them, each with its requests.
 func planned[S any](k saga.Kind[S], calls map[string][]string) []PlanStep {
@@ -66,6 +69,11 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 		}},
 	}
 	for _, one := range builds {
+		if one.kind == blueprint.DropletKind {
+			k.Steps = append(k.Steps, saga.Step[Building]{
+				Name: closeGateStep, Retry: p.patient(), Again: p.patient(), Do: unfrozen(p, p.closeGate), Undo: unfrozen(p, p.openGate),
+			})
+		}
 		k.Steps = append(k.Steps, saga.Step[Building]{
 			Name: one.make, Retry: p.patient(), Again: p.patient(),
 			Do:   unfrozen(p, func(ctx context.Context, s *Building) error { return p.buildAll(ctx, s, one.kind) }),
@@ -77,6 +85,9 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 			Name: joinProjectStep, Do: unfrozen(p, p.joinProject), Retry: p.patient(), NothingToUndo: "what leaves DigitalOcean leaves its project",
 		},
 		saga.Step[Building]{Name: "check_health", Do: p.checkHealth, NothingToUndo: "it only reads"},
+		saga.Step[Building]{
+			Name: openGateStep, Retry: p.patient(), Do: unfrozen(p, p.openGate), NothingToUndo: "what it deletes is to be deleted in any case",
+		},
 		saga.Step[Building]{Name: "record_stack", Local: recordStack, NothingToUndo: "it is the last step"},
 	)
 	return k

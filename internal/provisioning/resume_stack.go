@@ -62,6 +62,7 @@ func (p *Steps) resumeStack() saga.Kind[Resumption] {
 		Steps: []saga.Step[Resumption]{
 			{Name: "check_room", Do: p.checkResumption, NothingToUndo: reads, Retry: again},
 			step("restore_volumes", p.restoreAll(blueprint.VolumeKind), p.unrestoreAll(blueprint.VolumeKind)),
+			step(closeGateStep, ofArchived(p.closeGate), ofArchived(p.openGate)),
 			step("restore_droplets", p.restoreAll(blueprint.DropletKind), p.unrestoreAll(blueprint.DropletKind)),
 			step("power_on", p.resumePower, p.unresumePower),
 			step("assign_addresses", p.leadAddresses, p.unleadAddresses),
@@ -70,12 +71,23 @@ func (p *Steps) resumeStack() saga.Kind[Resumption] {
 			{Name: joinProjectStep, Do: unfrozen(p, func(ctx context.Context, s *Resumption) error { return p.joinProject(ctx, &s.Building) }), Retry: again, NothingToUndo: "what leaves DigitalOcean leaves its project"},
 			{Name: "check_health", Do: p.resumeHealth, NothingToUndo: reads},
 			{Name: pointOfNoReturn, Pivot: true, Local: func(context.Context, *sql.Tx, *Resumption) error { return nil }},
+			{Name: openGateStep, Do: unfrozen(p, ofArchived(p.openGate)), Forward: true, Retry: again},
 			{Name: liftQuarantineStep, Do: unfrozen(p, func(ctx context.Context, s *Resumption) error { return p.liftQuarantine(ctx, &s.Building) }), Forward: true, Retry: again},
 			{Name: deleteSnapshotsStep, Do: unfrozen(p, func(ctx context.Context, s *Resumption) error {
 				return p.removeAll(ctx, &s.Building, blueprint.SnapshotKind)
 			}), Forward: true, Retry: again},
 			{Name: "record_stack", Local: recordResumption, Forward: true},
 		},
+	}
+}
+
+// ofArchived does something where droplets are made again.
+func ofArchived(do func(context.Context, *Building) error) func(context.Context, *Resumption) error {
+	return func(ctx context.Context, s *Resumption) error {
+		if s.Level != Archived {
+			return nil
+		}
+		return do(ctx, &s.Building)
 	}
 }
 

@@ -385,6 +385,7 @@ func (d *drawn) creates() map[string][]string {
 	for range d.building.of(blueprint.ProjectKind) {
 		calls[joinProjectStep] = append(calls[joinProjectStep], "POST /v2/projects/{id}/resources")
 	}
+	drawGate(d.building.Spec, calls)
 	return calls
 }
 

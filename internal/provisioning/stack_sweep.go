@@ -67,7 +67,11 @@ func (s *Service) sweepSnapshots(ctx context.Context, w saga.Sweep, of string, c
 // sweepResources deletes what carries markers and is in no ledger.
 func (s *Service) sweepResources(ctx context.Context, w saga.Sweep, b *builder) ([]string, error) {
 	removed, state := []string{}, b.state
-	for _, r := range slices.Backward(state.Spec.Resources) {
+	all := state.Spec.Resources
+	if gate, ok := gateOf(state.Spec); ok {
+		all = append(slices.Clone(all), gate)
+	}
+	for _, r := range slices.Backward(all) {
 		if r.Kind == blueprint.ProjectKind || r.Kind == blueprint.TagKind {
 			continue // to ask twice for them makes one
 		}

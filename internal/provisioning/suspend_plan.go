@@ -407,6 +407,9 @@ func (s *Service) drawResume(ctx context.Context, r PlanRequest, d *drawn) error
 	if len(state.Spec.Health) == 0 || state.SkipProbe {
 		d.Warnings = append(d.Warnings, "No probe is asked whether the stack works before it counts as resumed.")
 	}
+	if level == Archived {
+		drawGate(state.Spec, calls)
+	}
 	d.Steps = planned(s.steps.resumeStack(), calls)
 	d.input = func(of PlanID) any {
 		state.Plan = of

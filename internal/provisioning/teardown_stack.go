@@ -70,7 +70,12 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 		})
 	}
 	for _, one := range slices.Backward(builds) {
-		remove(one.remove, one.kind)
+		if one.kind != blueprint.FirewallKind {
+			remove(one.remove, one.kind)
+		}
+		if one.kind == blueprint.DropletKind { // no droplet stands without the firewalls that it has
+			remove(deleteFirewallsStep, blueprint.FirewallKind)
+		}
 	}
 	remove(deleteSnapshotsStep, blueprint.SnapshotKind) // of a stack that is archived
 	k.Steps = append(k.Steps,
