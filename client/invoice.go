@@ -14,6 +14,7 @@ type Invoice struct {
 	ID           string          `json:"id" example:"inv_0193a4c0d1e2738fa1b2c3d4e5f60718"`
 	Number       *string         `json:"number" example:"R-1" doc:"As it is written on the document; null in a dry run."`
 	Tenant       string          `json:"tenant" doc:"Its slug."`
+	Zone         string          `json:"zone" example:"Europe/Berlin" doc:"Of the customer's days."`
 	Subscription string          `json:"subscription"`
 	Purpose      string          `json:"purpose" enum:"advance,arrears,credit_note"`
 	State        string          `json:"state" enum:"due,draft,test,issued,partially_paid,paid,void,uncollectible" doc:"due: of a dry run; draft: it waits for its issue; test: it was issued in test mode, and nobody owes it."`
@@ -41,6 +42,7 @@ type InvoiceExplanation struct {
 	ID       string          `json:"id"`
 	Number   string          `json:"number" example:"R-1"`
 	Tenant   string          `json:"tenant" doc:"Its slug."`
+	Zone     string          `json:"zone" doc:"Of the customer's days."`
 	Currency string          `json:"currency"`
 	Lines    []ExplainedLine `json:"lines" nullable:"false"`
 }

@@ -22,6 +22,7 @@ type Payment struct {
 	ID         string           `json:"id" example:"payment_0193a4c0d1e2738fa1b2c3d4e5f60718" doc:"Empty in a dry run."`
 	Key        string           `json:"key" doc:"The bank's reference: it is booked once. Where none was said, the id."`
 	Tenant     string           `json:"tenant" doc:"Its slug."`
+	Zone       string           `json:"zone" example:"Europe/Berlin" doc:"Of the customer's days."`
 	Currency   string           `json:"currency"`
 	Amount     int64            `json:"amount" doc:"That the tenant sent, minor units."`
 	Fee        int64            `json:"fee" doc:"Of it, what the bank kept."`
@@ -151,6 +152,7 @@ type WriteOff struct {
 // credit.
 type Statement struct {
 	Tenant   string             `json:"tenant"`
+	Zone     string             `json:"zone" doc:"Of the customer's days."`
 	From     *Time              `json:"from" format:"date-time" doc:"null: from the first entry."`
 	To       *Time              `json:"to" format:"date-time" doc:"Not included; null: to the last entry."`
 	Accounts []StatementAccount `json:"accounts" nullable:"false" doc:"One for each currency."`

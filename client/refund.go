@@ -11,6 +11,7 @@ type Refund struct {
 	ID         string `json:"id" doc:"Empty in a dry run."`
 	Key        string `json:"key" doc:"The bank's reference: it is booked once. Where none was said, the id."`
 	Tenant     string `json:"tenant" doc:"Its slug."`
+	Zone       string `json:"zone" example:"Europe/Berlin" doc:"Of the customer's days."`
 	Currency   string `json:"currency"`
 	Amount     int64  `json:"amount" doc:"Minor units."`
 	RefundedAt Time   `json:"refunded_at" format:"date-time"`

@@ -193,6 +193,7 @@ type Migration struct {
 type MigratedItem struct {
 	Subscription string `json:"subscription"`
 	Tenant       string `json:"tenant"`
+	Zone         string `json:"zone" doc:"Of the customer's days."`
 	Item         string `json:"item"`
 	Quantity     string `json:"quantity"`
 	Currency     string `json:"currency"`

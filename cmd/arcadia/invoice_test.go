@@ -94,3 +94,29 @@ func TestPaymentsFromTheCommandLine(t *testing.T) {
 		t.Errorf("verify: %s", said)
 	}
 }
+
+// Days that are typed and days that are shown are the customer's, ahead of UTC and
+// behind it.
+func TestDaysOfTheCommandLineAreTheCustomers(t *testing.T) {
+	h := newHouse(t)
+	h.pipe(t, catalogFile, "catalog", "apply", "-", "--yes").want(t, 0)
+	h.run(t, "issuer", "set", "main", "--legal-name", "Host GmbH", "--series", "R-").want(t, 0)
+	for slug, zone := range map[string]string{"ahead": "Pacific/Auckland", "behind": "America/Los_Angeles"} {
+		h.run(t, "tenant", "add", slug).want(t, 0)
+		h.run(t, "customer", "set", slug, "--issuer", "main", "--currency", "EUR", "--zone", zone).want(t, 0)
+		shows := func(want string, args ...string) {
+			t.Helper()
+			if said := h.run(t, args...).want(t, 0).out; !strings.Contains(said, want) {
+				t.Errorf("%s shows no %q: %s", strings.Join(args, " "), want, said)
+			}
+		}
+		shows("by "+slug+" on 2026-01-15", "payment", "record", "119.00", "EUR", "--tenant", slug, "--date", "2026-01-15", "--bank-ref", slug, "--yes")
+		shows("2026-01-15   119.00 EUR", "payment", "list", slug)
+		shows("on 2026-01-16", "payment", "refund", slug, "19.00", "EUR", "--date", "2026-01-16", "--reason", "asked for", "--yes")
+		shows("2026-01-16", "payment", "refunds", slug)
+		shows("2026-01-15", "statement", slug, "--from", "2026-01-15", "--to", "2026-01-15")
+		shows("2026-01-01 to 2026-01-31", "subscription", "create", slug, "basic@1", "--from", "2026-01-01", "--dry-run")
+		shows("2026-01-01 00:00 ", "subscription", "create", slug, "basic@1", "--from", "2026-01-01")
+		shows("2026-01-01", "subscription", "list", slug)
+	}
+}

@@ -22,10 +22,10 @@ func listDrafts(ctx context.Context, q db.Queryer, f draftFilter) ([]Issued, err
 		var from, to, issue, drafted int64
 		var document string
 		err = rows.Scan((*string)(&i.Subscription), (*string)(&i.Purpose), &from, &to, &i.revision, (*string)(&i.Tenant), &issue, (*string)(&i.Currency), &i.Total, &i.Due,
-			&document, &drafted)
+			&document, &drafted, &i.Zone)
 		i.From, i.To, i.IssueAt, i.IssuedAt, i.Document, i.State = db.Time(from), db.Time(to), db.Time(issue), db.Time(drafted), []byte(document), InvoiceDraft
 		return i, err
-	}, `SELECT d.subscription_id, d.purpose, d.period_from, d.period_to, d.revision, d.tenant_id, d.issue_at, d.currency, d.total, d.due, d.document, d.drafted_at
+	}, `SELECT d.subscription_id, d.purpose, d.period_from, d.period_to, d.revision, d.tenant_id, d.issue_at, d.currency, d.total, d.due, d.document, d.drafted_at, (SELECT z.zone FROM billing_subscriptions z WHERE z.id = d.subscription_id)
 		FROM billing_drafts d WHERE `+where+` AND NOT EXISTS (SELECT 1 FROM billing_invoices i WHERE i.subscription_id = d.subscription_id AND i.purpose = d.purpose
 			AND i.period_from = d.period_from AND i.period_to = d.period_to AND i.revision = d.revision)
 		ORDER BY d.issue_at, d.subscription_id, d.purpose, d.revision`, args...)

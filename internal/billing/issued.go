@@ -36,6 +36,7 @@ type Issued struct {
 	Tenant       tenant.ID
 	Slug         string
 	Subscription SubscriptionID
+	Zone         string // of the subscription's dates
 	Purpose      Purpose
 	From, To     time.Time // the period
 	Series       string

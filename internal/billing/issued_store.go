@@ -190,7 +190,7 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 	}
 	query := `SELECT i.id, i.tenant_id, i.subscription_id, i.purpose, i.period_from, i.period_to, i.revision, i.series, i.number, i.issue_at, i.issued_at, i.issued_by,
 			i.due_at, i.currency, i.total, i.due, i.document, i.parties, i.previous_hash, i.hash, i.due - ` + settledSQL + `,
-			` + latestStateSQL + `
+			` + latestStateSQL + `, (SELECT z.zone FROM billing_subscriptions z WHERE z.id = i.subscription_id)
 		FROM billing_invoices i WHERE ` + strings.Join(where, " AND ") + ` ORDER BY i.id DESC`
 	if f.Limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit+1)
@@ -206,7 +206,7 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 		var from, to, issue, issued, due int64
 		var document, parties string
 		if err := rows.Scan(&i.ID, (*string)(&i.Tenant), (*string)(&i.Subscription), (*string)(&i.Purpose), &from, &to, &i.revision, &i.Series, &i.Number, &issue, &issued,
-			&i.IssuedBy, &due, (*string)(&i.Currency), &i.Total, &i.Due, &document, &parties, &i.PreviousHash, &i.Hash, &i.Open, (*string)(&i.State)); err != nil {
+			&i.IssuedBy, &due, (*string)(&i.Currency), &i.Total, &i.Due, &document, &parties, &i.PreviousHash, &i.Hash, &i.Open, (*string)(&i.State), &i.Zone); err != nil {
 			return nil, err
 		}
 		i.From, i.To, i.IssueAt, i.IssuedAt, i.DueAt = db.Time(from), db.Time(to), db.Time(issue), db.Time(issued), db.Time(due)

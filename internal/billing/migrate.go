@@ -39,6 +39,7 @@ type Migration struct {
 type Migrated struct {
 	Subscription SubscriptionID
 	Slug         string
+	Zone         string // of the subscription's dates
 	Item         string
 	Quantity     exact.Number
 	Currency     money.Currency
@@ -163,7 +164,7 @@ func (s *Service) migrations(ctx context.Context, o MigrationOrder, catalog *Cat
 			if has.Plan != o.From {
 				continue
 			}
-			x := Migrated{Subscription: a.ID, Slug: a.Slug, Item: has.Item, Quantity: has.Quantity, Currency: a.Currency, agreement: a}
+			x := Migrated{Subscription: a.ID, Slug: a.Slug, Zone: a.Zone, Item: has.Item, Quantity: has.Quantity, Currency: a.Currency, agreement: a}
 			if x.Left = a.keeps(has.Item, now); except[a.Tenant] {
 				x.Left = "excepted"
 			}

@@ -27,6 +27,7 @@ type Payment struct {
 	Key        string // of the bank's line: it is booked once
 	Tenant     tenant.ID
 	Slug       string
+	Zone       string       // of the customer's dates
 	Amount     money.Amount // that the tenant sent
 	Fee        int64        // of it, what the bank kept
 	PaidAt     time.Time
@@ -130,6 +131,7 @@ func (s *Service) book(ctx context.Context, tx *sql.Tx, o PaymentOrder, now time
 	if err != nil {
 		return p, false, "", err
 	}
+	p.Zone = customer.Zone
 	if p.PaidAt, err = paidAt(o.At, customer.Zone, now); err != nil {
 		return p, false, "", err
 	}

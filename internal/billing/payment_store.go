@@ -32,14 +32,15 @@ func listPayments(ctx context.Context, q db.Queryer, f PaymentFilter) ([]Payment
 	and("p.key = $%d", f.key)
 	and("p.id < $%d", f.Cursor)
 	and("EXISTS (SELECT 1 FROM billing_settlements x WHERE x.source = p.id AND x.invoice_id = $%d)", f.invoice)
-	query := `SELECT p.id, p.key, p.tenant_id, p.currency, p.amount, p.fee, p.paid_at, p.reference, p.payer, p.recorded_at, p.recorded_by, p.entry_id, p.carried
+	query := `SELECT p.id, p.key, p.tenant_id, p.currency, p.amount, p.fee, p.paid_at, p.reference, p.payer, p.recorded_at, p.recorded_by, p.entry_id, p.carried,
+			COALESCE((SELECT c.zone FROM billing_customers c WHERE c.tenant_id = p.tenant_id), 'UTC')
 		FROM billing_payments p WHERE ` + strings.Join(where, " AND ") + ` ORDER BY p.id DESC`
 	if f.Limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit+1)
 	}
 	return db.All(ctx, q, func(rows *sql.Rows) (p Payment, err error) {
 		var paid, recorded int64
-		err = rows.Scan(&p.ID, &p.Key, (*string)(&p.Tenant), (*string)(&p.Amount.Currency), &p.Amount.Minor, &p.Fee, &paid, &p.Reference, &p.Payer, &recorded, &p.RecordedBy, &p.Entry, &p.Carried)
+		err = rows.Scan(&p.ID, &p.Key, (*string)(&p.Tenant), (*string)(&p.Amount.Currency), &p.Amount.Minor, &p.Fee, &paid, &p.Reference, &p.Payer, &recorded, &p.RecordedBy, &p.Entry, &p.Carried, &p.Zone)
 		p.PaidAt, p.RecordedAt = db.Time(paid), db.Time(recorded)
 		return p, err
 	}, query, args...)

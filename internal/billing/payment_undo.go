@@ -11,6 +11,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -75,7 +76,7 @@ func (s *Service) reverse(ctx context.Context, tx *sql.Tx, r *Reversed, o Revers
 		return "", err
 	}
 	if at.Before(p.PaidAt) {
-		return "", fault.New(fault.Invalid, "The payment came on %s: it cannot have been taken back before.", p.PaidAt.Format(time.DateOnly))
+		return "", fault.New(fault.Invalid, "The payment came on %s: it cannot have been taken back before.", period.DayIn(p.PaidAt, customer.Zone))
 	}
 	again, err := s.reopen(ctx, tx, ByPayment, p.ID, p.Amount.Minor-p.Credit-p.Carried, nil)
 	if err != nil {

@@ -20,6 +20,7 @@ type Refund struct {
 	Key        string // of the bank's line; the id where none is known
 	Tenant     tenant.ID
 	Slug       string
+	Zone       string // of the customer's dates
 	Amount     money.Amount
 	RefundedAt time.Time
 	Reason     string
@@ -87,6 +88,7 @@ func (s *Service) refund(ctx context.Context, tx *sql.Tx, r *Refunded, o RefundO
 	if err != nil {
 		return err
 	}
+	r.Zone = customer.Zone
 	if r.RefundedAt, err = paidAt(o.At, customer.Zone, now); err != nil {
 		return err
 	}
@@ -147,8 +149,10 @@ func (s *Service) Refunds(ctx context.Context, ref string) ([]Refund, error) {
 func listRefunds(ctx context.Context, q db.Queryer, where string, args ...any) ([]Refund, error) {
 	return db.All(ctx, q, func(rows *sql.Rows) (r Refund, err error) {
 		var at, recorded int64
-		err = rows.Scan(&r.ID, &r.Key, (*string)(&r.Tenant), (*string)(&r.Amount.Currency), &r.Amount.Minor, &at, &r.Reason, &recorded, &r.RecordedBy, &r.Entry)
+		err = rows.Scan(&r.ID, &r.Key, (*string)(&r.Tenant), (*string)(&r.Amount.Currency), &r.Amount.Minor, &at, &r.Reason, &recorded, &r.RecordedBy, &r.Entry, &r.Zone)
 		r.RefundedAt, r.RecordedAt = db.Time(at), db.Time(recorded)
 		return r, err
-	}, `SELECT id, key, tenant_id, currency, amount, refunded_at, reason, recorded_at, recorded_by, entry_id FROM billing_refunds WHERE `+where+` ORDER BY id DESC`, args...)
+	}, `SELECT id, key, tenant_id, currency, amount, refunded_at, reason, recorded_at, recorded_by, entry_id,
+		COALESCE((SELECT c.zone FROM billing_customers c WHERE c.tenant_id = billing_refunds.tenant_id), 'UTC')
+		FROM billing_refunds WHERE `+where+` ORDER BY id DESC`, args...)
 }

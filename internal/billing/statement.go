@@ -22,6 +22,7 @@ type StatementOrder struct {
 // credit, by the journal alone. Above zero the tenant owes.
 type Statement struct {
 	Slug     string
+	Zone     string    // of the customer's dates
 	From, To time.Time // zero: open
 	Accounts []StatementAccount
 }
@@ -55,7 +56,7 @@ func (s *Service) Statement(ctx context.Context, o StatementOrder) (Statement, e
 	if err != nil {
 		return Statement{}, err
 	}
-	st := Statement{Slug: t.Slug}
+	st := Statement{Slug: t.Slug, Zone: customer.Zone}
 	if st.From, st.To, err = between(o.From, o.To, customer.Zone); err != nil {
 		return st, err
 	}

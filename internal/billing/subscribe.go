@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/exact"
@@ -220,10 +222,15 @@ type ChangeOrder struct {
 // change, after those that were issued and by the end of the period in which it takes
 // effect and its grace.
 func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o ChangeOrder, at time.Time) (a Agreement, due []Invoice, err error) {
+	known, err := s.Agreement(ctx, sub)
+	if err != nil {
+		return a, nil, err
+	}
 	write := func(q db.Queryer, dry bool) error {
 		if a, err = findAgreement(ctx, q, sub); err != nil {
 			return err
 		}
+		a.Slug = known.Slug
 		changes, err := s.changes(ctx, q, &a, o, at)
 		if err != nil {
 			return err
@@ -360,7 +367,11 @@ func (a *Agreement) when(text string, at time.Time) (time.Time, error) {
 	return t, nil
 }
 
-func upper(s string) string { return string(append([]rune{rune(s[0]) &^ 0x20}, []rune(s)[1:]...)) }
+// upper begins a sentence with a capital, where it begins with a letter.
+func upper(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}
 
 // quantity reads how many; empty is one.
 func quantity(text string) (exact.Number, error) {

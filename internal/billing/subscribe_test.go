@@ -98,7 +98,7 @@ func TestSubscriptions(t *testing.T) {
 			t.Error("a preview was kept")
 		}
 		upgrade.DryRun = false
-		if a, _, err = s.ChangeSubscription(ctx, a.ID, upgrade, at); err != nil || a.Items(at)[0].Plan != "pro@1" {
+		if a, _, err = s.ChangeSubscription(ctx, a.ID, upgrade, at); err != nil || a.Items(at)[0].Plan != "pro@1" || a.Slug != "acme" {
 			t.Fatalf("the upgrade: %+v, %v", a, err)
 		}
 		if a, _, err = s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: PlanChange, Quantity: "2.5", By: "test"}, at.Add(time.Hour)); err != nil ||
@@ -124,6 +124,9 @@ func TestSubscriptions(t *testing.T) {
 			if _, _, err := s.ChangeSubscription(ctx, a.ID, o, at); !errors.Is(err, fault.Invalid) {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+		if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: PlanChange, Quantity: "2", When: "2026-13-01"}, at); err == nil || !strings.HasPrefix(fault.Message(err), `"2026-13-01" is no time`) {
+			t.Errorf("no month 13: %v", err)
 		}
 		if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "pro@1"}, at.Add(4*time.Hour)); !errors.Is(err, fault.Conflict) {
 			t.Errorf("an item twice: %v", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
@@ -66,9 +67,9 @@ func (r *runner) showNote(n client.CreditNote) error {
 	}
 	rows := [][]string{}
 	for _, l := range n.Note.Document.Lines {
-		rows = append(rows, []string{l.Charge, l.Service.From.UTC().Format("2006-01-02") + " to " + l.Service.To.UTC().Format("2006-01-02"), amount(l.Tax), amount(l.Amount)})
+		rows = append(rows, []string{l.Charge, period.DaysIn(l.Service.From.Time, l.Service.To.Time, n.Note.Zone), amount(l.Tax), amount(l.Amount)})
 	}
-	if err := table(r.Out, "CHARGE|SERVICE (UTC)|TAX|AMOUNT", rows); err != nil {
+	if err := table(r.Out, "CHARGE|SERVICE|TAX|AMOUNT", rows); err != nil {
 		return err
 	}
 	r.say("")
@@ -132,10 +133,10 @@ func (c *statementCommand) Run(ctx context.Context, r *runner) error {
 		amount := func(minor int64) string { return money.New(minor, money.Currency(a.Currency)).Decimal() }
 		rows := [][]string{{"", "opening balance", "", amount(a.Opening)}}
 		for _, l := range a.Lines {
-			rows = append(rows, []string{l.At.UTC().Format("2006-01-02"), strings.ReplaceAll(l.Text, "_", " "), amount(l.Amount), amount(l.Balance)})
+			rows = append(rows, []string{period.DayIn(l.At.Time, s.Zone), strings.ReplaceAll(l.Text, "_", " "), amount(l.Amount), amount(l.Balance)})
 		}
 		rows = append(rows, []string{"", "closing balance", "", amount(a.Closing)})
-		if err := table(r.Out, "DAY (UTC)|ENTRY|"+a.Currency+"|BALANCE", rows); err != nil {
+		if err := table(r.Out, "DAY|ENTRY|"+a.Currency+"|BALANCE", rows); err != nil {
 			return err
 		}
 		switch closing := money.New(max(a.Closing, -a.Closing), money.Currency(a.Currency)); {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
@@ -121,8 +122,8 @@ func (r *runner) listDrafts(ctx context.Context, tenant string) error {
 		return err
 	}
 	return listing(r, list, list.Items, "Nothing waits to be issued. Documents in arrears wait from the end of their period to the end of its grace.",
-		"ISSUE (UTC)|TENANT|DOCUMENT|PERIOD (UTC)|LINES|TOTAL|DUE", func(i client.Invoice) []string {
-			row := documentRow(i.Document)
+		"ISSUE|TENANT|DOCUMENT|PERIOD|LINES|TOTAL|DUE", func(i client.Invoice) []string {
+			row := documentRow(i.Document, i.Zone)
 			return append([]string{row[0], i.Tenant}, row[1:]...)
 		})
 }
@@ -169,13 +170,13 @@ func (r *runner) invoiceTable(items []client.Invoice) error {
 			number = *i.Number
 		}
 		if i.DueAt != nil {
-			due = i.DueAt.UTC().Format("2006-01-02")
+			due = period.DayIn(i.DueAt.Time, i.Zone)
 		}
 		amount := func(minor int64) string { return money.New(minor, money.Currency(i.Currency)).String() }
-		rows = append(rows, []string{number, i.Tenant, purposeText(i.Purpose), i.Document.Period.From.UTC().Format("2006-01-02") + " to " +
-			i.Document.Period.To.UTC().Format("2006-01-02"), strings.ReplaceAll(i.State, "_", " "), amount(i.Total), amount(i.Open), due})
+		rows = append(rows, []string{number, i.Tenant, purposeText(i.Purpose), period.DaysIn(i.Document.Period.From.Time, i.Document.Period.To.Time, i.Zone),
+			strings.ReplaceAll(i.State, "_", " "), amount(i.Total), amount(i.Open), due})
 	}
-	return table(r.Out, "NUMBER|TENANT|DOCUMENT|PERIOD (UTC)|STATE|TOTAL|OPEN|DUE ON", rows)
+	return table(r.Out, "NUMBER|TENANT|DOCUMENT|PERIOD|STATE|TOTAL|OPEN|DUE ON", rows)
 }
 
 type invoiceShowCommand struct {
@@ -199,7 +200,7 @@ func (r *runner) showInvoice(i client.Invoice) error {
 	amount := func(minor int64) string { return money.New(minor, money.Currency(d.Currency)).Decimal() }
 	r.say("%s, %s for %s: %s", *i.Number, purposeText(i.Purpose), i.Tenant, strings.ReplaceAll(i.State, "_", " "))
 	r.say("%s", penFor(r.Out).in(wire.Dim, i.ID+" · "+i.Subscription))
-	r.say("Issued %s by %s, due by %s.\n", i.IssuedAt.UTC().Format("2006-01-02 15:04"), i.IssuedBy, i.DueAt.UTC().Format("2006-01-02"))
+	r.say("Issued %s by %s, due by %s.\n", clockIn(*i.IssuedAt, i.Zone), i.IssuedBy, period.DayIn(i.DueAt.Time, i.Zone))
 	rows := [][]string{}
 	for _, l := range d.Lines {
 		name := l.Charge
@@ -210,10 +211,10 @@ func (r *runner) showInvoice(i client.Invoice) error {
 		if l.UnitPrice != nil {
 			price = *l.UnitPrice
 		}
-		rows = append(rows, []string{name, l.Plan, l.Service.From.UTC().Format("2006-01-02 15:04") + " to " + l.Service.To.UTC().Format("2006-01-02 15:04"), l.Quantity, price,
+		rows = append(rows, []string{name, l.Plan, period.DaysIn(l.Service.From.Time, l.Service.To.Time, i.Zone), l.Quantity, price,
 			amount(l.Tax), amount(l.Amount)})
 	}
-	if err := table(r.Out, "CHARGE|PLAN|SERVICE (UTC)|QUANTITY|UNIT PRICE|TAX|AMOUNT", rows); err != nil {
+	if err := table(r.Out, "CHARGE|PLAN|SERVICE|QUANTITY|UNIT PRICE|TAX|AMOUNT", rows); err != nil {
 		return err
 	}
 	r.say("")

@@ -42,11 +42,11 @@ func (r *runner) showMigration(c *subscriptionMigrateCommand, m client.Migration
 	for _, x := range m.Items {
 		row := []string{x.Tenant, x.Subscription, x.Item, x.Quantity, "–", "–", "–", "–", "stays: " + x.Left}
 		if x.Left == "" {
-			row = append(row[:4], x.EffectiveAt.UTC().Format("2006-01-02 15:04"), amount(x.Before, x.Currency), amount(x.After, x.Currency), amount(x.Difference, x.Currency), c.To)
+			row = append(row[:4], clockIn(*x.EffectiveAt, x.Zone), amount(x.Before, x.Currency), amount(x.After, x.Currency), amount(x.Difference, x.Currency), c.To)
 		}
 		rows = append(rows, row)
 	}
-	if err := table(r.Out, "TENANT|SUBSCRIPTION|ITEM|QUANTITY|FROM (UTC)|NEXT BILLS|INSTEAD|DIFFERENCE|PLAN", rows); err != nil {
+	if err := table(r.Out, "TENANT|SUBSCRIPTION|ITEM|QUANTITY|FROM|NEXT BILLS|INSTEAD|DIFFERENCE|PLAN", rows); err != nil {
 		return err
 	}
 	r.say("")

@@ -15,6 +15,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/rating"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
@@ -106,7 +107,7 @@ func (c *invoiceExplainCommand) Run(ctx context.Context, r *runner) error {
 		if n > 0 {
 			r.say("")
 		}
-		if err := r.explainLine(e.Currency, l); err != nil {
+		if err := r.explainLine(e.Currency, e.Zone, l); err != nil {
 			return err
 		}
 	}
@@ -114,14 +115,14 @@ func (c *invoiceExplainCommand) Run(ctx context.Context, r *runner) error {
 }
 
 // explainLine shows how a line came about, and what it rests on.
-func (r *runner) explainLine(currency string, l client.ExplainedLine) error {
+func (r *runner) explainLine(currency, zone string, l client.ExplainedLine) error {
 	name := l.Charge
 	if l.Kind != "charge" {
 		name += ", " + l.Kind
 	}
 	at := func(t client.Time) string { return t.UTC().Format(time.DateTime) }
 	r.say("%d. %s of %s: %s", l.Line, name, l.Plan, money.New(l.Amount, money.Currency(currency)))
-	r.say("%s", penFor(r.Out).in(wire.Dim, "   "+at(l.Service.From)+" to "+at(l.Service.To)+" UTC"))
+	r.say("%s", penFor(r.Out).in(wire.Dim, "   "+period.DaysIn(l.Service.From.Time, l.Service.To.Time, zone)))
 	var tree rating.Explanation
 	if err := json.Unmarshal(l.Explain, &tree); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
@@ -115,7 +116,7 @@ func amountOf(text, currency string) (int64, error) {
 func (r *runner) showBooked(b client.PaymentBooked) error {
 	switch {
 	case b.Again:
-		r.say("It was booked before, on %s:\n", b.Payment.RecordedAt.UTC().Format("2006-01-02 15:04 UTC"))
+		r.say("It was booked before, on %s:\n", clockIn(b.Payment.RecordedAt, b.Payment.Zone))
 	case !b.Done:
 		r.say("It would be booked so:\n")
 	}
@@ -124,7 +125,7 @@ func (r *runner) showBooked(b client.PaymentBooked) error {
 
 func (r *runner) showPayment(p client.Payment) error {
 	amount := func(minor int64) string { return money.New(minor, money.Currency(p.Currency)).String() }
-	line := fmt.Sprintf("%s by %s on %s", amount(p.Amount), p.Tenant, p.PaidAt.UTC().Format("2006-01-02"))
+	line := fmt.Sprintf("%s by %s on %s", amount(p.Amount), p.Tenant, period.DayIn(p.PaidAt.Time, p.Zone))
 	if p.Fee > 0 {
 		line += ", of which the bank kept " + amount(p.Fee)
 	}
@@ -147,7 +148,7 @@ func (r *runner) showPayment(p client.Payment) error {
 		r.say("%s became credit of the account: later invoices use it.", amount(p.Credit))
 	}
 	if p.Reversed != nil {
-		r.say("The bank took it back on %s: %s", p.Reversed.At.UTC().Format("2006-01-02"), p.Reversed.Reason)
+		r.say("The bank took it back on %s: %s", period.DayIn(p.Reversed.At.Time, p.Zone), p.Reversed.Reason)
 	}
 	return nil
 }
@@ -196,7 +197,7 @@ func (c *paymentListCommand) Run(ctx context.Context, r *runner) error {
 			if p.Credit > 0 {
 				credit = amount(p.Credit)
 			}
-			return []string{p.ID, p.Tenant, p.PaidAt.UTC().Format("2006-01-02"), amount(p.Amount), orDash(settledNumbers(p.Settled)), credit, state}
+			return []string{p.ID, p.Tenant, period.DayIn(p.PaidAt.Time, p.Zone), amount(p.Amount), orDash(settledNumbers(p.Settled)), credit, state}
 		})
 	if err == nil && !r.json && page.Next != nil {
 		r.say("\nThere are more: --cursor %s", *page.Next)
@@ -268,7 +269,7 @@ func (r *runner) showReversed(x client.PaymentReversed) error {
 	amount := money.New(x.Payment.Amount, money.Currency(x.Payment.Currency))
 	switch {
 	case x.Again:
-		r.say("It was taken back before, on %s: %s", x.Payment.Reversed.At.UTC().Format("2006-01-02"), x.Payment.Reversed.Reason)
+		r.say("It was taken back before, on %s: %s", period.DayIn(x.Payment.Reversed.At.Time, x.Payment.Zone), x.Payment.Reversed.Reason)
 		return nil
 	case x.Done:
 		r.say("%s by %s were taken back.", amount, x.Payment.Tenant)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 type paymentRefundCommand struct {
@@ -41,7 +42,7 @@ func (c *paymentRefundCommand) Run(ctx context.Context, r *runner) error {
 		case x.Done:
 			verb = "are booked as paid back to"
 		}
-		r.say("%s %s %s on %s. %s of credit are left.", of(x.Refund.Amount), verb, x.Refund.Tenant, x.Refund.RefundedAt.UTC().Format("2006-01-02"), of(x.Left))
+		r.say("%s %s %s on %s. %s of credit are left.", of(x.Refund.Amount), verb, x.Refund.Tenant, period.DayIn(x.Refund.RefundedAt.Time, x.Refund.Zone), of(x.Left))
 		return nil
 	})
 }
@@ -57,6 +58,6 @@ func (c *paymentRefundsCommand) Run(ctx context.Context, r *runner) error {
 		return err
 	}
 	return listing(r, list, list.Items, "Nothing was paid back.", "REFUND|TENANT|ON|AMOUNT|REASON", func(x client.Refund) []string {
-		return []string{x.ID, x.Tenant, x.RefundedAt.UTC().Format("2006-01-02"), money.New(x.Amount, money.Currency(x.Currency)).String(), x.Reason}
+		return []string{x.ID, x.Tenant, period.DayIn(x.RefundedAt.Time, x.Zone), money.New(x.Amount, money.Currency(x.Currency)).String(), x.Reason}
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 type subscriptionCommand struct {
@@ -37,7 +38,7 @@ func (c *subscriptionListCommand) Run(ctx context.Context, r *runner) error {
 	return listing(r, list, list.Items,
 		"There are no subscriptions. Make one with: arcadia subscription create TENANT PLAN@VERSION",
 		"SUBSCRIPTION|TENANT|IN SERVICE|CURRENCY|SINCE", func(s client.Subscription) []string {
-			return []string{s.ID, s.Tenant, itemsText(s.Items), s.Currency, s.StartedAt.UTC().Format("2006-01-02")}
+			return []string{s.ID, s.Tenant, itemsText(s.Items), s.Currency, period.DayIn(s.StartedAt.Time, s.Zone)}
 		})
 }
 
@@ -87,26 +88,27 @@ func (r *runner) showSubscription(s client.Subscription) error {
 	for _, x := range s.Suspensions {
 		until := "it is resumed"
 		if x.Until != nil {
-			until = x.Until.UTC().Format("2006-01-02 15:04 UTC")
+			until = clockIn(*x.Until, s.Zone)
 		}
-		r.say("Suspended from %s until %s.", x.From.UTC().Format("2006-01-02 15:04 UTC"), until)
+		r.say("Suspended from %s until %s.", clockIn(x.From, s.Zone), until)
 	}
+	at := func(t client.Time) string { return period.In(t.Time, s.Zone).Format("2006-01-02 15:04") }
 	rows := [][]string{}
 	for _, c := range s.Changes {
 		plan := "–"
 		if c.Type == "suspension" {
 			plan, c.Quantity = "until it is resumed", "–"
 			if c.UntilAt != nil {
-				plan = "until " + c.UntilAt.UTC().Format("2006-01-02 15:04")
+				plan = "until " + at(*c.UntilAt)
 			}
 		}
 		if c.Plan != nil {
 			plan = *c.Plan
 		}
-		rows = append(rows, []string{c.EffectiveAt.UTC().Format("2006-01-02 15:04"), c.Type, orDash(c.Item), plan, c.Quantity, c.EnteredAt.UTC().Format("2006-01-02 15:04"),
+		rows = append(rows, []string{at(c.EffectiveAt), c.Type, orDash(c.Item), plan, c.Quantity, at(c.EnteredAt),
 			c.Actor, orDash(c.Reason)})
 	}
-	return table(r.Out, "FROM (UTC)|CHANGE|ITEM|PLAN|QUANTITY|ENTERED|BY|REASON", rows)
+	return table(r.Out, "FROM|CHANGE|ITEM|PLAN|QUANTITY|ENTERED|BY|REASON", rows)
 }
 
 // changeFlags are said of every change.
@@ -233,15 +235,14 @@ func (r *runner) subscribe(ctx context.Context, ask func(*client.Client) (client
 	r.say("\nDue next:")
 	rows := [][]string{}
 	for _, d := range done.Due {
-		rows = append(rows, documentRow(d))
+		rows = append(rows, documentRow(d, done.Subscription.Zone))
 	}
-	return table(r.Out, "ISSUE (UTC)|DOCUMENT|PERIOD|LINES|TOTAL|DUE", rows)
+	return table(r.Out, "ISSUE|DOCUMENT|PERIOD|LINES|TOTAL|DUE", rows)
 }
 
-func documentRow(d client.Document) []string {
+func documentRow(d client.Document, zone string) []string {
 	amount := func(minor int64) string { return money.New(minor, money.Currency(d.Currency)).String() }
-	day := func(t client.Time) string { return t.UTC().Format("2006-01-02") }
-	return []string{d.IssueAt.UTC().Format("2006-01-02 15:04"), purposeText(d.Purpose), day(d.Period.From) + " to " + day(d.Period.To), fmt.Sprint(len(d.Lines)),
+	return []string{clockIn(d.IssueAt, zone), purposeText(d.Purpose), period.DaysIn(d.Period.From.Time, d.Period.To.Time, zone), fmt.Sprint(len(d.Lines)),
 		amount(d.Total), amount(d.Due)}
 }
 

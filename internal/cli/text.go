@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
@@ -43,6 +44,11 @@ func ago(t *client.Time, now time.Time) string {
 
 // clock is a time of day with its zone.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+
+// clockIn is an instant by a customer's clock, with the zone as it is called then.
+func clockIn(t client.Time, zone string) string {
+	return period.In(t.Time, zone).Format("2006-01-02 15:04 MST")
+}
 
 // listing shows what is listed: the whole answer as JSON for programs, else a row for
 // each item, or that there is none and what to do.

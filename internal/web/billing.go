@@ -16,6 +16,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/billing/paper"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/rating"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -231,7 +232,7 @@ func (s *Server) invoices(v *visit) error {
 	rows := make([]ui.Row, len(list))
 	for n, i := range list {
 		rows[n] = ui.Row{ID: i.ID, Cells: []templ.Component{
-			invoiceCell(i), invoiceBadge(i, v.now.Time), customerLink(i.Slug), plain(i.IssuedAt.UTC().Format(time.DateOnly)), plain(i.DueAt.UTC().Format(time.DateOnly)),
+			invoiceCell(i), invoiceBadge(i, v.now.Time), customerLink(i.Slug), plain(period.DayIn(i.IssuedAt, i.Zone)), plain(period.DayIn(i.DueAt, i.Zone)),
 			plain(cash(i.Total, i.Currency)), openCell(i),
 		}}
 	}

@@ -3,12 +3,12 @@ package web
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
@@ -45,7 +45,7 @@ func (s *Server) subscriptions(v *visit) error {
 	rows := make([]ui.Row, len(all))
 	for i, a := range all {
 		rows[i] = ui.Row{ID: string(a.ID), Cells: []templ.Component{
-			subscriptionCell(a), itemsCell(a, v.now.Time), plain(string(a.Currency)), plain(a.Zone), plain(a.StartedAt.UTC().Format(time.DateOnly)), plain(ui.Number(int64(len(a.Changes)))),
+			subscriptionCell(a), itemsCell(a, v.now.Time), plain(string(a.Currency)), plain(a.Zone), plain(period.DayIn(a.StartedAt, a.Zone)), plain(ui.Number(int64(len(a.Changes)))),
 		}}
 	}
 	page := subscriptionList{Page: v.page("Subscriptions", "/billing")}

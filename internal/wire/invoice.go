@@ -10,7 +10,7 @@ import (
 // Invoice is a document as it was, or would be, issued.
 func Invoice(i billing.Issued) (w client.Invoice, err error) {
 	w = client.Invoice{
-		ID: i.ID, Tenant: i.Slug, Subscription: string(i.Subscription), Purpose: string(i.Purpose), State: string(i.State), IssueAt: client.Time{Time: i.IssueAt},
+		ID: i.ID, Tenant: i.Slug, Zone: i.Zone, Subscription: string(i.Subscription), Purpose: string(i.Purpose), State: string(i.State), IssueAt: client.Time{Time: i.IssueAt},
 		IssuedAt: client.At(i.IssuedAt), IssuedBy: i.IssuedBy, DueAt: client.At(i.DueAt), Currency: string(i.Currency), Total: i.Total, Due: i.Due, Open: i.Open, Hash: i.Hash,
 		Parties: i.Parties,
 	}
@@ -40,7 +40,7 @@ func Invoices(list []billing.Issued) ([]client.Invoice, error) {
 
 // InvoiceExplanation is how lines of a document came about.
 func InvoiceExplanation(i billing.Issued, lines []billing.ExplainedLine) (w client.InvoiceExplanation, err error) {
-	w = client.InvoiceExplanation{ID: i.ID, Number: i.Ref(), Tenant: i.Slug, Currency: string(i.Currency), Lines: make([]client.ExplainedLine, len(lines))}
+	w = client.InvoiceExplanation{ID: i.ID, Number: i.Ref(), Tenant: i.Slug, Zone: i.Zone, Currency: string(i.Currency), Lines: make([]client.ExplainedLine, len(lines))}
 	for n, l := range lines {
 		line := client.ExplainedLine{Line: l.Number, OtherEvents: l.Others, Events: make([]client.UsageEvent, len(l.Events)), Lifetimes: make([]client.Lifetime, len(l.Lives))}
 		text, err := json.Marshal(l.Line)

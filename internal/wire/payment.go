@@ -17,7 +17,7 @@ func Settlements(list []billing.Settlement) []client.Settlement {
 // Payment is money that a tenant sent.
 func Payment(p billing.Payment) client.Payment {
 	w := client.Payment{
-		ID: p.ID, Key: p.Key, Tenant: p.Slug, Currency: string(p.Amount.Currency), Amount: p.Amount.Minor, Fee: p.Fee, PaidAt: client.Time{Time: p.PaidAt}, Reference: p.Reference,
+		ID: p.ID, Key: p.Key, Tenant: p.Slug, Zone: p.Zone, Currency: string(p.Amount.Currency), Amount: p.Amount.Minor, Fee: p.Fee, PaidAt: client.Time{Time: p.PaidAt}, Reference: p.Reference,
 		Payer: p.Payer, RecordedAt: client.Time{Time: p.RecordedAt}, RecordedBy: p.RecordedBy, Settled: Settlements(p.Settled), Carried: p.Carried, Credit: p.Credit,
 	}
 	if r := p.Reversed; r != nil {
@@ -82,7 +82,7 @@ func WriteOff(x billing.WriteOff) (w client.WriteOff, err error) {
 
 // Statement is how a tenant's account moved.
 func Statement(s billing.Statement) client.Statement {
-	w := client.Statement{Tenant: s.Slug, From: client.At(s.From), To: client.At(s.To), Accounts: make([]client.StatementAccount, len(s.Accounts))}
+	w := client.Statement{Tenant: s.Slug, Zone: s.Zone, From: client.At(s.From), To: client.At(s.To), Accounts: make([]client.StatementAccount, len(s.Accounts))}
 	for i, a := range s.Accounts {
 		lines := make([]client.StatementLine, len(a.Lines))
 		for n, l := range a.Lines {
@@ -96,7 +96,7 @@ func Statement(s billing.Statement) client.Statement {
 // Refund is credit that was paid back.
 func Refund(r billing.Refund) client.Refund {
 	return client.Refund{
-		ID: r.ID, Key: r.Key, Tenant: r.Slug, Currency: string(r.Amount.Currency), Amount: r.Amount.Minor, RefundedAt: client.Time{Time: r.RefundedAt}, Reason: r.Reason,
+		ID: r.ID, Key: r.Key, Tenant: r.Slug, Zone: r.Zone, Currency: string(r.Amount.Currency), Amount: r.Amount.Minor, RefundedAt: client.Time{Time: r.RefundedAt}, Reason: r.Reason,
 		RecordedAt: client.Time{Time: r.RecordedAt}, RecordedBy: r.RecordedBy,
 	}
 }

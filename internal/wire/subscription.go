@@ -59,7 +59,7 @@ func Migration(m billing.Migration) client.Migration {
 	w := client.Migration{Items: make([]client.MigratedItem, len(m.Items)), Totals: make([]client.MigrationTotal, len(m.Totals)), Done: m.Done, Fingerprint: m.Fingerprint}
 	for i, x := range m.Items {
 		w.Items[i] = client.MigratedItem{
-			Subscription: string(x.Subscription), Tenant: x.Slug, Item: x.Item, Quantity: x.Quantity.String(), Currency: string(x.Currency), EffectiveAt: client.At(x.EffectiveAt),
+			Subscription: string(x.Subscription), Tenant: x.Slug, Zone: x.Zone, Item: x.Item, Quantity: x.Quantity.String(), Currency: string(x.Currency), EffectiveAt: client.At(x.EffectiveAt),
 			Before: x.Before, After: x.After, Difference: x.After - x.Before, Left: x.Left,
 		}
 	}
