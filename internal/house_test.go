@@ -133,6 +133,7 @@ var owners = map[string]string{
 	"billing_credit_notes":  "internal/billing",
 	"billing_imports":       "internal/billing",
 	"billing_refunds":       "internal/billing",
+	"billing_releases":      "internal/billing",
 
 	"billing_test_documents": "internal/billing",
 

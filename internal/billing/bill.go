@@ -26,7 +26,8 @@ type bill struct {
 	resources bool     // it charges for resources
 	uncovered []string // URNs of those that none of its charges is about
 	notes     []kept   // that were issued by hand, when it was read
-	err       error    // why it cannot be issued
+	releases  []release
+	err       error // why it cannot be issued
 
 	issued []Issued // in the end
 }
@@ -116,6 +117,10 @@ func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time
 	if err != nil {
 		return nil, err
 	}
+	releases, err := listReleases(ctx, s.db.Read(), ids...)
+	if err != nil {
+		return nil, err
+	}
 	issued := make(map[SubscriptionID][]Issued)
 	for _, i := range list {
 		issued[i.Subscription] = append(issued[i.Subscription], i)
@@ -126,7 +131,7 @@ func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time
 	for range runtime.GOMAXPROCS(0) {
 		working.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(agreements); n = int(next.Add(1)) - 1 {
-				b := &bill{agreement: agreements[n], billed: billed[ids[n]]}
+				b := &bill{agreement: agreements[n], billed: billed[ids[n]], releases: releases[ids[n]]}
 				b.err = s.bill(ctx, b, issued[ids[n]], upTo, catalogs)
 				bills[n] = b
 			}
@@ -183,7 +188,7 @@ func (s *Service) rate(ctx context.Context, b *bill, upTo time.Time, catalogs *c
 	if err != nil {
 		return nil, err
 	}
-	sub.credited = b.notes
+	sub.credited, sub.released = b.notes, b.releases
 	at := upTo
 	if catalogs.ahead {
 		at = at.Add(sub.grace())

@@ -91,6 +91,11 @@ func (s *Service) billSome(ctx context.Context, bills []*bill, o DueOrder, p *Pr
 	if err := s.issue(ctx, bills, o.By, now); err != nil {
 		return err
 	}
+	if !o.DraftOnly {
+		if err := s.releaseCredits(ctx, bills, p.UpTo, o.By, now); err != nil {
+			return err
+		}
+	}
 	for _, b := range bills {
 		if b.err != nil {
 			if p.Failed, err = s.failed(ctx, p.Failed, b.agreement, b.err); err != nil {

@@ -69,7 +69,8 @@ type biller struct {
 	spent     map[string]int64        // by key of the metered: what was billed for its period, one-off fees apart
 	coupons   map[string]*redeemed
 	credit    int64
-	credits   []kept // by hand, that are not known yet
+	credits   []kept    // by hand, that are not known yet
+	releases  []release // that are not known yet
 	out       *Outcome
 }
 
@@ -90,7 +91,7 @@ func newBiller(c *Catalog, s *Subscription, f Facts) *biller {
 	b := &biller{
 		catalog: c, sub: s, lifetimes: f.Lifetimes, readings: make(map[string][]rating.Reading),
 		recorded: make(map[string][]rating.Reading), corrected: make(map[string][]rating.Reading), have: make(map[string]period.Spans), usage: make(map[string]*rated),
-		truedUp: make(map[string]int64), spent: make(map[string]int64), coupons: make(map[string]*redeemed), credit: s.Credit.Minor, credits: s.credited,
+		truedUp: make(map[string]int64), spent: make(map[string]int64), coupons: make(map[string]*redeemed), credit: s.Credit.Minor, credits: s.credited, releases: s.released,
 		out: &Outcome{Invoices: []Invoice{}, CreditNotes: []Invoice{}, Rejected: append([]metering.Rejected{}, f.Rejected...)},
 	}
 	for i := range f.Events {
@@ -267,6 +268,7 @@ func (b *biller) bill(t time.Time) error {
 	k := b.at(t)
 	books, closing := b.closes(k, t)
 	b.knownCredits(t)
+	b.knownReleases(t)
 	var advance, arrears, notes []*draft
 
 	reversed, err := b.reversals(k, t)

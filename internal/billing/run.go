@@ -107,6 +107,11 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 				return run, err
 			}
 		}
+		if !o.DryRun && !o.Test {
+			if err := s.releaseCredits(ctx, bills, run.UpTo, o.By, now); err != nil {
+				return run, err
+			}
+		}
 		for _, b := range bills {
 			if b.err == nil {
 				run.Issued = append(run.Issued, b.documents()...)

@@ -102,6 +102,10 @@ func TestABillingRun(t *testing.T) {
 			t.Errorf("a cancellation in the past: %+v", back.Issued)
 		}
 		kept, err := s.Invoice(ctx, "R-1")
+		if kept.Open != max(0, 3600+back.Issued[0].Total) {
+			t.Errorf("what was given back pays R-1, of which %d is open", kept.Open)
+		}
+		kept.Open, kept.State = done.Issued[0].Open, done.Issued[0].State
 		if diff := cmp.Diff(done.Issued[0], kept, cmp.AllowUnexported(Issued{})); err != nil || diff != "" {
 			t.Errorf("R-1 read back: %v, %s", err, diff)
 		}

@@ -25,7 +25,8 @@ type Subscription struct {
 	Coupons   []string
 	Credit    money.Amount // prepaid
 
-	credited []kept // by hand, of documents that were issued
+	credited []kept    // by hand, of documents that were issued
+	released []release // of the credit that bills gave
 }
 
 // A Phase is a time for which an item has a plan. It supersedes its item from its

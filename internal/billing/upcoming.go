@@ -49,6 +49,11 @@ func (s *Service) dueBy(ctx context.Context, catalog *Catalog, a *Agreement, unt
 	if sub.credited, err = creditedBy(issued); err != nil {
 		return nil, err
 	}
+	released, err := listReleases(ctx, s.db.Read(), a.ID)
+	if err != nil {
+		return nil, err
+	}
+	sub.released = released[a.ID]
 	until = period.Later(until, sub.Start())
 	facts, err := s.factsOf(ctx, a, catalog, until)
 	if err != nil {

@@ -43,8 +43,12 @@ func (s *Service) verifyMoney(ctx context.Context, issued []Issued) ([]Verificat
 		return nil, err
 	}
 	owed, credit := verifyOwed(issued, balances), verifyCredit(balances)
+	left, err := s.verifyLeft(ctx, issued, balances)
+	if err != nil {
+		return nil, err
+	}
 	openings, err := s.verifyOpenings(ctx, balances)
-	return []Verification{owed, credit, booked, back, verifyStates(issued, settled, totals), openings}, err
+	return []Verification{owed, credit, left, booked, back, verifyStates(issued, settled, totals), openings}, err
 }
 
 func verifyOwed(issued []Issued, balances []journal.Balance) Verification {
@@ -78,6 +82,44 @@ func verifyCredit(balances []journal.Balance) Verification {
 		}
 	}
 	return v
+}
+
+// verifyLeft compares the credit of subscriptions with what their documents gave and
+// counted in, and with what was released of it.
+func (s *Service) verifyLeft(ctx context.Context, issued []Issued, balances []journal.Balance) (Verification, error) {
+	left := make(map[purse]int64)
+	of := make(map[SubscriptionID]purse)
+	for _, i := range issued {
+		p := purse{string(i.Tenant), i.Currency}
+		of[i.Subscription] = p
+		switch {
+		case i.revision < 0: // by hand: it is credit of the account
+		case i.Purpose == Credit:
+			left[p] += i.Total
+		default:
+			left[p] += i.Due - i.Total
+		}
+	}
+	v := Verification{Name: "credit of subscriptions is what their documents leave", Count: int64(len(left))}
+	err := db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
+		var sub string
+		var released int64
+		err := rows.Scan(&sub, &released)
+		left[of[SubscriptionID(sub)]] -= released
+		return err
+	}, `SELECT subscription_id, amount FROM billing_releases`)
+	for _, b := range balances {
+		if b.Account == journal.CustomerCredit {
+			left[purse{b.Tenant, b.Amount.Currency}] += b.Amount.Minor
+		}
+	}
+	for p, off := range left {
+		if off != 0 {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s: the journal is %s off", p.tenant, money.New(off, p.currency)))
+		}
+	}
+	slices.Sort(v.Wrong)
+	return v, err
 }
 
 // verifyBooked compares settlements and payments with their entries.
