@@ -111,6 +111,9 @@ func (a *API) closeTenant(ctx context.Context, in *struct {
 	TenantQuery
 	Force bool `query:"force" doc:"Also where resources are the tenant's: they stay its own."`
 }) (*tenantAnswer, error) {
+	if err := a.o.Bills.CheckClose(ctx, in.Tenant); err != nil {
+		return nil, err
+	}
 	t, err := a.o.Inventory.CloseTenant(ctx, in.Tenant, in.Force, time.Now())
 	return a.tenantAnswer(ctx, t, err)
 }

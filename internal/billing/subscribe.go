@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -555,6 +556,29 @@ func (s *Service) Subscriptions(ctx context.Context, ref string) ([]Agreement, e
 		agreements[i].Slug = slugs[agreements[i].Tenant]
 	}
 	return agreements, err
+}
+
+// CheckClose answers fault.Conflict where a tenant has subscriptions whose service does
+// not end: they would be billed on, though it has left. It names them.
+func (s *Service) CheckClose(ctx context.Context, ref string) error {
+	all, err := s.Subscriptions(ctx, ref)
+	if err != nil {
+		return err
+	}
+	var running []string
+	for _, a := range all {
+		var plans []string
+		for _, item := range a.Items(forever) {
+			plans = append(plans, item.Plan)
+		}
+		if len(plans) > 0 {
+			running = append(running, fmt.Sprintf("%s (%s)", a.ID, strings.Join(plans, ", ")))
+		}
+	}
+	if len(running) == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "Tenant %s is billed on for %s. Cancel that first: arcadia subscription cancel SUBSCRIPTION", all[0].Slug, strings.Join(running, ", "))
 }
 
 // Agreement is the subscription with this id; fault.NotFound where there is none.

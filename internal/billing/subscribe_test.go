@@ -206,3 +206,22 @@ func TestNothingChangesBeforeASubscriptionBegins(t *testing.T) {
 		t.Errorf("as it begins: %v", err)
 	}
 }
+
+// A tenant leaves when nothing goes on being billed: what ends by itself may.
+func TestATenantIsBilledOn(t *testing.T) {
+	d := dbtest.New(t)
+	s := house(t, d, nil)
+	if err := s.CheckClose(t.Context(), "acme"); err != nil {
+		t.Errorf("without a subscription: %v", err)
+	}
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	if err := s.CheckClose(t.Context(), "acme"); !errors.Is(err, fault.Conflict) || !strings.Contains(err.Error(), string(a.ID)+" (basic@1)") {
+		t.Errorf("before it begins: %v", err)
+	}
+	if _, _, err := s.ChangeSubscription(t.Context(), a.ID, ChangeOrder{Type: CancelChange, When: "period_end", By: "test"}, noon); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckClose(t.Context(), "acme"); err != nil {
+		t.Errorf("cancelled for the period's end: %v", err)
+	}
+}

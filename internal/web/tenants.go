@@ -426,7 +426,9 @@ func (s *Server) actTenant(v *visit) error {
 		case "resume":
 			_, err = s.o.Tenants.Resume(ctx, to, at)
 		case "close":
-			_, err = s.o.Inventory.CloseTenant(ctx, to, false, at)
+			if err = s.o.Bills.CheckClose(ctx, to); err == nil {
+				_, err = s.o.Inventory.CloseTenant(ctx, to, false, at)
+			}
 		}
 		return err
 	})
