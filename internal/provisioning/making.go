@@ -39,6 +39,9 @@ type thing struct {
 	// exact is set, and find lists what is exactly as it would be made.
 	find  func(ctx context.Context) ([]string, error)
 	exact bool
+	// unmarked is set where nothing on it says whose it is: once its saga has ended,
+	// what find lists may be anybody's.
+	unmarked bool
 	sure  bool // the answer to its create is proof enough that it works
 
 	create func(ctx context.Context) (id string, action int64, err error)

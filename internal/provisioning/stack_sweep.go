@@ -21,11 +21,11 @@ func (s *Service) sweepStack(ctx context.Context, w saga.Sweep) error {
 	if err != nil {
 		return err
 	}
-	removed, err := s.sweepResources(ctx, w, b)
+	removed, left, err := s.sweepResources(ctx, w, b)
 	if err != nil {
 		return err
 	}
-	return s.engine.SweepDone(ctx, w, removed)
+	return s.engine.SweepDone(ctx, w, removed, left...)
 }
 
 // sweeper is a builder in the name of a saga that has ended.
@@ -64,8 +64,9 @@ func (s *Service) sweepSnapshots(ctx context.Context, w saga.Sweep, of string, c
 	return removed, nil
 }
 
-// sweepResources deletes what carries markers and is in no ledger.
-func (s *Service) sweepResources(ctx context.Context, w saga.Sweep, b *builder) ([]string, error) {
+// sweepResources deletes what carries markers and is in no ledger. What is like a thing
+// that carries none is left: somebody else may have made it, or lead it there, since.
+func (s *Service) sweepResources(ctx context.Context, w saga.Sweep, b *builder) (removed, left []string, err error) {
 	removed, state := []string{}, b.state
 	all := state.Spec.Resources
 	if gate, ok := gateOf(state.Spec); ok {
@@ -75,16 +76,27 @@ func (s *Service) sweepResources(ctx context.Context, w saga.Sweep, b *builder) 
 		if r.Kind == blueprint.ProjectKind || r.Kind == blueprint.TagKind {
 			continue // to ask twice for them makes one
 		}
-		gone, err := b.sweep(ctx, r, w.Saga.Direction == saga.Forward)
+		found, err := b.unowned(ctx, r, w.Saga.Direction == saga.Forward)
 		if err != nil {
-			return removed, err
+			return nil, nil, err
+		}
+		if b.thing(r).unmarked {
+			for _, id := range found {
+				s.steps.log.Warn("left what may be a saga's, and may be somebody else's", "saga", w.Saga.ID, "resource", r.ID, "id", id)
+				left = append(left, resourceURN(state.Account, r, id))
+			}
+			continue
+		}
+		gone, err := b.sweep(ctx, r, found)
+		if err != nil {
+			return nil, nil, err
 		}
 		for _, id := range gone {
 			s.steps.log.Warn("deleted what a saga left over", "saga", w.Saga.ID, "resource", r.ID, "id", id)
 			removed = append(removed, resourceURN(state.Account, r, id))
 		}
 	}
-	return removed, nil
+	return removed, left, nil
 }
 
 // sweepSuspension also deletes snapshots of droplets, whose markers are names.
@@ -97,7 +109,7 @@ func (s *Service) sweepSuspension(ctx context.Context, w saga.Sweep) error {
 	if err != nil {
 		return err
 	}
-	removed, err := s.sweepResources(ctx, w, b)
+	removed, left, err := s.sweepResources(ctx, w, b)
 	if err != nil {
 		return err
 	}
@@ -112,24 +124,26 @@ func (s *Service) sweepSuspension(ctx context.Context, w saga.Sweep) error {
 		}
 		removed = append(removed, gone...)
 	}
-	return s.engine.SweepDone(ctx, w, removed)
+	return s.engine.SweepDone(ctx, w, removed, left...)
 }
 
-// sweep deletes what there is of a resource, but for what the saga owns.
-func (b *builder) sweep(ctx context.Context, r blueprint.Resource, forward bool) (gone []string, err error) {
-	t, m := b.thing(r), b.state.made(r.ID)
+// unowned is what there is of a resource, but for what the saga owns.
+func (b *builder) unowned(ctx context.Context, r blueprint.Resource, forward bool) ([]string, error) {
+	m := b.state.made(r.ID)
 	if m.Requests == 0 {
 		return nil, nil
 	}
-	ids, err := t.ours(ctx, m)
+	ids, err := b.thing(r).ours(ctx, m)
 	if err != nil && !errors.Is(err, digitalocean.NotFound) {
 		return nil, err
 	}
-	for _, id := range ids {
-		if forward && id == m.ID {
-			continue
-		}
-		switch err := t.delete(ctx, id); {
+	return slices.DeleteFunc(ids, func(id string) bool { return forward && id == m.ID }), nil
+}
+
+// sweep deletes what was found of a resource, and returns what of it is gone.
+func (b *builder) sweep(ctx context.Context, r blueprint.Resource, found []string) (gone []string, err error) {
+	for _, id := range found {
+		switch err := b.thing(r).delete(ctx, id); {
 		case err == nil:
 			gone = append(gone, id)
 		case !errors.Is(err, digitalocean.NotFound) && !errors.Is(err, errKept):

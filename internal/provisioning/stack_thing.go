@@ -314,6 +314,7 @@ func (b *builder) reservedIP(r blueprint.Resource) thing {
 		return true, ""
 	}
 	return thing{
+		unmarked: true,
 		listed: among(b, "reserved addresses", b.c.ReservedIPs, func(ip digitalocean.ReservedIP) string { return ip.IP }, judge),
 		find: func(ctx context.Context) ([]string, error) {
 			droplet, err := b.number(r.ReservedIP.Droplet)
@@ -386,7 +387,7 @@ func (b *builder) record(r blueprint.Resource) thing {
 		return b.c.Records(ctx, spec.Domain)
 	}
 	return thing{
-		exact: true,
+		exact: true, unmarked: true,
 		listed: among(b, "records of "+spec.Domain, records, func(r digitalocean.Record) string { return strconv.FormatInt(r.ID, 10) },
 			func(digitalocean.Record) (bool, string) { return true, "" }),
 		find: func(ctx context.Context) ([]string, error) {

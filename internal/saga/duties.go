@@ -236,8 +236,9 @@ func (e *Engine) DueSweeps(ctx context.Context, limit int, kinds ...string) ([]S
 	return sweeps, nil
 }
 
-// SweepDone records that a sweep was made, with what it removed.
-func (e *Engine) SweepDone(ctx context.Context, w Sweep, removed []string) error {
+// SweepDone records that a sweep was made, with what it removed, and what it left though
+// it may be the saga's.
+func (e *Engine) SweepDone(ctx context.Context, w Sweep, removed []string, left ...string) error {
 	return e.db.WriteFenced(ctx, string(w.Saga.ID), func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE saga_sweeps SET done_at = `+db.Now+` WHERE saga_id = $1 AND turn = $2`, w.Saga.ID, w.Turn); err != nil {
 			return err
@@ -246,7 +247,11 @@ func (e *Engine) SweepDone(ctx context.Context, w Sweep, removed []string) error
 		if err != nil {
 			return err
 		}
-		detail, err := json.Marshal(map[string]any{"turn": w.Turn, "removed": removed})
+		swept := map[string]any{"turn": w.Turn, "removed": removed}
+		if len(left) > 0 {
+			swept["left"] = left
+		}
+		detail, err := json.Marshal(swept)
 		if err != nil {
 			return err
 		}
