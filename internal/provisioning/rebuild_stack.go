@@ -114,6 +114,9 @@ func (p *Steps) rebuild(ctx context.Context, s *Rebuilding) error {
 		}
 	}
 	if s.Rebuild.untouched(a) {
+		if err := p.unprotected(ctx, s.rebuildProtected()); err != nil { // since the backup was begun
+			return p.notRebuilt(ctx, s, err)
+		}
 		if err := b.rearm(ctx, r); err != nil {
 			return err
 		}
@@ -126,12 +129,17 @@ func (p *Steps) rebuild(ctx context.Context, s *Rebuilding) error {
 	err = p.act(ctx, b.c, d, &s.Rebuild)
 	s.Before = max(s.Before, s.Rebuild.Action) // one that ends as errored is not found again
 	if m := s.Rebuild; m.Failed && m.Errored == 0 && m.Action == 0 && a.UnknownSince.IsZero() {
-		if err := p.closeAddresses(ctx, &s.Building, s.Target); err != nil {
-			return err
-		}
-		return saga.NotDone(err)
+		return p.notRebuilt(ctx, s, err)
 	}
 	return err
+}
+
+// notRebuilt has the saga turn back, whose disk is as it was, for a reason.
+func (p *Steps) notRebuilt(ctx context.Context, s *Rebuilding, why error) error {
+	if err := p.closeAddresses(ctx, &s.Building, s.Target); err != nil {
+		return err
+	}
+	return saga.NotDone(why)
 }
 
 // newestRebuild is the last rebuild among a droplet's actions; its id is 0 where there

@@ -72,6 +72,9 @@ func (p *Steps) restoreStack() saga.Kind[Restoration] {
 	k.Steps = append(k.Steps, copySteps(p, func(s *Restoration) (*Building, *Copying) { return &s.Building, &s.Copying })...)
 	k.Steps = append(k.Steps,
 		saga.Step[Restoration]{Name: pointOfNoReturn, Pivot: true, Local: func(ctx context.Context, tx *sql.Tx, s *Restoration) error {
+			if err := stillUnprotected(ctx, tx, &s.Building, s.protectable()); err != nil {
+				return err
+			}
 			return recordBackup(ctx, tx, &s.Building, &s.Copying)
 		}},
 		forward("power_off", on(blueprint.DropletKind, func(ctx context.Context, b *builder, s *Restoration, r blueprint.Resource) error {

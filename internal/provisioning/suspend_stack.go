@@ -98,7 +98,7 @@ func (p *Steps) suspendStack() saga.Kind[Suspension] {
 			step("snapshot_droplets", Archived, p.snapshotDroplets, p.unsnapshotDroplets),
 			step("snapshot_volumes", Archived, p.snapshotVolumes, p.unsnapshotVolumes),
 			{Name: "verify_snapshots", Do: p.verifySnapshots, NothingToUndo: reads, Retry: again},
-			{Name: pointOfNoReturn, Pivot: true, Local: func(context.Context, *sql.Tx, *Suspension) error { return nil }},
+			{Name: pointOfNoReturn, Pivot: true, Local: mayArchive},
 			step("delete_droplets", Archived, p.archive(blueprint.DropletKind), nil),
 			step("delete_volumes", Archived, p.archive(blueprint.VolumeKind), nil),
 			step(liftQuarantineStep, Archived, func(ctx context.Context, s *Suspension) error { return p.liftQuarantine(ctx, &s.Building) }, nil),
@@ -145,6 +145,14 @@ func (p *Steps) checkSuspension(ctx context.Context, s *Suspension) error {
 		return nil
 	}
 	return p.unprotected(ctx, s.protectable())
+}
+
+// mayArchive asks it for the last time.
+func mayArchive(ctx context.Context, tx *sql.Tx, s *Suspension) error {
+	if s.Level < Archived {
+		return nil
+	}
+	return stillUnprotected(ctx, tx, &s.Building, s.protectable())
 }
 
 // quarantineID is the firewall of a quarantine. No blueprint has a key with a dash.

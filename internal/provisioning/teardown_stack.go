@@ -56,6 +56,9 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 	}
 	k.Steps = append(k.Steps, copySteps(p, func(s *Removal) (*Building, *Copying) { return &s.Building, &s.Copying })...)
 	k.Steps = append(k.Steps, saga.Step[Removal]{Name: pointOfNoReturn, Pivot: true, Local: func(ctx context.Context, tx *sql.Tx, s *Removal) error {
+		if err := stillUnprotected(ctx, tx, &s.Building, s.protectable()); err != nil {
+			return err
+		}
 		return recordBackup(ctx, tx, &s.Building, &s.Copying)
 	}})
 	remove := func(step string, kind blueprint.Kind) {
@@ -113,15 +116,6 @@ func (p *Steps) holdAddresses(ctx context.Context, s *Removal) error {
 		return saga.Wait(s.HeldUntil, "the stack is gone, and its addresses are held until %s", s.HeldUntil.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	return nil
-}
-
-// unprotected answers an error that no retry cures where one of the subjects is
-// protected: asked once more, directly before something is destroyed.
-func (p *Steps) unprotected(ctx context.Context, subjects []string) error {
-	if p.set.Protected == nil {
-		return nil
-	}
-	return saga.Permanent(p.set.Protected(ctx, subjects))
 }
 
 // removeAll deletes all resources of a kind that are there, the last first.
@@ -283,15 +277,4 @@ func (d *drawn) deletes() map[string][]string {
 		calls[deleteSnapshotsStep] = append(calls[deleteSnapshotsStep], "DELETE /v2/snapshots/{id}")
 	}
 	return calls
-}
-
-// ProtectedBy answers fault.Conflict where one of the subjects, those of what has the
-// name, is protected. The steps ask it too, which know no service.
-func ProtectedBy(ctx context.Context, q db.Queryer, name string, subjects []string) error {
-	found, err := protections(ctx, q, subjects...)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	return fault.New(fault.Conflict, "%s is protected (%s, by %s: %s). To end that: arcadia stack unprotect %s",
-		name, found[0].Subject, found[0].Actor, found[0].Reason, strings.TrimPrefix(found[0].Subject, "stack:"))
 }

@@ -73,12 +73,21 @@ func newWorld(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func
 	if wrap != nil {
 		transport = wrap(transport)
 	}
+	if p.settings.Protected == nil {
+		p.settings.Protected = func(ctx context.Context, subjects []string) error {
+			return provisioning.ProtectedBy(ctx, d.Read(), "What would be destroyed", subjects)
+		}
+	}
 	var err error
 	w.client, err = digitalocean.New(digitalocean.Options{
 		BaseURL: cloud.URL, Account: "main", Purpose: digitalocean.Provisioning, Token: vault.NewSecret(cloud.Token),
 		Transport: transport, Timeout: p.timeout,
 		Freeze: func(ctx context.Context, account, of string) error {
 			return provisioning.Frozen(ctx, d.Read(), account, tenant.ID(of))
+		},
+		Destroys: func(ctx context.Context, what digitalocean.Destruction) error {
+			nobody := func(context.Context, string) (int, error) { return 0, nil }
+			return provisioning.Destroys(ctx, d, p.settings.Destroys, nobody, what, time.Now())
 		},
 	})
 	if err != nil {
