@@ -42,7 +42,7 @@ type thing struct {
 	// unmarked is set where nothing on it says whose it is: once its saga has ended,
 	// what find lists may be anybody's.
 	unmarked bool
-	sure  bool // the answer to its create is proof enough that it works
+	sure     bool // the answer to its create is proof enough that it works
 
 	create func(ctx context.Context) (id string, action int64, err error)
 

@@ -315,7 +315,7 @@ func (b *builder) reservedIP(r blueprint.Resource) thing {
 	}
 	return thing{
 		unmarked: true,
-		listed: among(b, "reserved addresses", b.c.ReservedIPs, func(ip digitalocean.ReservedIP) string { return ip.IP }, judge),
+		listed:   among(b, "reserved addresses", b.c.ReservedIPs, func(ip digitalocean.ReservedIP) string { return ip.IP }, judge),
 		find: func(ctx context.Context) ([]string, error) {
 			droplet, err := b.number(r.ReservedIP.Droplet)
 			if err != nil {
