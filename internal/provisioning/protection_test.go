@@ -65,7 +65,7 @@ func TestProtectedWhileItIsTornDown(t *testing.T) {
 		engine := y.engine(y.options)
 		s := y.serve(engine)
 		id := y.begin(s, on(provisioning.Teardown, "final_snapshot", "false"))
-		for slices.Contains(y.kinds(), "firewall") {
+		for slices.Contains(y.kinds(), "domain_record") {
 			time.Sleep(time.Second)
 		}
 		of := "tenant:" + string(y.stack(s).Tenant)
