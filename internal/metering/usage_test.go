@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -205,6 +206,40 @@ func TestCorrections(t *testing.T) {
 			t.Errorf("%d events with those that were corrected", len(all))
 		}
 	})
+}
+
+// A correction is of the tenant's own event alone: another's of the same source and id
+// counts on, and nothing of it says that it was corrected.
+func TestCorrectionsTouchNoOtherTenant(t *testing.T) {
+	d := dbtest.New(t)
+	tenants(t, d, "acme", "globex")
+	s := metering.New(d, nil, nil)
+	const at = "2026-01-20T12:00:00Z"
+	if got := push(t, s, use("a", at, "1"), use("b", at, "2"), useOf("globex", "a", at, "3"), useOf("globex", "b", at, "4")); got != "accepted accepted accepted accepted" {
+		t.Fatal(got)
+	}
+	read := func() (all [][]metering.Event) {
+		t.Helper()
+		for _, f := range []metering.EventFilter{{}, {Corrected: true}, {Known: now.AddDate(1, 0, 0)}} {
+			f.Tenant = acme(t, d)
+			events, err := s.Events(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, events)
+		}
+		return all
+	}
+	before := read()
+	if len(before[0]) != 2 {
+		t.Fatalf("%d events count", len(before[0]))
+	}
+	if got := push(t, s, useOf("globex", "x", at, "0", `"voids":"a"`), useOf("globex", "y", at, "9", `"replaces":"b"`)); got != "accepted accepted" {
+		t.Fatal(got)
+	}
+	if after := read(); !reflect.DeepEqual(before, after) {
+		t.Errorf("after another tenant's corrections: %+v, want %+v", after, before)
+	}
 }
 
 func acme(t testing.TB, d *db.DB) tenant.ID {
