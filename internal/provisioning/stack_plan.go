@@ -220,6 +220,11 @@ func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *dr
 	if err != nil {
 		return err
 	}
+	for _, r := range d.building.Spec.Resources {
+		if err := s.isSold(ctx, from, c, &d.building, r, sizes); err != nil {
+			return err
+		}
+	}
 	room, err := roomFor(ctx, from, c, d.building.Spec)
 	if err != nil {
 		return err
