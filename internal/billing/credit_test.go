@@ -182,6 +182,30 @@ func TestACreditNoteIsOfTheInvoicesIssuer(t *testing.T) {
 	}
 }
 
+// Of a line no more is credited than it charges, though others of its invoice charge more.
+func TestALineBoundsItsCreditNotes(t *testing.T) {
+	d := dbtest.New(t)
+	s := house(t, d, nil)
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	if _, _, err := s.ChangeSubscription(t.Context(), a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "pro@1", When: "2026-03-01", By: "test"}, day(t, "2026-02-21")); err != nil {
+		t.Fatal(err)
+	}
+	at := day(t, "2026-03-05")
+	if done := runAt(t, s, at); len(done.Issued) != 1 || done.Issued[0].Total != 3600+7200 {
+		t.Fatalf("%+v", done.Issued)
+	}
+	credit(t, s, at, NoteOrder{Invoice: "R-1", Line: 1, Amount: 600})
+	if n, err := s.CreditInvoice(t.Context(), NoteOrder{Invoice: "R-1", Line: 1, Amount: 3001, Reason: "x"}, at); !errors.Is(err, fault.Conflict) {
+		t.Errorf("more than is left of a line: %d, %v", n.Total, err)
+	}
+	if n := credit(t, s, at, NoteOrder{Invoice: "R-1", Line: 1, Amount: 3000}); n.Total != 3000 {
+		t.Errorf("the rest of it: %d", n.Total)
+	}
+	if _, err := s.CreditInvoice(t.Context(), NoteOrder{Invoice: "R-1", Line: 1, Reason: "x"}, at); !errors.Is(err, fault.Conflict) {
+		t.Errorf("nothing is left of it: %v", err)
+	}
+}
+
 func TestMoreGivenBackThanChargedIsFound(t *testing.T) {
 	d := dbtest.New(t)
 	s, at := owing(t, d)
