@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
@@ -151,6 +153,46 @@ func TestUnwindBackup(t *testing.T) {
 	}
 	sagatest.Unwind(t, sagatest.Case{
 		Ends: saga.Completed, Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 15, Presets: weathers, Build: g.build,
+	})
+}
+
+// TestTheLastBackupThatIsThereStays has somebody delete the snapshots of the newest backup:
+// the one before it is all that there is, and stays, though its time is over.
+func TestTheLastBackupThatIsThereStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		for range 2 {
+			y.apply(s, engine, on(provisioning.BackUp, "keep_days", "1"), saga.Completed)
+		}
+		all, err := s.Backups(ctx, y.stack(s).ID, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range all[0].Items {
+			y.remove("/v2/snapshots/" + i.Snapshot)
+		}
+		time.Sleep(25 * time.Hour)
+		for _, r := range []provisioning.PlanRequest{on(provisioning.Prune), on(provisioning.Prune, "backup", string(all[1].ID))} {
+			if _, err := s.PlanStack(ctx, r, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "None of the backups") {
+				t.Errorf("the last backup that is there would be deleted: %v", err)
+			}
+		}
+		if err := s.RunSchedules(ctx, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if got := y.snapshots(); len(got) != 2 {
+			t.Errorf("there are the snapshots %q, want those of the older backup", got)
+		}
+		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
+		y.apply(s, engine, on(provisioning.Prune), saga.Completed)
+		if got := y.snapshots(); len(got) != 2 {
+			t.Errorf("there are the snapshots %q, want those of the newest backup", got)
+		}
 	})
 }
 

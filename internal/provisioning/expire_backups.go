@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -127,6 +128,9 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 	if len(over) == 0 {
 		return fault.New(fault.Unprocessable, "No backup of stack %s is to be deleted by now.", d.Name)
 	}
+	if err := s.oneStays(ctx, d.stack, all, over); err != nil {
+		return err
+	}
 	expiry := Expiry{Building: d.building}
 	delete(d.Read, "revision of the stack") // it stays as it is, whatever becomes of it
 	calls := map[string][]string{}
@@ -149,4 +153,29 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 	}
 	d.begin = func(context.Context, *sql.Tx, saga.ID, time.Time) error { return nil }
 	return nil
+}
+
+// oneStays asks that one of a stack's backups that are not to be deleted can be restored:
+// somebody may have deleted the snapshots of the newest. It answers fault.Conflict where
+// none can. A stack that is gone needs none.
+func (s *Service) oneStays(ctx context.Context, of Stack, all, over []StackBackup) error {
+	if of.State.over() {
+		return nil
+	}
+	var lost error // of the newest that stays
+	for _, b := range all {
+		if slices.ContainsFunc(over, func(one StackBackup) bool { return one.ID == b.ID }) {
+			continue
+		}
+		err := s.snapshotsAreThere(ctx, b)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, fault.NotFound) && !errors.Is(err, fault.Unprocessable):
+			return err
+		case lost == nil:
+			lost = err
+		}
+	}
+	return fault.New(fault.Conflict, "None of the backups of stack %s that would stay can be restored. %s Make another first: arcadia stack backup %s", of.Name, fault.Message(lost), of.Name)
 }
