@@ -42,6 +42,7 @@ func TestRefusals(t *testing.T) {
 		{"a mute without a reason", "PUT", "/v1/findings/fnd_1/mute", `{"reason":""}`, nil, 400, "invalid", "reason"},
 		{"a mute that is over", "PUT", "/v1/findings/fnd_1/mute", `{"reason":"x","until":"2020-01-01T00:00:00Z"}`, nil, 400, "invalid", "later"},
 		{"an unmute of nothing", "DELETE", "/v1/findings/fnd_1/mute", "", nil, 404, "not_found", "no finding"},
+		{"a freeze of no account", "POST", "/v1/freezes", `{"scope":"account:typo","reason":"x"}`, nil, 404, "not_found", "typo"},
 		{"bad JSON", "POST", "/v1/sagas", `{"kind":`, nil, 400, "invalid", "body"},
 		{"no body", "POST", "/v1/sagas", "", nil, 400, "invalid", "body"},
 		{"a field too many", "POST", "/v1/sagas", `{"kind":"snapshot_droplet","inptu":{}}`, nil, 400, "invalid", "inptu"},

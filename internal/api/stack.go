@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
@@ -262,6 +263,11 @@ func (a *API) scope(ctx context.Context, typed string) (string, error) {
 
 func (a *API) beginFreeze(ctx context.Context, in *struct{ Body client.FreezeOrder }) (*freezeAnswer, error) {
 	scope, err := a.scope(ctx, in.Body.Scope)
+	if name, is := strings.CutPrefix(scope, "account:"); is && err == nil {
+		if _, err = a.o.Access.Account(ctx, name); fault.KindOf(err) == fault.NotFound {
+			err = fault.Wrap(fault.NotFound, err, "There is no account %q: nothing would be frozen by it.", name)
+		}
+	}
 	if err == nil {
 		err = a.o.Provisioning.Freeze(ctx, scope, in.Body.Reason, actor(ctx), time.Now())
 	}

@@ -33,7 +33,8 @@ func AccountScope(account string) string { return "account:" + account }
 // TenantScope is the scope of a freeze of a tenant's stacks.
 func TenantScope(id tenant.ID) string { return "tenant:" + string(id) }
 
-// Freeze begins a freeze. One that stands already stays as it is. It answers
+// Freeze begins a freeze. To ask for one that stands, with its reason, does nothing. It
+// answers fault.Conflict where one stands for another reason, which would be lost, and
 // fault.Invalid for a freeze without a reason, or of a scope that there is not.
 func (s *Service) Freeze(ctx context.Context, scope, reason, actor string, at time.Time) error {
 	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > 500 {
@@ -44,7 +45,14 @@ func (s *Service) Freeze(ctx context.Context, scope, reason, actor string, at ti
 		return fault.New(fault.Invalid, "A freeze is of all, of account:NAME or of tenant:ID, not of %q.", clip(scope))
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO freezes (scope, reason, actor, at) VALUES ($1, $2, $3, $4) ON CONFLICT (scope) DO NOTHING`,
+		stand, err := freezes(ctx, tx, `scope = $1`, scope)
+		if err != nil {
+			return err
+		}
+		if len(stand) > 0 && stand[0].Reason != reason {
+			return stand[0].error()
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO freezes (scope, reason, actor, at) VALUES ($1, $2, $3, $4) ON CONFLICT (scope) DO NOTHING`,
 			scope, reason, actor, db.Micros(at))
 		return err
 	})
