@@ -196,6 +196,45 @@ func TestTheLastBackupThatIsThereStays(t *testing.T) {
 	})
 }
 
+// TestAKeptSnapshotIsNotPruned: cleanup keep holds for backups whose time is over, too.
+func TestAKeptSnapshotIsNotPruned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		y.apply(s, engine, on(provisioning.BackUp, "keep_days", "1"), saga.Completed)
+		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
+		all, err := s.Backups(ctx, y.stack(s).ID, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := "do:snapshot:" + all[1].Items[0].Snapshot
+		if err := s.Keep(ctx, kept, "Ann's data", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(25 * time.Hour)
+		if _, err := s.PlanStack(ctx, on(provisioning.Prune, "backup", string(all[1].ID)), "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
+			t.Errorf("a kept snapshot would be deleted: %v", err)
+		}
+		if err := s.RunSchedules(ctx, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if got := y.snapshots(); len(got) != 4 {
+			t.Errorf("there are the snapshots %q, want all four", got)
+		}
+		if err := s.Unkeep(ctx, kept); err != nil {
+			t.Fatal(err)
+		}
+		y.apply(s, engine, on(provisioning.Prune), saga.Completed)
+		if got := y.snapshots(); len(got) != 2 {
+			t.Errorf("there are the snapshots %q, want those of the newest backup", got)
+		}
+	})
+}
+
 // remove deletes something as somebody else does.
 func (y *yard) remove(path string) {
 	y.t.Helper()

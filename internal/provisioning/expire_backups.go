@@ -124,6 +124,12 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 			return fault.New(fault.Conflict, "Backup %s is the last good one of stack %s. Make another first.", one.ID, d.Name)
 		}
 		over = []StackBackup{one}
+		if err := ProtectedBy(ctx, s.db.Read(), "Backup "+ref, one.snapshotURNs()); err != nil {
+			return err
+		}
+	}
+	if over, err = s.withoutKept(ctx, over); err != nil {
+		return err
 	}
 	if len(over) == 0 {
 		return fault.New(fault.Unprocessable, "No backup of stack %s is to be deleted by now.", d.Name)
@@ -153,6 +159,28 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 	}
 	d.begin = func(context.Context, *sql.Tx, saga.ID, time.Time) error { return nil }
 	return nil
+}
+
+// withoutKept are those of the backups of which no snapshot is kept by somebody's word.
+func (s *Service) withoutKept(ctx context.Context, over []StackBackup) (free []StackBackup, err error) {
+	for _, b := range over {
+		switch err := ProtectedBy(ctx, s.db.Read(), string(b.ID), b.snapshotURNs()); {
+		case err == nil:
+			free = append(free, b)
+		case !errors.Is(err, fault.Conflict):
+			return nil, err
+		}
+	}
+	return free, nil
+}
+
+// snapshotURNs name what a backup is made of.
+func (b StackBackup) snapshotURNs() []string {
+	urns := []string{"backup:" + string(b.ID)} // never none, which would be all protections
+	for _, i := range b.Items {
+		urns = append(urns, snapshotURN(i.Snapshot))
+	}
+	return urns
 }
 
 // oneStays asks that one of a stack's backups that are not to be deleted can be restored:
