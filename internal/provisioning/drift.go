@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -252,7 +253,7 @@ func (l *lookout) compare(ctx context.Context, stack Stack) (d Drift, err error)
 		}
 	}
 	c.learn()
-	told := map[string]bool{}
+	told, unlisted := map[string]bool{}, map[string][]string{}
 	for _, r := range stack.Spec.Resources {
 		m, ok := c.made[r.ID]
 		if !ok {
@@ -261,7 +262,7 @@ func (l *lookout) compare(ctx context.Context, stack Stack) (d Drift, err error)
 		if !told[m.Kind] {
 			told[m.Kind] = true
 			if why := l.tooOld(stack, m.Kind); why != "" {
-				d.Unknown = append(d.Unknown, why)
+				unlisted[why] = append(unlisted[why], inventory.KindNamed(m.Kind).Many)
 			} else if asOf := l.fresh[stack.Account][m.Kind].AsOf; d.AsOf.IsZero() || asOf.Before(d.AsOf) {
 				d.AsOf = asOf
 			}
@@ -284,6 +285,9 @@ func (l *lookout) compare(ctx context.Context, stack Stack) (d Drift, err error)
 			d.Differences = append(d.Differences, c.changed(r, m)...)
 		}
 	}
+	for _, why := range slices.Sorted(maps.Keys(unlisted)) {
+		d.Unknown = append(d.Unknown, strings.Join(unlisted[why], ", ")+" "+why)
+	}
 	for _, one := range l.tagged[stack.ID] {
 		ours := slices.ContainsFunc(l.made[stack.ID], func(r StackResource) bool { return r.URN == one.URN })
 		if !ours && one.Account == stack.Account && l.tooOld(stack, one.Kind) == "" {
@@ -294,14 +298,14 @@ func (l *lookout) compare(ctx context.Context, stack Stack) (d Drift, err error)
 }
 
 // tooOld says why nothing is known of a kind: it was never listed whole, or not since the
-// stack's last change shows in lists. Empty: it is.
+// stack's last change shows in lists, a sentence without its subject. Empty: all is.
 func (l *lookout) tooOld(stack Stack, kind string) string {
-	head, many := l.fresh[stack.Account][kind], inventory.KindNamed(kind).Many
+	head := l.fresh[stack.Account][kind]
 	switch {
 	case head.BeganAt.IsZero():
-		return many + " were never listed. List them with: arcadia inventory sync"
+		return "were never listed. List them with: arcadia inventory sync"
 	case head.BeganAt.Before(stack.UpdatedAt.Add(l.service.steps.set.Horizon)):
-		return many + " were not listed since a saga changed the stack and lists show it. List them with: arcadia inventory sync"
+		return "were not listed since a saga changed the stack and lists show it. List them with: arcadia inventory sync"
 	}
 	return ""
 }
