@@ -23,7 +23,11 @@ func TestInvoicesFromTheCommandLine(t *testing.T) {
 		!strings.Contains(said, "invoice in advance") {
 		t.Errorf("a dry run: %s", said)
 	}
-	said := h.run(t, "subscription", "create", "acme", "basic@1", "--from", yesterday).want(t, 0).out
+	h.run(t, "subscription", "create", "acme", "basic@1", "--from", yesterday).want(t, 2) // nobody to confirm
+	if said := h.run(t, "subscription", "list").want(t, 0).out; !strings.Contains(said, "There are no subscriptions") {
+		t.Errorf("what nobody confirmed was done: %s", said)
+	}
+	said := h.run(t, "subscription", "create", "acme", "basic@1", "--from", yesterday, "--yes").want(t, 0).out
 	sub := regexp.MustCompile(`sub_[0-9a-f]{32}`).FindString(said)
 	if said := h.run(t, "subscription", "list", "acme").want(t, 0).out; !strings.Contains(said, sub) {
 		t.Errorf("list: %s", said)
@@ -116,7 +120,7 @@ func TestDaysOfTheCommandLineAreTheCustomers(t *testing.T) {
 		shows("2026-01-16", "payment", "refunds", slug)
 		shows("2026-01-15", "statement", slug, "--from", "2026-01-15", "--to", "2026-01-15")
 		shows("2026-01-01 to 2026-01-31", "subscription", "create", slug, "basic@1", "--from", "2026-01-01", "--dry-run")
-		shows("2026-01-01 00:00 ", "subscription", "create", slug, "basic@1", "--from", "2026-01-01")
+		shows("2026-01-01 00:00 ", "subscription", "create", slug, "basic@1", "--from", "2026-01-01", "--yes")
 		shows("2026-01-01", "subscription", "list", slug)
 	}
 }

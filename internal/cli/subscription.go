@@ -115,6 +115,7 @@ func (r *runner) showSubscription(s client.Subscription) error {
 type changeFlags struct {
 	Reason string `help:"Why, for the record."`
 	DryRun bool   `short:"n" help:"Only show what would be billed."`
+	Yes    bool   `short:"y" help:"Do not ask."`
 }
 
 type subscriptionCreateCommand struct {
@@ -130,9 +131,9 @@ type subscriptionCreateCommand struct {
 
 // Run subscribes a customer.
 func (c *subscriptionCreateCommand) Run(ctx context.Context, r *runner) error {
-	return r.subscribe(ctx, func(cl *client.Client) (client.Subscribed, error) {
+	return r.subscribe(ctx, c.changeFlags, fmt.Sprintf("Subscribe %s to %s?", c.Tenant, c.Plan), func(cl *client.Client, dry bool) (client.Subscribed, error) {
 		return cl.Subscribe(ctx, client.SubscriptionOrder{Tenant: c.Tenant, Plan: c.Plan, Quantity: c.Quantity, From: c.From, AnchorDay: c.AnchorDay, Taxes: c.Tax,
-			Coupons: c.Coupon, Reason: c.Reason, DryRun: c.DryRun})
+			Coupons: c.Coupon, Reason: c.Reason, DryRun: dry})
 	})
 }
 
@@ -148,8 +149,9 @@ type subscriptionChangeCommand struct {
 
 // Run changes a plan or a quantity.
 func (c *subscriptionChangeCommand) Run(ctx context.Context, r *runner) error {
-	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "change", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun,
-		Supersede: c.Supersede})
+	return r.change(ctx, c.Subscription, c.changeFlags, fmt.Sprintf("Change %s of %s (%s)?", c.Item, c.Subscription, c.When),
+		client.ChangeOrder{Type: "change", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When,
+			Supersede: c.Supersede})
 }
 
 type subscriptionAddCommand struct {
@@ -164,26 +166,22 @@ type subscriptionAddCommand struct {
 
 // Run adds an item.
 func (c *subscriptionAddCommand) Run(ctx context.Context, r *runner) error {
-	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "add", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When, Reason: c.Reason, DryRun: c.DryRun,
-		Supersede: c.Supersede})
+	return r.change(ctx, c.Subscription, c.changeFlags, fmt.Sprintf("Add %s to %s (%s)?", c.Item, c.Subscription, c.When),
+		client.ChangeOrder{Type: "add", Item: c.Item, Plan: c.Plan, Quantity: c.Quantity, When: c.When,
+			Supersede: c.Supersede})
 }
 
 type subscriptionCancelCommand struct {
 	subscriptionRef
 	Item string `help:"Only this item."`
 	When string `default:"period_end" placeholder:"WHEN" help:"period_end, now, or a date or an instant."`
-	Yes  bool   `short:"y" help:"Do not ask."`
 	changeFlags
 }
 
 // Run cancels, once somebody has said that it is meant.
 func (c *subscriptionCancelCommand) Run(ctx context.Context, r *runner) error {
-	if !c.DryRun {
-		if err := r.confirm(c.Yes, "Cancel %s (%s)?", c.Subscription, c.When); err != nil {
-			return err
-		}
-	}
-	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "cancel", Item: c.Item, When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+	return r.change(ctx, c.Subscription, c.changeFlags, fmt.Sprintf("Cancel %s (%s)?", c.Subscription, c.When),
+		client.ChangeOrder{Type: "cancel", Item: c.Item, When: c.When})
 }
 
 type subscriptionSuspendCommand struct {
@@ -195,7 +193,8 @@ type subscriptionSuspendCommand struct {
 
 // Run suspends.
 func (c *subscriptionSuspendCommand) Run(ctx context.Context, r *runner) error {
-	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "suspend", When: c.When, Until: c.Until, Reason: c.Reason, DryRun: c.DryRun})
+	return r.change(ctx, c.Subscription, c.changeFlags, fmt.Sprintf("Suspend %s (%s)?", c.Subscription, c.When),
+		client.ChangeOrder{Type: "suspend", When: c.When, Until: c.Until})
 }
 
 type subscriptionResumeCommand struct {
@@ -206,20 +205,43 @@ type subscriptionResumeCommand struct {
 
 // Run resumes.
 func (c *subscriptionResumeCommand) Run(ctx context.Context, r *runner) error {
-	return r.change(ctx, c.Subscription, client.ChangeOrder{Type: "resume", When: c.When, Reason: c.Reason, DryRun: c.DryRun})
+	return r.change(ctx, c.Subscription, c.changeFlags, fmt.Sprintf("Resume %s (%s)?", c.Subscription, c.When),
+		client.ChangeOrder{Type: "resume", When: c.When})
 }
 
-func (r *runner) change(ctx context.Context, id string, o client.ChangeOrder) error {
-	return r.subscribe(ctx, func(cl *client.Client) (client.Subscribed, error) { return cl.ChangeSubscription(ctx, id, o) })
+func (r *runner) change(ctx context.Context, id string, f changeFlags, question string, o client.ChangeOrder) error {
+	o.Reason = f.Reason
+	return r.subscribe(ctx, f, question, func(cl *client.Client, dry bool) (client.Subscribed, error) {
+		o.DryRun = dry
+		return cl.ChangeSubscription(ctx, id, o)
+	})
 }
 
-// subscribe asks for a change, and shows it with what is due then.
-func (r *runner) subscribe(ctx context.Context, ask func(*client.Client) (client.Subscribed, error)) (err error) {
-	done, err := send(ctx, r, ask)
-	switch {
-	case err != nil:
+// subscribe shows a change with what is due then, asks, and does it.
+func (r *runner) subscribe(ctx context.Context, f changeFlags, question string, ask func(cl *client.Client, dry bool) (client.Subscribed, error)) error {
+	would, err := fetch(ctx, r, func(cl *client.Client) (client.Subscribed, error) { return ask(cl, true) })
+	if err != nil {
 		return err
-	case r.json:
+	}
+	if f.DryRun || !f.Yes && !r.json {
+		if err := r.showSubscribed(would); err != nil || f.DryRun {
+			return err
+		}
+		r.say("")
+	}
+	if err := r.confirm(f.Yes, "%s", question); err != nil {
+		return err
+	}
+	done, err := send(ctx, r, func(cl *client.Client) (client.Subscribed, error) { return ask(cl, false) })
+	if err != nil {
+		return err
+	}
+	return r.showSubscribed(done)
+}
+
+// showSubscribed shows a subscription as it was, or would be, changed.
+func (r *runner) showSubscribed(done client.Subscribed) error {
+	if r.json {
 		return r.print(done)
 	}
 	if done.DryRun {
