@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -66,7 +67,11 @@ func OpenCloud(ctx context.Context, dir, arcadia string, speed float64, log *slo
 	if err := c.sim.Clock().SetSpeed(speed); err != nil {
 		return nil, err
 	}
-	if err := c.sim.SetParams(map[string]string{"guest.boot": "1"}); err != nil {
+	// Who asks counts by our clock, on which the cloud's hour is shorter.
+	perHour := int(min(max(5000*speed, 5000), 1_000_000))
+	if err := c.sim.SetParams(map[string]string{
+		"guest.boot": "1", "ratelimit.hourly": strconv.Itoa(perHour), "ratelimit.burst": strconv.Itoa(perHour / 20),
+	}); err != nil {
 		return nil, err
 	}
 	if c.URL, err = c.serve(ctx, apiAddr, c.sim.API()); err != nil {
