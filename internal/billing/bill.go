@@ -54,7 +54,7 @@ func (b *bill) documents() []Issued {
 // document is one of the bill's, without what its issue gives it.
 func (b *bill) document(k *keyed) Issued {
 	return Issued{
-		Tenant: b.agreement.Tenant, Slug: b.agreement.Slug, Subscription: b.agreement.ID, Purpose: k.Purpose, From: k.Period.From.Time, To: k.Period.To.Time,
+		Tenant: b.agreement.Tenant, Slug: b.agreement.Slug, Subscription: b.agreement.ID, Zone: b.agreement.Zone, Purpose: k.Purpose, From: k.Period.From.Time, To: k.Period.To.Time,
 		revision: k.revision, IssueAt: k.IssueAt.Time, Currency: k.Currency, Total: k.Total, Due: k.Due, Open: k.Due, Document: k.text,
 	}
 }
