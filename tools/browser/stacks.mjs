@@ -8,7 +8,7 @@ export const brisk = {
 };
 
 // patience is Arcadia's, to match.
-export const patience = { ARCADIA_DO_POLL: "150ms", ARCADIA_DO_HORIZON: "600ms" };
+export const patience = { ARCADIA_DO_POLL: "150ms", ARCADIA_DO_HORIZON: "600ms", ARCADIA_STACK_GRACE: "0s" };
 
 // hosted is a blueprint with one of everything that a stack is made of.
 export const hosted = `
