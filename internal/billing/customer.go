@@ -264,3 +264,12 @@ func (s *Service) PutIssuer(ctx context.Context, i Issuer, by string, at time.Ti
 func (s *Service) Issuers(ctx context.Context) ([]Issuer, error) {
 	return listIssuers(ctx, s.db.Read(), "")
 }
+
+// tenantOf is the id of a tenant, slug or id, empty for an empty ref.
+func (s *Service) tenantOf(ctx context.Context, ref string) (tenant.ID, error) {
+	if ref == "" {
+		return "", nil
+	}
+	t, err := s.tenants.Tenant(ctx, ref)
+	return t.ID, err
+}

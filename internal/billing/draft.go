@@ -172,15 +172,11 @@ func (s *Service) draft(ctx context.Context, b *bill, before []Issued, now time.
 // where ref is empty: the next first. They have no number, and IssuedAt is since when
 // they are as they are. One that was issued meanwhile is none.
 func (s *Service) Drafts(ctx context.Context, ref string) ([]Issued, error) {
-	var f draftFilter
-	if ref != "" {
-		t, err := s.tenants.Tenant(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		f.tenant = t.ID
+	of, err := s.tenantOf(ctx, ref)
+	if err != nil {
+		return nil, err
 	}
-	drafts, err := listDrafts(ctx, s.db.Read(), f)
+	drafts, err := listDrafts(ctx, s.db.Read(), draftFilter{tenant: of})
 	if err != nil {
 		return nil, err
 	}

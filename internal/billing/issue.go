@@ -80,7 +80,7 @@ func meanwhile(ctx context.Context, tx *sql.Tx, b *bill, billed time.Time) (refu
 			return fault.New(fault.Conflict, "%s was issued meanwhile, and is another.", there[at].Ref()), nil
 		}
 		*i = there[at]
-		i.Slug, i.Zone = b.agreement.Slug, b.agreement.Zone
+		i.Slug = b.agreement.Slug
 	}
 	return nil, nil
 }

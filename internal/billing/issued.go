@@ -176,12 +176,8 @@ func (s *Service) Invoices(ctx context.Context, f IssuedFilter) (list []Issued, 
 	if f.Limit, err = pageOf(f.Limit, f.Cursor, "inv", "documents"); err != nil {
 		return nil, "", err
 	}
-	if f.Tenant != "" {
-		t, err := s.tenants.Tenant(ctx, f.Tenant)
-		if err != nil {
-			return nil, "", err
-		}
-		f.tenant = t.ID
+	if f.tenant, err = s.tenantOf(ctx, f.Tenant); err != nil {
+		return nil, "", err
 	}
 	if f.Currency != "" {
 		if f.currency, err = money.ParseCurrency(f.Currency); err != nil {

@@ -114,13 +114,9 @@ func (s *Service) Margins(ctx context.Context, from, to, ref string, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	var only tenant.ID
-	if ref != "" {
-		t, err := s.tenants.Tenant(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		only = t.ID
+	only, err := s.tenantOf(ctx, ref)
+	if err != nil {
+		return nil, err
 	}
 	customers, err := listCustomers(ctx, s.db.Read(), "")
 	if err != nil {

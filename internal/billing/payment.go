@@ -314,12 +314,8 @@ func (s *Service) Payments(ctx context.Context, f PaymentFilter) (list []Payment
 	if f.Limit, err = pageOf(f.Limit, f.Cursor, "payment", "payments"); err != nil {
 		return nil, "", err
 	}
-	if f.Tenant != "" {
-		t, err := s.tenants.Tenant(ctx, f.Tenant)
-		if err != nil {
-			return nil, "", err
-		}
-		f.tenant = t.ID
+	if f.tenant, err = s.tenantOf(ctx, f.Tenant); err != nil {
+		return nil, "", err
 	}
 	if f.Invoice != "" {
 		i, err := s.invoiceIn(ctx, s.db.Read(), f.Invoice)

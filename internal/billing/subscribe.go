@@ -543,13 +543,9 @@ func (s *Service) Subscriptions(ctx context.Context, ref string) ([]Agreement, e
 	if err != nil {
 		return nil, err
 	}
-	var of tenant.ID
-	if ref != "" {
-		t, err := s.tenants.Tenant(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		of = t.ID
+	of, err := s.tenantOf(ctx, ref)
+	if err != nil {
+		return nil, err
 	}
 	agreements, err := listAgreements(ctx, s.db.Read(), of, "")
 	for i := range agreements {

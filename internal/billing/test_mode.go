@@ -11,7 +11,6 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
-	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // InvoiceTest is the state of a document that was issued in test mode. Nobody owes
@@ -90,15 +89,6 @@ func (s *Service) DeleteTestDocuments(ctx context.Context, ref string) (deleted 
 		return err
 	})
 	return deleted, err
-}
-
-// tenantOf is the id of a tenant, empty for an empty ref.
-func (s *Service) tenantOf(ctx context.Context, ref string) (tenant.ID, error) {
-	if ref == "" {
-		return "", nil
-	}
-	t, err := s.tenants.Tenant(ctx, ref)
-	return t.ID, err
 }
 
 // findTest is the test document with an id or number, without its tenant's slug.

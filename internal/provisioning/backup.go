@@ -172,7 +172,7 @@ func (s *Service) usable(ctx context.Context, of Stack, ref string) (StackBackup
 	case b.Stack != of.ID:
 		return b, fault.New(fault.Invalid, "Backup %s is of another stack than %s.", b.ID, of.Name)
 	case !b.DeletedAt.IsZero():
-		return b, fault.New(fault.Conflict, "Backup %s was deleted at %s.", b.ID, b.DeletedAt.UTC().Format("2006-01-02 15:04 UTC"))
+		return b, fault.New(fault.Conflict, "Backup %s was deleted at %s.", b.ID, minute(b.DeletedAt))
 	}
 	return b, nil
 }

@@ -126,7 +126,7 @@ func (p *Steps) untilNextLook(s *Cleanup) error {
 	if s.Until.Before(next) {
 		next = s.Until
 	}
-	return saga.Wait(next, "nothing is deleted before %s: what is used until then is spared", s.Until.UTC().Format("2006-01-02 15:04 UTC"))
+	return saga.Wait(next, "nothing is deleted before %s: what is used until then is spared", minute(s.Until))
 }
 
 // lookAfter ends the marks of what is used, and of what is somebody's.

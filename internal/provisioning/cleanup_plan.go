@@ -93,7 +93,7 @@ func shortly(passed map[string]string) string {
 
 // chosenOrphans are those that are named, or all where none is.
 func chosenOrphans(found []Orphan, passed map[string]string, only string) (chosen []Orphan, err error) {
-	names := strings.FieldsFunc(only, func(c rune) bool { return c == ',' || c == ' ' })
+	names := namesIn(only)
 	if len(names) == 0 {
 		return found, nil
 	}

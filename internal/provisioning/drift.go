@@ -321,7 +321,7 @@ func extra(one inventory.Resource) Difference {
 // chosenDifferences are those of a drift that are named, by ids or by keys of resources, or
 // all that are heard where none is. It answers fault.NotFound for a name that there is not.
 func (d Drift) chosenDifferences(only string) ([]Difference, error) {
-	names := strings.FieldsFunc(only, func(c rune) bool { return c == ',' || c == ' ' })
+	names := namesIn(only)
 	if len(names) == 0 {
 		return d.Heard(), nil
 	}

@@ -147,7 +147,7 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 		for _, i := range b.Items {
 			d.Changes = append(d.Changes, Change{
 				Action: "destroy", Key: "snapshot." + i.Snapshot, Kind: "snapshot", Name: i.Marker, URN: snapshotURN(i.Snapshot),
-				Detail: fmt.Sprintf("of %s, %s GB, %s", i.Key, i.SizeGB, b.TakenAt.UTC().Format("2006-01-02 15:04 UTC")),
+				Detail: fmt.Sprintf("of %s, %s GB, %s", i.Key, i.SizeGB, minute(b.TakenAt)),
 			})
 			calls[deleteSnapshotsStep] = append(calls[deleteSnapshotsStep], "DELETE /v2/snapshots/{id}")
 		}

@@ -91,7 +91,7 @@ func (f Freeze) error() error {
 		end = "restart Arcadia without " + FrozenFromOutside
 	}
 	return fault.New(fault.Conflict, "Changes are frozen (%s) by %s since %s: %s. To end it: %s",
-		f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(f.Reason, "."), end)
+		f.Scope, f.Actor, minute(f.At), strings.TrimSuffix(f.Reason, "."), end)
 }
 
 // Frozen answers a fault.Conflict where a freeze covers an account or a tenant, this

@@ -217,3 +217,8 @@ func settleStack(ctx context.Context, tx *sql.Tx, s *Building, of saga.ID, state
 	}
 	return nil
 }
+
+// namesIn are the words of an option that takes several, with commas or spaces between.
+func namesIn(text string) []string {
+	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' })
+}

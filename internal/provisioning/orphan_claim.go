@@ -69,14 +69,11 @@ func (s *Service) readClaims(ctx context.Context, account string, urns []string)
 	return c, err
 }
 
-// openStates are those of a saga that has not ended.
-var openStates = []saga.State{saga.Created, saga.Ready, saga.Running, saga.Waiting, saga.Paused, saga.Compensating, saga.Stuck}
-
 // atWork are all words and numbers in the states of open sagas of an account, with the
 // saga: what is among them it may need, or is about to delete itself.
 func (s *Service) atWork(ctx context.Context, account string) (map[string]string, error) {
 	of := map[string]string{}
-	f := saga.Filter{States: openStates, Limit: 200}
+	f := saga.Filter{States: saga.Open(), Limit: 200}
 	for {
 		sagas, next, err := s.engine.Sagas(ctx, f)
 		if err != nil {

@@ -315,7 +315,7 @@ func (s *Service) drawInPlace(ctx context.Context, r PlanRequest, from StackBack
 		d.Read["resource "+i.Key] = resourceURN(d.Account, resource, d.building.Made[i.Key].ID)
 		d.Changes = append(d.Changes, Change{
 			Action: "destroy", Key: i.Key, Kind: i.Kind, Name: resource.Name, URN: resourceURN(d.Account, resource, d.building.Made[i.Key].ID),
-			Detail: "what is on it is replaced by what was at " + from.TakenAt.UTC().Format("2006-01-02 15:04 UTC"), Stays: true, Monthly: new(int64),
+			Detail: "what is on it is replaced by what was at " + minute(from.TakenAt), Stays: true, Monthly: new(int64),
 		})
 		if resource.Volume != nil {
 			if resource.Volume.Droplet != "" {

@@ -207,7 +207,7 @@ func (s *Service) nameIsHeld(ctx context.Context, of tenant.Tenant, name string,
 	err := s.db.Read().QueryRowContext(ctx, `SELECT MAX(name_held_until) FROM stacks WHERE tenant_id = $1 AND name = $2`, string(of.ID), name).Scan(&until)
 	if err == nil && until.Time.After(at) {
 		return fault.New(fault.Conflict, "The name %s is held until %s, since tenant %s had a stack of it. Take another, or say reuse_name.",
-			name, until.Time.UTC().Format("2006-01-02 15:04 UTC"), of.Slug)
+			name, minute(until.Time), of.Slug)
 	}
 	return err
 }

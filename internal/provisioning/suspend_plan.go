@@ -178,7 +178,7 @@ func (s *Service) drawSuspend(ctx context.Context, r PlanRequest, d *drawn) erro
 
 // addressesOf reads the addresses that a quarantine lets in.
 func addressesOf(text string, level int) (all []string, err error) {
-	for _, word := range strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' }) {
+	for _, word := range namesIn(text) {
 		_, prefix := netip.ParsePrefix(word)
 		if _, err := netip.ParseAddr(word); err != nil && prefix != nil {
 			return nil, fault.New(fault.Invalid, "ssh_from has addresses and networks, like 198.51.100.7 192.0.2.0/24, and %q is neither.", clip(word))

@@ -97,7 +97,7 @@ func (p *Steps) waitForGrace(ctx context.Context, s *Removal) error {
 		s.Until = a.Now().Add(s.Grace)
 	}
 	if a.Now().Before(s.Until) {
-		return saga.Wait(s.Until, "nothing is destroyed before %s: cancel the saga until then to keep the stack", s.Until.UTC().Format("2006-01-02 15:04 UTC"))
+		return saga.Wait(s.Until, "nothing is destroyed before %s: cancel the saga until then to keep the stack", minute(s.Until))
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (p *Steps) holdAddresses(ctx context.Context, s *Removal) error {
 		s.HeldUntil = a.Now().Add(s.HoldAddresses)
 	}
 	if a.Now().Before(s.HeldUntil) {
-		return saga.Wait(s.HeldUntil, "the stack is gone, and its addresses are held until %s", s.HeldUntil.UTC().Format("2006-01-02 15:04 UTC"))
+		return saga.Wait(s.HeldUntil, "the stack is gone, and its addresses are held until %s", minute(s.HeldUntil))
 	}
 	return nil
 }
