@@ -186,12 +186,7 @@ func (s *Server) planCleanup(v *visit) error {
 	if err != nil {
 		return err
 	}
-	order := provisioning.PlanRequest{Verb: provisioning.CleanUp, Account: v.r.Form.Get("account"), Options: map[string]string{}}
-	for _, option := range o.Options {
-		if value := strings.TrimSpace(v.r.Form.Get(option.Name)); value != "" {
-			order.Options[option.Name] = value
-		}
-	}
+	order := provisioning.PlanRequest{Verb: provisioning.CleanUp, Account: v.r.Form.Get("account"), Options: optionsOf(o, v.r.Form)}
 	p, err := s.o.Provisioning.PlanStack(v.r.Context(), order, actor, time.Now())
 	if err != nil {
 		return s.askCleanupOf(v, v.problem(err).Status, v.r.Form, err)

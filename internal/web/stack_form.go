@@ -218,21 +218,27 @@ func (s *Server) planVerb(v *visit) error {
 	if err != nil {
 		return err
 	}
-	order := provisioning.PlanRequest{Verb: o.Verb, Stack: string(one.ID), Options: map[string]string{}}
-	for _, option := range o.Options {
-		value := strings.TrimSpace(v.r.Form.Get(option.Name))
-		if option.Type == provisioning.SwitchOption && value == "" {
-			value = "false" // a box without its tick is not sent
-		}
-		if value != "" {
-			order.Options[option.Name] = value
-		}
-	}
+	order := provisioning.PlanRequest{Verb: o.Verb, Stack: string(one.ID), Options: optionsOf(o, v.r.Form)}
 	p, err := s.o.Provisioning.PlanStack(v.r.Context(), order, actor, time.Now())
 	if err != nil {
 		return s.askOptions(v, v.problem(err).Status, v.r.Form, err)
 	}
 	return v.redirect(planPath(p.ID))
+}
+
+// optionsOf are the options of an operation that a form gives.
+func optionsOf(o provisioning.Operation, given url.Values) map[string]string {
+	options := map[string]string{}
+	for _, option := range o.Options {
+		value := strings.TrimSpace(given.Get(option.Name))
+		if option.Type == provisioning.SwitchOption && value == "" {
+			value = "false" // a box without its tick is not sent
+		}
+		if value != "" {
+			options[option.Name] = value
+		}
+	}
+	return options
 }
 
 // optionValue is what the form shows in an option's field.
