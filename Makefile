@@ -83,7 +83,7 @@ bench: build ## measure beside other engines and print ratios
 	echo "Usage events over HTTP, a tenth of them twice, beside a multi-row INSERT of as many rows that looks for nothing"
 	$(GO) test -run='^$$' -bench='^BenchmarkIngest$$' -benchtime=1x ./internal/api | sed -n 's/^Benchmark/  /p; /FAIL/p'
 	echo
-	echo "100,000 invoices of five lines rated, numbered and posted, beside a multi-row INSERT of the same rows that checks nothing"
+	echo "100,000 invoices of five lines rated, numbered and posted, beside a multi-row INSERT of the same rows, into tables that check nothing and into its own"
 	scripts/with-postgres -c shared_buffers=512MB -c max_connections=300 \
 		$(GO) test -run='^$$' -bench='^BenchmarkBillingRun$$' -benchtime=1x -timeout=30m ./internal/billing | sed -n 's/^Benchmark/  /p; /FAIL/p'
 	echo

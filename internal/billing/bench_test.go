@@ -39,8 +39,8 @@ plans:
 
 // BenchmarkBillingRun issues an invoice of five lines to each of 100,000 customers, from
 // facts in memory: rated, numbered, chained, and posted. Beside it the same rows are
-// inserted, as many in a transaction, into tables of the same shape without a trigger or
-// a reference, by whoever has them ready.
+// inserted, as many in a transaction, by whoever has them ready: once into tables of the
+// same shape without a trigger or a reference, once into the billing run's own.
 func BenchmarkBillingRun(b *testing.B) {
 	invoices := 100_000
 	if n, err := strconv.Atoi(os.Getenv("ARCADIA_BENCH_INVOICES")); err == nil {
@@ -64,9 +64,12 @@ func BenchmarkBillingRun(b *testing.B) {
 			run.Issued = nil
 			runtime.GC()
 			plain, plainUsed := insertPlainly(b, d, like, invoices, s.together)
+			checked := insertChecked(b, d, like, invoices, s.together)
 			b.ReportMetric(float64(invoices)/took.Seconds(), "invoices/s")
 			b.ReportMetric(float64(invoices)/plain.Seconds(), "inserts/s")
+			b.ReportMetric(float64(invoices)/checked.Seconds(), "checked-inserts/s")
 			b.ReportMetric(plain.Seconds()/took.Seconds(), "ratio")
+			b.ReportMetric(checked.Seconds()/took.Seconds(), "checked-ratio")
 			b.ReportMetric(float64(used.Microseconds())/float64(invoices), "cpu-µs/invoice")
 			b.ReportMetric(float64(plainUsed.Microseconds())/float64(invoices), "cpu-µs/insert")
 			b.ReportMetric(0, "ns/op")
@@ -222,13 +225,7 @@ func insertPlainly(b *testing.B, d *db.DB, like Issued, n, together int) (took, 
 		b.Fatal(err)
 	}
 	for first := 0; first < n; first += together {
-		var e entered
-		for i := first; i < min(first+together, n); i++ {
-			one := like
-			one.ID, one.Number = fmt.Sprintf("%s%08d", like.ID[:28], i), int64(i)
-			one.Tenant, one.Subscription = tenant.ID(fmt.Sprintf("%s_%d", like.Tenant, i)), SubscriptionID(fmt.Sprintf("%s_%d", like.Subscription, i))
-			e.add(&one, tax)
-		}
+		e := rowsLike(like, tax, first, min(first+together, n), func(id string, i int) string { return fmt.Sprintf("%s_%d", id, i) })
 		rows := [][][]any{e.invoices, e.states, e.marks, nil, nil, nil}
 		for i, entry := range e.entries {
 			of := fmt.Sprintf("entry_%s%08d", like.ID[4:28], first+i)
@@ -249,4 +246,52 @@ func insertPlainly(b *testing.B, d *db.DB, like Issued, n, together int) (took, 
 		took, used = took+time.Since(began), used+processorTime(b)-before
 	}
 	return took, used
+}
+
+// rowsLike is the rows of the invoices first to end, all like one, of customers whose ids are
+// made of its own.
+func rowsLike(like Issued, tax int64, first, end int, of func(id string, i int) string) (e entered) {
+	for i := first; i < end; i++ {
+		one := like
+		one.ID, one.Number = fmt.Sprintf("%s%08d", like.ID[:28], i), int64(i+1)
+		one.Tenant, one.Subscription = tenant.ID(of(string(like.Tenant), i)), SubscriptionID(of(string(like.Subscription), i))
+		e.add(&one, tax)
+	}
+	return e
+}
+
+// insertChecked inserts the rows of n invoices, all like one that was issued, into the
+// tables that they belong in, of another database of the same kind.
+func insertChecked(b *testing.B, d *db.DB, like Issued, n, together int) (took time.Duration) {
+	b.Helper()
+	fresh := dbtest.New
+	if d.Engine() == db.Postgres {
+		fresh = dbtest.NewPostgres
+	}
+	other := fresh(b)
+	manyCustomers(b, other, n, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+	tax, err := like.check()
+	if err != nil {
+		b.Fatal(err)
+	}
+	q, _ := other.SQLDB()
+	var owner, agreement string
+	if err := q.QueryRowContext(b.Context(), `SELECT tenant_id, id FROM billing_subscriptions ORDER BY length(id), id LIMIT 1`).Scan(&owner, &agreement); err != nil {
+		b.Fatal(err)
+	}
+	like.Tenant, like.Subscription = tenant.ID(owner), SubscriptionID(agreement)
+	for first := 0; first < n; first += together {
+		e := rowsLike(like, tax, first, min(first+together, n), func(id string, i int) string {
+			if i == 0 {
+				return id
+			}
+			return id + "_" + strconv.Itoa(i+1) // as manyCustomers counts
+		})
+		began := time.Now()
+		if err := other.Write(b.Context(), func(tx *sql.Tx) error { return e.insert(b.Context(), other, tx) }); err != nil {
+			b.Fatal(err)
+		}
+		took += time.Since(began)
+	}
+	return took
 }
