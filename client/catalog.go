@@ -53,6 +53,7 @@ type CatalogApplied struct {
 	Done        bool            `json:"done" doc:"It was written: not in a dry run, and not where an entry is refused."`
 	Fingerprint string          `json:"fingerprint"`
 	Changes     []CatalogChange `json:"changes" nullable:"false" doc:"Of all entries, unchanged ones included."`
+	Counting    []MeterOutcome  `json:"counting" nullable:"false" doc:"Meters of the file by which usage is counted from now on, or otherwise than it was."`
 }
 
 // A CatalogChange is what becomes of one entry.

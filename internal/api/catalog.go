@@ -21,7 +21,7 @@ func (a *API) catalogRoutes(h huma.API) {
 	apply := operation("apply-catalog", http.MethodPost, "/v1/catalogs", "Make the catalog of a file's currency what the file says")
 	apply.MaxBodyBytes = maxCatalog
 	apply.Description = "All of it is written or, where an entry is refused, nothing. What a subscription has used never changes: " +
-		"an entry that the file does not have is withdrawn then, and removed otherwise."
+		"an entry that the file does not have is withdrawn then, and removed otherwise. Usage is counted by the meters of the file from then on, what was accepted before too."
 	register(a, h, apply, a.applyCatalog)
 }
 

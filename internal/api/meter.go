@@ -52,7 +52,7 @@ func (a *API) applyMeters(ctx context.Context, in *struct{ Body client.MeterFile
 	}
 	items := make([]client.MeterOutcome, len(outcomes))
 	for i, o := range outcomes {
-		items[i] = client.MeterOutcome{Meter: wire.Meter(o.Meter), Action: string(o.Action)}
+		items[i] = wire.MeterOutcome(o)
 	}
 	return listed(items), nil
 }

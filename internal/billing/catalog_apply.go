@@ -11,6 +11,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 )
 
@@ -48,9 +49,10 @@ type Application struct {
 // An Applied is what became, or would become, of a catalog.
 type Applied struct {
 	Currency    money.Currency
-	Changes     []EntryChange // of all entries, those of the file first
-	Fingerprint string        // of the catalog before and the file together
-	Done        bool          // it was written; false for a dry run, and where an entry is refused
+	Changes     []EntryChange           // of all entries, those of the file first
+	Counting    []metering.MeterOutcome // meters of the file that usage is counted by from now on, or otherwise than it was
+	Fingerprint string                  // of the catalog before and the file together
+	Done        bool                    // it was written; false for a dry run, and where an entry is refused
 }
 
 // Count is how many entries have an action.
@@ -64,30 +66,39 @@ func (a Applied) Count(action EntryAction) (n int) {
 }
 
 // Alters reports whether anything is to be different.
-func (a Applied) Alters() bool { return a.Count(EntryUnchanged) < len(a.Changes) }
+func (a Applied) Alters() bool {
+	return a.Count(EntryUnchanged) < len(a.Changes) || len(a.Counting) > 0
+}
 
 // ApplyCatalog makes the catalog of the file's currency what the file says, all of
-// it or, where an entry is refused, nothing. An entry that a subscription has used
-// is never another; it can be withdrawn. It answers fault.Invalid for what is no
+// it or, where an entry is refused, nothing, and has usage counted by its meters. An
+// entry that a subscription has used is never another; it can be withdrawn. It answers fault.Invalid for what is no
 // catalog, and fault.Conflict where it is not what was expected any more.
 func (s *Service) ApplyCatalog(ctx context.Context, a Application, at time.Time) (done Applied, err error) {
 	c, wanted, err := readEntries(a.Name, a.Document)
 	if err != nil {
 		return done, err
 	}
-	if a.DryRun {
-		have, err := listEntries(ctx, s.db.Read(), c.Currency)
+	if _, err := s.meters.Roll(ctx); err != nil { // so that it is known which meters have counted
+		return done, err
+	}
+	plan := func(q db.Queryer) (p entryPlan, err error) {
+		have, err := listEntries(ctx, q, c.Currency)
 		if err != nil {
-			return done, err
+			return p, err
 		}
-		return planEntries(c.Currency, have, wanted, a.Document, at).Applied, nil
+		p = planEntries(c.Currency, have, wanted, a.Document, at)
+		return p, s.planCounting(ctx, q, c, &p)
+	}
+	if a.DryRun {
+		p, err := plan(s.db.Read())
+		return p.Applied, err
 	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		have, err := listEntries(ctx, tx, c.Currency)
+		plan, err := plan(tx)
 		if err != nil {
 			return err
 		}
-		plan := planEntries(c.Currency, have, wanted, a.Document, at)
 		done = plan.Applied
 		if a.Expect != "" && a.Expect != done.Fingerprint {
 			return fault.New(fault.Conflict, "The catalog or the file has changed since the difference was shown. Look at it again.")
@@ -97,6 +108,11 @@ func (s *Service) ApplyCatalog(ctx context.Context, a Application, at time.Time)
 		}
 		if err := plan.write(ctx, tx, micros(at), a.By); err != nil {
 			return err
+		}
+		for _, o := range plan.Counting {
+			if err := s.meters.PutMeterTx(ctx, tx, o.Meter, a.By, at); err != nil {
+				return err
+			}
 		}
 		done.Done = true
 		return nil

@@ -10,6 +10,8 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -123,6 +125,51 @@ func TestApplyingACatalog(t *testing.T) {
 			if err == nil {
 				t.Errorf("the database allowed %q", statement)
 			}
+		}
+	})
+}
+
+// The meters of a catalog count usage as soon as it is applied, unless they only pick
+// resources; one that has counted otherwise is refused with the whole file.
+func TestACatalogsMetersCountUsage(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, usage := New(d, nil, nil), metering.New(d, nil, nil)
+		document := strings.NewReplacer("taxes:", "  - {id: big, event_type: droplet, aggregate: count, filter: {size: big}}\ntaxes:",
+			"coupons:", "      - {id: servers, type: resource, model: cost_plus, meter: big}\ncoupons:").Replace(plans)
+		dry, err := s.ApplyCatalog(t.Context(), Application{Name: "c", Document: []byte(document), DryRun: true}, noon)
+		if err != nil || len(dry.Counting) != 1 || dry.Counting[0].Meter.ID != "calls" || dry.Counting[0].Action != metering.MeterAdded {
+			t.Fatalf("a dry run: %+v, %v", dry.Counting, err)
+		}
+		if meters, err := usage.Meters(t.Context()); err != nil || len(meters) > 0 {
+			t.Errorf("a dry run left %+v, %v", meters, err)
+		}
+		if _, err := s.ApplyCatalog(t.Context(), Application{Name: "c", Document: []byte(document), Expect: dry.Fingerprint}, noon); err != nil {
+			t.Fatal(err)
+		}
+		if meters, err := usage.Meters(t.Context()); err != nil || len(meters) != 1 || meters[0].ID != "calls" || meters[0].Value != "n" {
+			t.Fatalf("usage is counted by %+v, %v", meters, err)
+		}
+		if again := apply(t, s, document, noon); again.Alters() {
+			t.Errorf("applied again: %+v", again)
+		}
+
+		if _, err := tenant.New(d).Add(t.Context(), tenant.Entry{Slug: "acme"}, noon); err != nil {
+			t.Fatal(err)
+		}
+		told, err := metering.ReadBatch([]byte(`{"specversion":"1.0","source":"s","type":"api.call","subject":"acme","id":"1","time":"2026-03-01T11:00:00Z","data":{"n":"3"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := usage.Push(t.Context(), told, "", noon); err != nil {
+			t.Fatal(err)
+		}
+		other := strings.Replace(document, "value: n", "value: m", 1)
+		done := apply(t, s, other, noon)
+		if done.Done || done.Count(EntryRefused) != 1 || !strings.Contains(done.Changes[0].Why, "has counted events") {
+			t.Errorf("a meter that has counted became another: %+v", done.Changes)
+		}
+		if meters, err := usage.Meters(t.Context()); err != nil || meters[0].Value != "n" {
+			t.Errorf("usage is counted by %+v, %v", meters, err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
@@ -12,6 +13,7 @@ import (
 type Service struct {
 	db      *db.DB
 	tenants *tenant.Service
+	meters  *metering.Service
 	facts   FactSource
 	log     *slog.Logger
 
@@ -24,7 +26,7 @@ func New(d *db.DB, facts FactSource, log *slog.Logger) *Service {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{db: d, tenants: tenant.New(d), facts: facts, log: log, together: 200}
+	return &Service{db: d, tenants: tenant.New(d), meters: metering.New(d, nil, log), facts: facts, log: log, together: 200}
 }
 
 // micros is an instant as it is kept.

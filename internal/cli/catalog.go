@@ -50,7 +50,7 @@ func (c *catalogApplyCommand) Run(ctx context.Context, r *runner) (err error) {
 	if err != nil || c.DryRun {
 		return err
 	}
-	if catalogCount(shown, "unchanged") == len(shown.Changes) {
+	if catalogCount(shown, "unchanged") == len(shown.Changes) && len(shown.Counting) == 0 {
 		if r.json {
 			return r.print(shown)
 		}
@@ -151,6 +151,14 @@ func (r *runner) showCatalogDiff(a client.CatalogApplied) {
 		if c.Why != "" {
 			r.say("    %s", c.Why)
 		}
+	}
+	for _, o := range a.Counting {
+		m := catalogMarks[o.Action]
+		how := "usage is counted by it, what was accepted before too"
+		if o.Action == "changed" {
+			how = "usage is counted again by what it is now"
+		}
+		r.say("%s meter %s: %s", p.in(m.hue, m.mark), o.Meter.ID, how)
 	}
 	var counts []string
 	for _, action := range []string{"added", "changed", "restored", "withdrawn", "removed", "refused", "unchanged"} {

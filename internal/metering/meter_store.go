@@ -3,7 +3,6 @@ package metering
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -41,9 +40,6 @@ func (s *Service) ApplyMeters(ctx context.Context, meters []Meter, actor string,
 	}
 	seen := make(map[string]bool)
 	for _, m := range meters {
-		if err := m.check(); err != nil {
-			return nil, err
-		}
 		if seen[m.ID] {
 			return nil, fault.New(fault.Invalid, "Meter %s is named twice.", m.ID)
 		}
@@ -56,20 +52,11 @@ func (s *Service) ApplyMeters(ctx context.Context, meters []Meter, actor string,
 	plan := func(q db.Queryer) error {
 		outcomes = make([]MeterOutcome, len(meters))
 		for i, m := range meters {
-			had, err := findMeter(ctx, q, m.ID)
-			switch {
-			case fault.KindOf(err) == fault.NotFound:
-				outcomes[i] = MeterOutcome{m, MeterAdded}
-			case err != nil:
+			action, err := s.PlanMeter(ctx, q, m)
+			if err != nil {
 				return err
-			case had.Same(m):
-				outcomes[i] = MeterOutcome{m, MeterUnchanged}
-			default:
-				if counted, err := hasCounted(ctx, q, m.ID); err != nil || counted {
-					return errors.Join(err, fault.New(fault.Conflict, "Meter %s has counted events and stays as it is. Add another one, with an id of its own.", m.ID))
-				}
-				outcomes[i] = MeterOutcome{m, MeterChanged}
 			}
+			outcomes[i] = MeterOutcome{m, action}
 		}
 		return nil
 	}
@@ -91,6 +78,34 @@ func (s *Service) ApplyMeters(ctx context.Context, meters []Meter, actor string,
 		return nil
 	})
 	return outcomes, err
+}
+
+// PlanMeter says what applying a meter would do by what is rolled up. Errors: Invalid
+// for what cannot be a meter, Conflict for a change of one that has counted.
+func (s *Service) PlanMeter(ctx context.Context, q db.Queryer, m Meter) (MeterAction, error) {
+	if err := m.check(); err != nil {
+		return "", err
+	}
+	had, err := findMeter(ctx, q, m.ID)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return MeterAdded, nil
+	case err != nil:
+		return "", err
+	case had.Same(m):
+		return MeterUnchanged, nil
+	}
+	counted, err := hasCounted(ctx, q, m.ID)
+	if err == nil && counted {
+		err = fault.New(fault.Conflict, "Meter %s has counted events and stays as it is. Add another one, with an id of its own.", m.ID)
+	}
+	return MeterChanged, err
+}
+
+// PutMeterTx adds a meter, or changes one, as [Service.PlanMeter] said within the same
+// transaction.
+func (s *Service) PutMeterTx(ctx context.Context, tx *sql.Tx, m Meter, actor string, at time.Time) error {
+	return writeMeter(ctx, tx, m, actor, at)
 }
 
 // RemoveMeter removes a meter that has not counted. Errors: NotFound, Conflict.

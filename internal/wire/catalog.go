@@ -33,7 +33,10 @@ func Catalog(c money.Currency, entries []billing.Entry) client.Catalog {
 
 // CatalogApplied is what became of a catalog.
 func CatalogApplied(a billing.Applied) client.CatalogApplied {
-	w := client.CatalogApplied{Currency: string(a.Currency), Done: a.Done, Fingerprint: a.Fingerprint, Changes: make([]client.CatalogChange, len(a.Changes))}
+	w := client.CatalogApplied{Currency: string(a.Currency), Done: a.Done, Fingerprint: a.Fingerprint, Changes: make([]client.CatalogChange, len(a.Changes)), Counting: make([]client.MeterOutcome, len(a.Counting))}
+	for i, o := range a.Counting {
+		w.Counting[i] = MeterOutcome(o)
+	}
 	for i, c := range a.Changes {
 		fields := make([]client.ValueChange, len(c.Fields))
 		for n, f := range c.Fields {

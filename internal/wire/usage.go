@@ -70,6 +70,11 @@ func Meter(m metering.Meter) client.Meter {
 	return w
 }
 
+// MeterOutcome is what becomes of a meter.
+func MeterOutcome(o metering.MeterOutcome) client.MeterOutcome {
+	return client.MeterOutcome{Meter: Meter(o.Meter), Action: string(o.Action)}
+}
+
 // UsageTotals are what a meter comes to for the tenant with this slug.
 func UsageTotals(m metering.Meter, slug string, p period.Period, totals []metering.Total) client.UsageTotals {
 	w := client.UsageTotals{

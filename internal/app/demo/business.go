@@ -72,13 +72,6 @@ func (h *History) open(ctx context.Context, at time.Time) error {
 			return err
 		}
 	}
-	meters, err := metering.ReadMeters("catalog.yaml", catalogEUR)
-	if err != nil {
-		return err
-	}
-	if _, err := h.Metering.ApplyMeters(ctx, meters, Actor, at, false); err != nil {
-		return err
-	}
 	for _, issuer := range []billing.Issuer{
 		{
 			ID: "gmbh", LegalName: "Host GmbH", Address: billing.Address{Lines: []string{"Hauptstr. 1"}, PostalCode: "10115", City: "Berlin", Country: "DE"},
