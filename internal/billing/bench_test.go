@@ -226,7 +226,7 @@ func insertPlainly(b *testing.B, d *db.DB, like Issued, n, together int) (took, 
 	}
 	for first := 0; first < n; first += together {
 		e := rowsLike(like, tax, first, min(first+together, n), func(id string, i int) string { return fmt.Sprintf("%s_%d", id, i) })
-		rows := [][][]any{e.invoices, e.states, e.marks, nil, nil, nil}
+		rows := [][][]any{e.invoices, e.states, e.markRows(), nil, nil, nil}
 		for i, entry := range e.entries {
 			of := fmt.Sprintf("entry_%s%08d", like.ID[4:28], first+i)
 			rows[3] = append(rows[3], []any{of, entry.Key, db.Micros(entry.At), db.Micros(entry.EnteredAt), entry.Actor, entry.Description})

@@ -21,7 +21,8 @@ type bill struct {
 	agreement Agreement
 	billed    time.Time // up to then, when it was read
 	new       []keyed
-	upcoming  []keyed // what is not due yet, though its service has ended
+	nothing   []time.Time // when documents were due that come to nothing, which are not issued: in their order
+	upcoming  []keyed     // what is not due yet, though its service has ended
 	warnings  []string
 	resources bool     // it charges for resources
 	uncovered []string // URNs of those that none of its charges is about
@@ -161,6 +162,10 @@ func (s *Service) bill(ctx context.Context, b *bill, issued []Issued, upTo time.
 		before, there := left[k.key()]
 		delete(left, k.key())
 		switch {
+		case !there && k.isNothing():
+			if at := k.IssueAt.Time; at.After(b.billed) && !at.After(upTo) {
+				b.nothing = append(b.nothing, at)
+			}
 		case !there && !k.IssueAt.After(b.billed):
 			return fault.New(fault.Conflict, "A document of %s comes out that was not issued when it was due: what bills are made of has changed.", k.IssueAt.Format(time.DateOnly))
 		case !there && !k.IssueAt.After(upTo):
@@ -203,14 +208,23 @@ func (s *Service) rate(ctx context.Context, b *bill, upTo time.Time, catalogs *c
 	}
 	b.warnings = out.Warnings
 	b.uncovered, b.resources = sub.uncovered(facts.Lifetimes, upTo)
-	revisions := make(map[string]int64)
-	var all []keyed
-	for _, inv := range out.documents() {
-		of := fmt.Sprint(inv.Purpose, inv.Period.From.UnixMicro(), inv.Period.To.UnixMicro())
-		revisions[of]++
-		all = append(all, keyed{inv, revisions[of], inv.appendJSON(nil)})
+	all := out.keyed()
+	for n := range all {
+		all[n].text = all[n].appendJSON(nil)
 	}
 	return all, nil
+}
+
+// keyed are the documents of an outcome in the order of their issue, with their keys.
+func (o *Outcome) keyed() []keyed {
+	revisions := make(map[string]int64)
+	var all []keyed
+	for _, inv := range o.documents() {
+		of := fmt.Sprint(inv.Purpose, inv.Period.From.UnixMicro(), inv.Period.To.UnixMicro())
+		revisions[of]++
+		all = append(all, keyed{Invoice: inv, revision: revisions[of]})
+	}
+	return all
 }
 
 func billKey(p Purpose, from, to time.Time, revision int64) string {

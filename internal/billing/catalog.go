@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,14 @@ type Plan struct {
 
 // Ref is the plan's name in a subscription: id@version.
 func (p *Plan) Ref() string { return p.ID + "@" + p.Version }
+
+// countsQuantity reports whether any charge of the plan is for each unit of a
+// subscription's quantity. Where none is, several cost what one does.
+func (p *Plan) countsQuantity() bool {
+	return slices.ContainsFunc(p.Charges, func(ch *Charge) bool {
+		return (ch.Type == Recurring || ch.Type == OneOff) && ch.Model != rating.Flat
+	})
+}
 
 // A ChargeType says what a charge is for.
 type ChargeType string

@@ -221,7 +221,7 @@ func (s *Service) accrue(ctx context.Context, c *Close, month, known time.Time) 
 // unbilled is what documents would come to from the end of a month on, without taxes,
 // if all service ended then: what was served and not invoiced, less what was invoiced of
 // service to come.
-func (s *Service) unbilled(ctx context.Context, a Agreement, c *Catalog, month, known time.Time) (net int64, err error) {
+func (s *Service) unbilled(ctx context.Context, a Agreement, c *Catalog, month, known time.Time) (int64, error) {
 	zone, err := period.Zone(a.Zone)
 	if err != nil {
 		return 0, err
@@ -262,30 +262,23 @@ func (s *Service) unbilled(ctx context.Context, a Agreement, c *Catalog, month, 
 	if err != nil {
 		return 0, err
 	}
-	due := 0
-	for _, d := range out.Invoices {
-		if d.IssueAt.Before(end) {
-			due++
-		} else {
-			net += d.Total - d.TaxTotal
-		}
-	}
-	for _, d := range out.CreditNotes {
-		if d.IssueAt.Before(end) {
-			due++
-		} else {
-			net -= d.Total - d.TaxTotal
+	missing := make(map[string]bool) // due before the month's end and not issued
+	var after []Invoice
+	for _, k := range out.keyed() {
+		switch {
+		case !k.IssueAt.Before(end):
+			after = append(after, k.Invoice)
+		case !k.isNothing():
+			missing[k.key()] = true
 		}
 	}
 	for _, i := range issued {
-		if i.revision >= 0 && i.IssueAt.Before(end) {
-			due--
-		}
+		delete(missing, i.key())
 	}
-	if due != 0 { // issued later it would be revenue of the month once more
+	if len(missing) > 0 { // issued later it would be revenue of the month once more
 		return 0, fault.New(fault.Conflict, "Not all that was due in %s is issued. Issue it first: arcadia billing run.", month.Format("2006-01"))
 	}
-	return net, nil
+	return sumOf(after, (*Invoice).net), nil
 }
 
 // costs adds what resources cost within a month.

@@ -65,24 +65,43 @@ func (b *biller) knownCredits(t time.Time) {
 }
 
 func (b *biller) creditFee(l keptLine) {
-	for _, f := range b.fees {
-		if f.charge.ID != l.Charge || f.item != l.Item || f.plan.Ref() != l.Plan || !f.times.From.Equal(l.Service.From.Time) || !f.times.To.Equal(l.Service.To.Time) {
-			continue
-		}
-		charged := f.rest
-		for _, off := range f.off {
-			charged -= off
-		}
-		if charged <= 0 {
-			continue
-		}
-		part := min(l.Amount, charged)
-		f.rest -= portion(f.rest, part, charged)
-		for coupon, off := range f.off {
-			f.off[coupon] -= portion(off, part, charged)
-		}
+	isOf := func(f *billed) bool {
+		return f.charge.ID == l.Charge && f.item == l.Item && f.plan.Ref() == l.Plan && f.times.From.Equal(l.Service.From.Time) && f.times.To.Equal(l.Service.To.Time)
+	}
+	n := slices.IndexFunc(b.fees, func(f *billed) bool { return isOf(f) && f.charged() > 0 })
+	if n < 0 {
 		return
 	}
+	left := b.fees[n].credit(l.Amount)
+	// What took its place for as much was on no document: it is credited with it.
+	for _, f := range b.fees {
+		if f.item == l.Item && !isOf(f) && f.times.From.Before(l.Service.To.Time) && l.Service.From.Before(f.times.To) {
+			left = f.credit(left)
+		}
+	}
+}
+
+// charged is what of a fee is still charged, after discounts.
+func (f *billed) charged() int64 {
+	charged := f.rest
+	for _, off := range f.off {
+		charged -= off
+	}
+	return charged
+}
+
+// credit takes an amount off what is still charged, and answers what is left of it.
+func (f *billed) credit(amount int64) (left int64) {
+	charged := f.charged()
+	part := min(amount, charged)
+	if part <= 0 {
+		return amount
+	}
+	f.rest -= portion(f.rest, part, charged)
+	for coupon, off := range f.off {
+		f.off[coupon] -= portion(off, part, charged)
+	}
+	return amount - part
 }
 
 func (b *biller) creditUsage(l keptLine) {

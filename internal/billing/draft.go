@@ -124,6 +124,8 @@ func (b *bill) hold(drafts []Issued, all bool) {
 		return k.Purpose == Arrears && k.draftAmong(drafts) == nil
 	})
 	if n >= 0 {
+		first := b.new[n].IssueAt.Time
+		b.nothing = slices.DeleteFunc(b.nothing, func(at time.Time) bool { return !at.Before(first) })
 		b.upcoming = append(slices.Clone(b.new[n:]), b.upcoming...)
 		b.new = b.new[:n]
 	}

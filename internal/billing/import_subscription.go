@@ -63,23 +63,11 @@ func (s *Service) importSubscriptions(ctx context.Context, tx *sql.Tx, m *import
 			if err != nil {
 				return err
 			}
-			m.lines[n].Amount = money.New(sumOf(due), a.Currency)
+			m.lines[n].Amount = money.New(sumOf(due, (*Invoice).gross), a.Currency)
 		}
 		return nil
 	}
 	return nil
-}
-
-// sumOf is what documents come to, credit notes taken off.
-func sumOf(documents []Invoice) (sum int64) {
-	for _, d := range documents {
-		if d.Purpose == Credit {
-			sum -= d.Total
-		} else {
-			sum += d.Total
-		}
-	}
-	return sum
 }
 
 // A newLine is a line that was not imported before, of somebody who is billed.

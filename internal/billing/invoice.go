@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"slices"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
@@ -56,6 +57,37 @@ type Invoice struct {
 	CreditApplied int64            `json:"credit_applied"`
 	Due           int64            `json:"due"`
 	Credits       *Credits         `json:"credits,omitempty"` // of a credit note by hand
+}
+
+// isNothing reports whether a document charges nothing and gives nothing back, as where a
+// fee takes the place of one that was as much. No such document is issued.
+func (i *Invoice) isNothing() bool {
+	return i.Subtotal == 0 && i.Total == 0 && !slices.ContainsFunc(i.Taxes, func(t TaxAmount) bool { return t.Base != 0 || t.Amount != 0 })
+}
+
+// gross is what a document adds to what its receiver is charged, with taxes: a credit
+// note takes off.
+func (i *Invoice) gross() int64 {
+	if i.Purpose == Credit {
+		return -i.Total
+	}
+	return i.Total
+}
+
+// net is what it adds without taxes.
+func (i *Invoice) net() int64 {
+	if i.Purpose == Credit {
+		return i.gross() + i.TaxTotal
+	}
+	return i.gross() - i.TaxTotal
+}
+
+// sumOf adds up what documents are by a measure.
+func sumOf(documents []Invoice, measure func(*Invoice) int64) (sum int64) {
+	for n := range documents {
+		sum += measure(&documents[n])
+	}
+	return sum
 }
 
 // A Line is one charge for one time of service.

@@ -28,7 +28,7 @@ func (s *Service) issue(ctx context.Context, bills []*bill, by string, now time.
 // issueIn issues the documents of bills. A test gives them numbers of test series, and
 // ends with errTest, which rolls all of it back.
 func (s *Service) issueIn(ctx context.Context, bills []*bill, by string, now time.Time, test bool) error {
-	bills = slices.DeleteFunc(slices.Clone(bills), func(b *bill) bool { return b.err != nil || len(b.new) == 0 })
+	bills = slices.DeleteFunc(slices.Clone(bills), func(b *bill) bool { return b.err != nil || len(b.new)+len(b.nothing) == 0 })
 	if len(bills) == 0 {
 		return nil
 	}
@@ -151,6 +151,11 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 	})
 	if err != nil {
 		return err
+	}
+	for _, b := range bills {
+		if n := len(b.nothing); n > 0 && b.err == nil {
+			made.billedTo(b.agreement.ID, b.nothing[n-1])
+		}
 	}
 	for name, numbers := range all {
 		made.series = append(made.series, []any{name, numbers.hash})

@@ -5,11 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // takeNumbers takes the numbers of a series that a transaction needs, whose row it
@@ -32,9 +35,10 @@ func takeNumbers(ctx context.Context, tx *sql.Tx, name string, of *series) error
 
 // entered is what issuing documents enters, as rows.
 type entered struct {
-	invoices, states, marks, series [][]any
-	entries                         []journal.Entry
-	issued                          []*Issued
+	invoices, states, series [][]any
+	marks                    map[SubscriptionID]time.Time
+	entries                  []journal.Entry
+	issued                   []*Issued
 }
 
 // add adds a document, of which so much is tax.
@@ -50,13 +54,7 @@ func (e *entered) add(i *Issued, tax int64) {
 		i.State = InvoicePaid
 		e.states = append(e.states, []any{i.ID, int64(2), string(InvoicePaid), at, i.IssuedBy, "nothing is due"})
 	}
-	// A bill's documents follow each other, and its last one tells up to when it is billed.
-	mark := []any{string(i.Subscription), db.Micros(i.IssueAt)}
-	if n := len(e.marks) - 1; n >= 0 && e.marks[n][0] == mark[0] {
-		e.marks[n] = mark
-	} else {
-		e.marks = append(e.marks, mark)
-	}
+	e.billedTo(i.Subscription, i.IssueAt)
 	if postings := i.postings(tax); len(postings) > 0 {
 		e.entries = append(e.entries, journal.Entry{
 			Key: "invoice/" + i.ID, At: i.IssueAt, EnteredAt: i.IssuedAt, Actor: i.IssuedBy, Description: string(i.Purpose) + " " + i.Ref(), Postings: postings,
@@ -64,9 +62,25 @@ func (e *entered) add(i *Issued, tax int64) {
 	}
 }
 
+// billedTo notes up to when a subscription was billed, by the last of its documents or by
+// one that came to nothing and was not issued.
+func (e *entered) billedTo(sub SubscriptionID, at time.Time) {
+	if e.marks == nil {
+		e.marks = make(map[SubscriptionID]time.Time)
+	}
+	e.marks[sub] = period.Later(e.marks[sub], at)
+}
+
+func (e *entered) markRows() (rows [][]any) {
+	for _, sub := range slices.Sorted(maps.Keys(e.marks)) { // locked in one order
+		rows = append(rows, []any{string(sub), db.Micros(e.marks[sub])})
+	}
+	return rows
+}
+
 func (e *entered) insert(ctx context.Context, d *db.DB, tx *sql.Tx) error {
 	err := d.Pipeline(ctx, tx, db.Statement{Bulk: insertInvoices, Rows: e.invoices}, db.Statement{Bulk: insertStates, Rows: e.states},
-		db.Statement{Bulk: upsertMarks, Rows: e.marks}, db.Statement{Bulk: sealSeries, Rows: e.series})
+		db.Statement{Bulk: upsertMarks, Rows: e.markRows()}, db.Statement{Bulk: sealSeries, Rows: e.series})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -204,7 +205,12 @@ func (s *Service) migrate(ctx context.Context, o MigrationOrder, catalog *Catalo
 		return fault.New(fault.Invalid, "%s has passed: a migration takes effect with the next period, or at a date or an instant to come.", cut(o.When))
 	}
 	with := x.agreement
-	if err := s.record(ctx, s.db.Read(), &with, x.change, false, true); err != nil {
+	err = s.record(ctx, s.db.Read(), &with, x.change, false, true)
+	if c, in := errors.AsType[cellError](err); in && c.column == "quantity" {
+		x.Left = fault.Message(err)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	sub, err := with.subscription(catalog)
@@ -228,7 +234,7 @@ func (s *Service) migrate(ctx context.Context, o MigrationOrder, catalog *Catalo
 func (s *Service) billedWithin(ctx context.Context, catalog *Catalog, a *Agreement, from, to, until time.Time) (int64, error) {
 	due, err := s.dueBy(ctx, catalog, a, until)
 	due = slices.DeleteFunc(due, func(i Invoice) bool { return !i.Period.To.After(from) || !i.Period.From.Before(to) })
-	return sumOf(due), err
+	return sumOf(due, (*Invoice).gross), err
 }
 
 // tenantsOf are the ids of tenants that are named.

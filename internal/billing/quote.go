@@ -132,19 +132,10 @@ func (s *Service) quote(ctx context.Context, q *Quote, a *Agreement, c *Catalog,
 }
 
 // netOf is what documents of a period come to without taxes.
-func (o *Outcome) netOf(p period.Period) (net int64) {
-	of := func(i Invoice) bool { return i.Period.From.Equal(p.From) && i.Period.To.Equal(p.To) }
-	for _, d := range o.Invoices {
-		if of(d) {
-			net += d.Total - d.TaxTotal
-		}
-	}
-	for _, d := range o.CreditNotes {
-		if of(d) {
-			net -= d.Total - d.TaxTotal
-		}
-	}
-	return net
+func (o *Outcome) netOf(p period.Period) int64 {
+	return sumOf(slices.DeleteFunc(o.documents(), func(i Invoice) bool {
+		return !i.Period.From.Equal(p.From) || !i.Period.To.Equal(p.To)
+	}), (*Invoice).net)
 }
 
 // quotable are the next full periods, from an instant on, in which items have plans that

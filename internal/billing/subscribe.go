@@ -503,6 +503,13 @@ func checkOffer(c *Catalog, entries []Entry, a *Agreement, change Change) (uses 
 		if !offered && !has {
 			return nil, inColumn("plan", fault.New(fault.Conflict, "The plan %s was withdrawn: who has it keeps it, nobody gets it anew.", change.Plan))
 		}
+		as := slices.ContainsFunc(a.Changes, func(c Change) bool {
+			return c.Item == change.Item && c.Plan == change.Plan && c.Quantity.Equal(change.Quantity)
+		})
+		if !p.countsQuantity() && !change.Quantity.Equal(exact.Whole(1)) && !as {
+			return nil, inColumn("quantity", fault.New(fault.Invalid, "No charge of the plan %s counts a quantity: %s of it would cost what one does. Say the quantity 1, or take a plan whose fee has the model unit.",
+				change.Plan, change.Quantity))
+		}
 		uses = append(uses, key)
 		for _, ch := range p.Charges {
 			if ch.Meter != nil {

@@ -153,7 +153,7 @@ func TestSubscriptions(t *testing.T) {
 func TestAChangeDoesNotUndoALaterOne(t *testing.T) {
 	d := dbtest.New(t)
 	s := house(t, d, nil)
-	a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "pro@1", From: "2026-03-01"}, day(t, "2026-02-20"))
 	at := day(t, "2026-03-10")
 	change := func(o ChangeOrder) (err error) {
 		o.By, at = "test", at.Add(time.Hour)
@@ -178,10 +178,10 @@ func TestAChangeDoesNotUndoALaterOne(t *testing.T) {
 	if err := change(ChangeOrder{Type: PlanChange, Quantity: "4"}); err != nil {
 		t.Errorf("after it was undone: %v", err)
 	}
-	if err := change(ChangeOrder{Type: PlanChange, Plan: "pro@1", When: "period_end"}); err != nil {
+	if err := change(ChangeOrder{Type: PlanChange, Plan: "basic@1", Quantity: "1", When: "period_end"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := change(ChangeOrder{Type: PlanChange, Quantity: "5", When: "2026-03-02"}); !errors.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "3 of basic@1") {
+	if err := change(ChangeOrder{Type: PlanChange, Quantity: "5", When: "2026-03-02"}); !errors.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "3 of pro@1") {
 		t.Errorf("told afterwards: %v", err)
 	}
 	if err := change(ChangeOrder{Type: CancelChange, When: "now"}); err != nil || len(a.Items(day(t, "2026-04-02"))) != 0 {

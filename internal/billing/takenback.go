@@ -26,8 +26,10 @@ type chargedLine struct {
 // takenBack is what the bills of one subscription took back of lines that earlier ones
 // charged, by the id of the invoice and the line from 0. Credit notes by hand are not
 // among it. A line that takes something back says of a fee which line that is; of usage
-// and commitments it is about those of the same service, the last issued first. What is
-// taken back beyond what lines charge is told of the last of them.
+// and commitments it is about those of the same service, the last issued first. Where that
+// line took the place of another that was as much, it was on no document, and the line is
+// about what was billed of the item for that time. What is taken back beyond what lines
+// charge is told of the last of them.
 func takenBack(issued []Issued) (map[string]map[int]takenLine, error) {
 	issued = slices.DeleteFunc(slices.Clone(issued), func(i Issued) bool { return i.revision < 0 })
 	slices.SortFunc(issued, func(a, b Issued) int { return cmp.Or(a.IssueAt.Compare(b.IssueAt), cmp.Compare(a.ID, b.ID)) })
@@ -59,17 +61,19 @@ func takenBack(issued []Issued) (map[string]map[int]takenLine, error) {
 // takeFrom takes what a line takes back from those that it is about.
 func (l *keptLine) takeFrom(charged []*chargedLine, taken map[string]map[int]takenLine) {
 	from, to, isFee := billedTime(&l.Explain)
-	var about []*chargedLine
+	var about, instead []*chargedLine
 	for _, c := range slices.Backward(charged) {
 		same := c.Charge == l.Charge && c.Item == l.Item && c.Plan == l.Plan && maps.Equal(c.Group, l.Group)
-		if isFee {
-			same = same && c.Service.From.Format(timeFormat) == from && c.Service.To.Format(timeFormat) == to
-		} else {
-			same = same && (c.Service.From.Equal(l.Service.From.Time) || c.Service.From.Before(l.Service.To.Time) && l.Service.From.Before(c.Service.To.Time))
-		}
-		if same {
+		served := c.Service.From.Equal(l.Service.From.Time) || c.Service.From.Before(l.Service.To.Time) && l.Service.From.Before(c.Service.To.Time)
+		switch {
+		case same && isFee && c.Service.From.Format(timeFormat) == from && c.Service.To.Format(timeFormat) == to, same && !isFee && served:
 			about = append(about, c)
+		case c.Item == l.Item && served:
+			instead = append(instead, c)
 		}
+	}
+	if len(about) == 0 {
+		about = instead
 	}
 	amount, tax := -l.Amount, -l.Tax
 	for n, c := range about {

@@ -67,5 +67,5 @@ func (s *Service) dueBy(ctx context.Context, catalog *Catalog, a *Agreement, unt
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(out.documents(), func(i Invoice) bool { return !i.IssueAt.After(billed[a.ID]) }), nil
+	return slices.DeleteFunc(out.documents(), func(i Invoice) bool { return !i.IssueAt.After(billed[a.ID]) || i.isNothing() }), nil
 }

@@ -209,11 +209,8 @@ func (s *Service) netByMonth(ctx context.Context, a Agreement, c *Catalog, until
 		return nil, err
 	}
 	net := make(map[string]int64)
-	for _, d := range out.Invoices {
-		net[d.Period.From.In(sub.Zone).Format("2006-01")] += d.Total - d.TaxTotal
-	}
-	for _, d := range out.CreditNotes {
-		net[d.Period.From.In(sub.Zone).Format("2006-01")] -= d.Total - d.TaxTotal
+	for _, d := range out.documents() {
+		net[d.Period.From.In(sub.Zone).Format("2006-01")] += d.net()
 	}
 	return net, nil
 }
