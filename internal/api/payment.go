@@ -25,18 +25,19 @@ func (a *API) paymentRoutes(h huma.API) {
 	record := operation("record-payment", http.MethodPost, "/v1/payments", "Book a payment, or say what it would settle")
 	record.Description = "It settles the invoices that are named, else those its reference names, else what is due first; the rest becomes credit of the tenant's account. " +
 		"With a key it can be asked for again at any time: it is booked once."
-	register(a, h, record, a.recordPayment)
-	register(a, h, operation("reverse-payment", http.MethodPost, "/v1/payments/{ref}/reversal", "Take back a payment that a bank took back, or say what would be open again"), a.reversePayment)
-	register(a, h, operation("apply-credit", http.MethodPost, "/v1/credit-uses", "Have credit of a tenant's account pay invoices, or say which"), a.applyCredit)
+	registerOnce(a, h, record, a.recordPayment)
+	registerOnce(a, h, operation("reverse-payment", http.MethodPost, "/v1/payments/{ref}/reversal", "Take back a payment that a bank took back, or say what would be open again"), a.reversePayment)
+	registerOnce(a, h, operation("apply-credit", http.MethodPost, "/v1/credit-uses", "Have credit of a tenant's account pay invoices, or say which"), a.applyCredit)
 	register(a, h, operation("list-refunds", http.MethodGet, "/v1/refunds", "List what credit was paid back, the last first"), a.listRefunds)
-	register(a, h, operation("refund-credit", http.MethodPost, "/v1/refunds", "Book that credit of a tenant's account was paid back, or say what would be left"), a.refundCredit)
-	register(a, h, operation("credit-invoice", http.MethodPost, "/v1/invoices/{ref}/credit-notes", "Issue a credit note of an invoice, or say what it would be"), a.creditInvoice)
-	register(a, h, operation("write-off-invoice", http.MethodPost, "/v1/invoices/{ref}/write-off", "Write off what an invoice has open, or say how much"), a.writeOffInvoice)
+	registerOnce(a, h, operation("refund-credit", http.MethodPost, "/v1/refunds", "Book that credit of a tenant's account was paid back, or say what would be left"), a.refundCredit)
+	registerOnce(a, h, operation("credit-invoice", http.MethodPost, "/v1/invoices/{ref}/credit-notes", "Issue a credit note of an invoice, or say what it would be"), a.creditInvoice)
+	registerOnce(a, h, operation("write-off-invoice", http.MethodPost, "/v1/invoices/{ref}/write-off", "Write off what an invoice has open, or say how much"), a.writeOffInvoice)
 	register(a, h, operation("get-statement", http.MethodGet, "/v1/statements/{tenant}", "Read the statement of a tenant's account"), a.getStatement)
 }
 
 func (a *API) creditInvoice(ctx context.Context, in *struct {
 	Ref  string `path:"ref" doc:"The id or the number." example:"R-1"`
+	RequestKey
 	Body client.NoteOrder
 }) (*struct{ Body client.CreditNote }, error) {
 	o := in.Body
@@ -52,6 +53,7 @@ func (a *API) creditInvoice(ctx context.Context, in *struct {
 
 func (a *API) writeOffInvoice(ctx context.Context, in *struct {
 	Ref  string `path:"ref" doc:"The id or the number." example:"R-1"`
+	RequestKey
 	Body client.WriteOffOrder
 }) (*struct{ Body client.WriteOff }, error) {
 	o := in.Body
@@ -102,7 +104,10 @@ func (a *API) getPayment(ctx context.Context, in *PaymentQuery) (*struct{ Body c
 	return &struct{ Body client.Payment }{wire.Payment(p)}, nil
 }
 
-func (a *API) recordPayment(ctx context.Context, in *struct{ Body client.PaymentOrder }) (*struct{ Body client.PaymentBooked }, error) {
+func (a *API) recordPayment(ctx context.Context, in *struct {
+	RequestKey
+	Body client.PaymentOrder
+}) (*struct{ Body client.PaymentBooked }, error) {
 	o := in.Body
 	b, err := a.o.Bills.RecordPayment(ctx, billing.PaymentOrder{
 		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Tenant: o.Tenant, Amount: money.New(o.Amount, money.Currency(o.Currency)), Fee: o.Fee, At: o.Date,
@@ -116,6 +121,7 @@ func (a *API) recordPayment(ctx context.Context, in *struct{ Body client.Payment
 
 func (a *API) reversePayment(ctx context.Context, in *struct {
 	PaymentQuery
+	RequestKey
 	Body client.ReversalOrder
 }) (*struct{ Body client.PaymentReversed }, error) {
 	o := in.Body
@@ -128,7 +134,10 @@ func (a *API) reversePayment(ctx context.Context, in *struct {
 	return &struct{ Body client.PaymentReversed }{wire.PaymentReversed(r)}, nil
 }
 
-func (a *API) applyCredit(ctx context.Context, in *struct{ Body client.CreditOrder }) (*struct{ Body client.CreditUse }, error) {
+func (a *API) applyCredit(ctx context.Context, in *struct {
+	RequestKey
+	Body client.CreditOrder
+}) (*struct{ Body client.CreditUse }, error) {
 	o := in.Body
 	u, err := a.o.Bills.ApplyCredit(ctx, billing.CreditOrder{
 		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Tenant: o.Tenant, Invoices: o.Invoices, Amount: o.Amount, By: actor(ctx),
@@ -153,7 +162,10 @@ func (a *API) listRefunds(ctx context.Context, in *struct {
 	return listed(items), nil
 }
 
-func (a *API) refundCredit(ctx context.Context, in *struct{ Body client.RefundOrder }) (*struct{ Body client.Refunded }, error) {
+func (a *API) refundCredit(ctx context.Context, in *struct {
+	RequestKey
+	Body client.RefundOrder
+}) (*struct{ Body client.Refunded }, error) {
 	o := in.Body
 	r, err := a.o.Bills.RefundCredit(ctx, billing.RefundOrder{
 		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Tenant: o.Tenant, Amount: money.New(o.Amount, money.Currency(o.Currency)), At: o.Date, Reason: o.Reason,

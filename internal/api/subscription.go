@@ -22,11 +22,11 @@ func (a *API) subscriptionRoutes(h huma.API) {
 	register(a, h, operation("list-subscriptions", http.MethodGet, "/v1/subscriptions", "List subscriptions"), a.listSubscriptions)
 	register(a, h, operation("get-subscription", http.MethodGet, "/v1/subscriptions/{id}", "Read a subscription with its changes"), a.getSubscription)
 	create := operation("create-subscription", http.MethodPost, "/v1/subscriptions", "Subscribe a customer to a plan, or preview it")
-	register(a, h, create, a.createSubscription)
+	registerOnce(a, h, create, a.createSubscription)
 	migrate := operation("migrate-subscriptions", http.MethodPost, "/v1/subscription-migrations", "Give everybody who has a version of a plan another, or say what that comes to")
 	migrate.Description = "All of them or nobody. Who is excepted, and who has another change to come, keeps what it has."
-	register(a, h, migrate, a.migrateSubscriptions)
-	register(a, h, operation("change-subscription", http.MethodPost, "/v1/subscriptions/{id}/changes",
+	registerOnce(a, h, migrate, a.migrateSubscriptions)
+	registerOnce(a, h, operation("change-subscription", http.MethodPost, "/v1/subscriptions/{id}/changes",
 		"Change plan or quantity, add an item, suspend, resume or cancel; or preview it"), a.changeSubscription)
 }
 
@@ -54,7 +54,7 @@ func (a *API) getSubscription(ctx context.Context, in *SubscriptionQuery) (*stru
 	return &struct{ Body client.Subscription }{wire.Subscription(s, time.Now())}, nil
 }
 
-type subscribed struct{ Body client.Subscribed }
+type subscribed = struct{ Body client.Subscribed }
 
 // subscribed is a subscription as it was, or would be, changed, and what is due.
 func (a *API) subscribed(s billing.Agreement, due []billing.Invoice, dry bool, err error) (*subscribed, error) {
@@ -65,7 +65,10 @@ func (a *API) subscribed(s billing.Agreement, due []billing.Invoice, dry bool, e
 	return &subscribed{client.Subscribed{Subscription: wire.Subscription(s, time.Now()), Due: documents, DryRun: dry}}, err
 }
 
-func (a *API) createSubscription(ctx context.Context, in *struct{ Body client.SubscriptionOrder }) (*subscribed, error) {
+func (a *API) createSubscription(ctx context.Context, in *struct {
+	RequestKey
+	Body client.SubscriptionOrder
+}) (*subscribed, error) {
 	o := in.Body
 	s, due, err := a.o.Bills.Subscribe(ctx, billing.Order{
 		Tenant: o.Tenant, Plan: o.Plan, Quantity: o.Quantity, From: o.From, AnchorDay: o.AnchorDay, Taxes: o.Taxes, Coupons: o.Coupons, Reason: o.Reason,
@@ -76,6 +79,7 @@ func (a *API) createSubscription(ctx context.Context, in *struct{ Body client.Su
 
 func (a *API) changeSubscription(ctx context.Context, in *struct {
 	SubscriptionQuery
+	RequestKey
 	Body client.ChangeOrder
 }) (*subscribed, error) {
 	o := in.Body
@@ -86,7 +90,10 @@ func (a *API) changeSubscription(ctx context.Context, in *struct {
 	return a.subscribed(s, due, o.DryRun, err)
 }
 
-func (a *API) migrateSubscriptions(ctx context.Context, in *struct{ Body client.MigrationOrder }) (*struct{ Body client.Migration }, error) {
+func (a *API) migrateSubscriptions(ctx context.Context, in *struct {
+	RequestKey
+	Body client.MigrationOrder
+}) (*struct{ Body client.Migration }, error) {
 	o := in.Body
 	m, err := a.o.Bills.Migrate(ctx, billing.MigrationOrder{
 		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Currency: o.Currency, From: o.From, To: o.To, Tenants: o.Tenants, Except: o.Except, When: o.When,

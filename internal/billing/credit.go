@@ -70,7 +70,7 @@ func (s *Service) CreditInvoice(ctx context.Context, o NoteOrder, now time.Time)
 	case o.Full == (o.Line != 0 || o.Amount != 0):
 		return n, fault.New(fault.Invalid, "Say what is credited: all of the invoice, or a line, or an amount.")
 	}
-	n.Fingerprint, n.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	n.Fingerprint, n.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		n = Note{}
 		if n.Of, err = s.invoiceIn(ctx, tx, o.Invoice); err != nil {
 			return "", err
@@ -486,7 +486,7 @@ func (s *Service) WriteOffInvoice(ctx context.Context, o WriteOffOrder, now time
 	if o.Reason == "" {
 		return w, fault.New(fault.Invalid, "Say why the invoice is written off: the reason is kept.")
 	}
-	w.Fingerprint, w.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	w.Fingerprint, w.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		i, err := s.invoiceIn(ctx, tx, o.Invoice)
 		switch {
 		case err != nil:

@@ -103,7 +103,7 @@ func (s *Service) Import(ctx context.Context, o ImportOrder, now time.Time) (i I
 		ImportCustomers: s.importCustomers, ImportSubscriptions: s.importSubscriptions, ImportBalances: s.importBalances,
 	}[o.Kind]
 	var made *importing
-	i.Fingerprint, i.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	i.Fingerprint, i.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		for n, r := range sheet.rows {
 			r.Problems = r.Problems[:told[n]]
 		}

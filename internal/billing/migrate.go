@@ -81,7 +81,7 @@ func (s *Service) Migrate(ctx context.Context, o MigrationOrder, now time.Time) 
 		return m, err
 	}
 	m.Totals = migrationTotals(m.Items)
-	m.Fingerprint, m.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	m.Fingerprint, m.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		offered, err := offerIn(ctx, tx, catalog.Currency)
 		if err != nil {
 			return "", err

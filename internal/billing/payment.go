@@ -82,7 +82,7 @@ func (s *Service) RecordPayment(ctx context.Context, o PaymentOrder, now time.Ti
 	if err := o.tidy(); err != nil {
 		return b, err
 	}
-	b.Fingerprint, b.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	b.Fingerprint, b.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		b = Booking{}
 		var text string
 		b.Payment, b.Again, text, err = s.book(ctx, tx, o, now)

@@ -103,7 +103,7 @@ func (s *Service) ImportPayments(ctx context.Context, f BankFile, now time.Time)
 	if slices.ContainsFunc(lines, func(l BankLine) bool { return l.Match == MatchRefused }) {
 		return BankImport{Lines: lines}, nil
 	}
-	b.Fingerprint, b.Done, err = s.rehearse(ctx, f.Rehearsal, func(tx *sql.Tx) (string, error) {
+	b.Fingerprint, b.Done, err = s.rehearse(ctx, f.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		b.Lines = slices.Clone(lines)
 		sum, bookedAs := sha256.New(), make(map[string]int)
 		for n := range b.Lines {

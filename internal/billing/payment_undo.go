@@ -51,7 +51,7 @@ func (s *Service) ReversePayment(ctx context.Context, o ReverseOrder, now time.T
 	if err != nil {
 		return r, err
 	}
-	r.Fingerprint, r.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	r.Fingerprint, r.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		r = Reversed{Payment: before}
 		text, err := s.reverse(ctx, tx, &r, o, now)
 		return digest(text), err
@@ -217,7 +217,7 @@ func (s *Service) ApplyCredit(ctx context.Context, o CreditOrder, now time.Time)
 	if err != nil {
 		return u, err
 	}
-	u.Fingerprint, u.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	u.Fingerprint, u.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		customer, err := findCustomer(ctx, tx, t.ID)
 		if err != nil {
 			return "", err

@@ -71,7 +71,7 @@ func (s *Service) RefundCredit(ctx context.Context, o RefundOrder, now time.Time
 	if err != nil {
 		return r, err
 	}
-	r.Fingerprint, r.Done, err = s.rehearse(ctx, o.Rehearsal, func(tx *sql.Tx) (string, error) {
+	r.Fingerprint, r.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		r = Refunded{Refund: Refund{ID: id.New("refund"), Key: o.Key, Tenant: t.ID, Slug: t.Slug, Amount: o.Amount, Reason: o.Reason, RecordedAt: micros(now), RecordedBy: o.By}}
 		err := s.refund(ctx, tx, &r, o, now)
 		return digest(fmt.Sprintf("refund of %s to %s on %d, %d left", r.Amount, r.Tenant, r.RefundedAt.UnixMicro(), r.Left)), err

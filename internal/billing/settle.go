@@ -231,7 +231,7 @@ var errRehearsed = errors.New("billing: only rehearsed")
 
 // rehearse runs do in a transaction, which is rolled back where nothing is to be done.
 // do answers the fingerprint of what it does, which has nothing of chance in it.
-func (s *Service) rehearse(ctx context.Context, r Rehearsal, do func(tx *sql.Tx) (fingerprint string, err error)) (fingerprint string, done bool, err error) {
+func (s *Service) rehearse(ctx context.Context, r Rehearsal, now time.Time, do func(tx *sql.Tx) (fingerprint string, err error)) (fingerprint string, done bool, err error) {
 	err = s.db.Write(ctx, func(tx *sql.Tx) (err error) {
 		if fingerprint, err = do(tx); err != nil {
 			return err
@@ -242,7 +242,7 @@ func (s *Service) rehearse(ctx context.Context, r Rehearsal, do func(tx *sql.Tx)
 		if r.DryRun {
 			return errRehearsed
 		}
-		return nil
+		return claimRequest(ctx, tx, now)
 	})
 	if errors.Is(err, errRehearsed) {
 		return fingerprint, false, nil

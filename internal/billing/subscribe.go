@@ -420,13 +420,23 @@ func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Tim
 		return due, err
 	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		known := a.Changes
 		*a = before
-		return write(tx, false)
+		if err := write(tx, false); err != nil {
+			return err
+		}
+		if !slices.EqualFunc(known, a.Changes, Change.same) { // due was worked out of others
+			return fault.New(fault.Conflict, "The subscription was changed at the same time. Look at it, and ask again.")
+		}
+		return claimRequest(ctx, tx, at)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.upcoming(ctx, a, at)
+	return due, err
+}
+
+// same reports whether bills are worked out of two changes alike.
+func (c Change) same(other Change) bool {
+	return c.Type == other.Type && c.Item == other.Item && c.Plan == other.Plan && c.Quantity.Equal(other.Quantity) && c.EffectiveAt.Equal(other.EffectiveAt) &&
+		c.UntilAt.Equal(other.UntilAt) && c.RecordedAt.Equal(other.RecordedAt)
 }
 
 // record adds a change to an agreement, and unless dry writes it. It becomes known no
