@@ -36,7 +36,7 @@ func (a *API) paymentRoutes(h huma.API) {
 }
 
 func (a *API) creditInvoice(ctx context.Context, in *struct {
-	Ref  string `path:"ref" doc:"The id or the number." example:"R-1"`
+	Ref string `path:"ref" doc:"The id or the number." example:"R-1"`
 	RequestKey
 	Body client.NoteOrder
 }) (*struct{ Body client.CreditNote }, error) {
@@ -52,7 +52,7 @@ func (a *API) creditInvoice(ctx context.Context, in *struct {
 }
 
 func (a *API) writeOffInvoice(ctx context.Context, in *struct {
-	Ref  string `path:"ref" doc:"The id or the number." example:"R-1"`
+	Ref string `path:"ref" doc:"The id or the number." example:"R-1"`
 	RequestKey
 	Body client.WriteOffOrder
 }) (*struct{ Body client.WriteOff }, error) {
