@@ -77,9 +77,9 @@ func (c *sagaListCommand) Run(ctx context.Context, r *runner) error {
 			}
 			span = wire.Took(end.Sub(s.StartedAt.Time))
 		}
-		rows = append(rows, []string{s.ID, glyph + " " + wire.Words(s.State), s.Kind, subjectOf(s), ago(&s.CreatedAt, now), span})
+		rows = append(rows, []string{s.ID, glyph + " " + wire.Words(s.State), wire.BriefOf(s), ago(&s.CreatedAt, now), span})
 	}
-	if err := table(r.Out, "SAGA|STATE|KIND|SUBJECT|CREATED|TOOK", rows); err != nil {
+	if err := table(r.Out, "SAGA|STATE|WHAT|CREATED|TOOK", rows); err != nil {
 		return err
 	}
 	if page.Next != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -75,17 +74,4 @@ func table(w io.Writer, heading string, rows [][]string) error {
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()
-}
-
-// subjectOf is what a saga locks, with the droplet's name where its state has it.
-func subjectOf(s client.Saga) string {
-	var about struct {
-		DropletName string `json:"droplet_name"`
-	}
-	_ = json.Unmarshal(s.Data, &about) // a state of another form has none
-	subjects := strings.Join(s.Subjects, ", ")
-	if about.DropletName != "" {
-		subjects += " (" + about.DropletName + ")"
-	}
-	return subjects
 }

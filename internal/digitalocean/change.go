@@ -29,6 +29,9 @@ type mutation struct {
 	// proves says whether the body of a 2xx answer tells that the change was
 	// accepted; path and sent are the request's.
 	proves func(answer []byte, path string, sent []byte) bool
+	// things are what a change that was accepted made, or is about beside what its path
+	// names; nil: nothing.
+	things func(answer, sent gjson.Result) []string
 
 	sent []byte // of one request
 }
@@ -37,37 +40,37 @@ var mutations = []mutation{
 	{method: "POST", template: "/v2/droplets/{id}/actions", target: "droplet", marked: asSnapshot, proves: provesDropletAction},
 	{method: "DELETE", template: "/v2/snapshots/{id}", target: "snapshot", destroys: true},
 
-	{method: "POST", template: "/v2/droplets", marked: inTags, proves: named("droplet")},
+	{method: "POST", template: "/v2/droplets", marked: inTags, proves: named("droplet"), things: made("droplet", "droplet.id")},
 	{method: "DELETE", template: "/v2/droplets/{id}", target: "droplet", destroys: true},
 
-	{method: "POST", template: "/v2/volumes", marked: inTags, proves: named("volume")},
+	{method: "POST", template: "/v2/volumes", marked: inTags, proves: named("volume"), things: made("volume", "volume.id")},
 	{method: "POST", template: "/v2/volumes/{id}/actions", target: "volume", proves: provesAction},
-	{method: "POST", template: "/v2/volumes/{id}/snapshots", target: "volume", marked: inName, proves: named("snapshot")},
+	{method: "POST", template: "/v2/volumes/{id}/snapshots", target: "volume", marked: inName, proves: named("snapshot"), things: made("snapshot", "snapshot.id")},
 	{method: "DELETE", template: "/v2/volumes/{id}", target: "volume", destroys: true},
 
-	{method: "POST", template: "/v2/vpcs", marked: inDescription, proves: named("vpc")},
+	{method: "POST", template: "/v2/vpcs", marked: inDescription, proves: named("vpc"), things: made("vpc", "vpc.id")},
 	{method: "DELETE", template: "/v2/vpcs/{id}", target: "vpc", destroys: true},
 
-	{method: "POST", template: "/v2/firewalls", marked: inName, proves: named("firewall")},
+	{method: "POST", template: "/v2/firewalls", marked: inName, proves: named("firewall"), things: made("firewall", "firewall.id")},
 	{method: "PUT", template: "/v2/firewalls/{id}", target: "firewall", proves: named("firewall")},
 	{method: "DELETE", template: "/v2/firewalls/{id}", target: "firewall", destroys: true},
 	{method: "POST", template: "/v2/firewalls/{id}/droplets", target: "firewall", silent: true},
 	{method: "DELETE", template: "/v2/firewalls/{id}/droplets", target: "firewall"},
 
-	{method: "POST", template: "/v2/reserved_ips", proves: has("reserved_ip.ip")},
+	{method: "POST", template: "/v2/reserved_ips", proves: has("reserved_ip.ip"), things: made("reserved_ip", "reserved_ip.ip")},
 	{method: "POST", template: "/v2/reserved_ips/{ip}/actions", target: "reserved_ip", proves: provesAction},
 	{method: "DELETE", template: "/v2/reserved_ips/{ip}", target: "reserved_ip", destroys: true},
 
-	{method: "POST", template: "/v2/domains/{domain}/records", target: "domain", proves: provesRecord},
+	{method: "POST", template: "/v2/domains/{domain}/records", target: "domain", proves: provesRecord, things: made("domain_record", "domain_record.id")},
 	{method: "PUT", template: "/v2/domains/{domain}/records/{id}", target: "domain_record", proves: provesRecord},
 	{method: "DELETE", template: "/v2/domains/{domain}/records/{id}", target: "domain_record", destroys: true},
 
-	{method: "POST", template: "/v2/projects/{id}/resources", target: "project", proves: provesMembers},
+	{method: "POST", template: "/v2/projects/{id}/resources", target: "project", proves: provesMembers, things: members},
 
-	{method: "POST", template: "/v2/tags", proves: has("tag.name")},
+	{method: "POST", template: "/v2/tags", proves: has("tag.name"), things: made("tag", "tag.name")},
 	{method: "DELETE", template: "/v2/tags/{tag}", target: "tag", destroys: true},
-	{method: "POST", template: "/v2/tags/{tag}/resources", target: "tag", silent: true},
-	{method: "DELETE", template: "/v2/tags/{tag}/resources", target: "tag"},
+	{method: "POST", template: "/v2/tags/{tag}/resources", target: "tag", silent: true, things: tagged},
+	{method: "DELETE", template: "/v2/tags/{tag}/resources", target: "tag", things: tagged},
 }
 
 // destructive reports whether a change destroys something: a thing, or what is on a
@@ -144,6 +147,34 @@ func provesAction(answer []byte, _ string, sent []byte) bool {
 func provesRecord(answer []byte, _ string, sent []byte) bool {
 	record := gjson.GetBytes(answer, "domain_record")
 	return record.Get("id").Int() > 0 && record.Get("type").String() == gjson.GetBytes(sent, "type").String()
+}
+
+// made is what an answer says was made, and the tags that the request gave it, which
+// come to be with it.
+func made(kind, at string) func(answer, sent gjson.Result) []string {
+	return func(answer, sent gjson.Result) []string {
+		things := []string{"do:" + kind + ":" + answer.Get(at).String()}
+		for _, tag := range sent.Get("tags").Array() {
+			things = append(things, "do:tag:"+tag.String())
+		}
+		return things
+	}
+}
+
+// members are what a request puts into a project.
+func members(answer, _ gjson.Result) (things []string) {
+	for _, member := range answer.Get("resources").Array() {
+		things = append(things, member.Get("urn").String())
+	}
+	return things
+}
+
+// tagged are what a request puts a tag on, or takes it off.
+func tagged(_, sent gjson.Result) (things []string) {
+	for _, one := range sent.Get("resources").Array() {
+		things = append(things, "do:"+one.Get("resource_type").String()+":"+one.Get("resource_id").String())
+	}
+	return things
 }
 
 // provesMembers reports whether an answer says what became of each resource. Of its

@@ -18,6 +18,10 @@ type Call struct {
 	Unsent    bool   // nothing left this process
 	Kind      Kind   // of the failure; empty when the answer was proper
 	Error     string // DigitalOcean's words or ours, as in Error.Message
+
+	// Things are what a change made, or is about beside what its path names, as
+	// "do:droplet:1"; empty unless it was accepted.
+	Things []string
 }
 
 type observerKey struct{}

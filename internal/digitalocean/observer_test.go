@@ -2,7 +2,7 @@ package digitalocean_test
 
 import (
 	"net/http"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +57,7 @@ func TestObserverIsToldOfEverySending(t *testing.T) {
 			Error: "Step create_droplet_snapshot of saga saga_1 may not send POST /v2/droplets/2/actions as it stands.",
 		},
 	}
-	if !slices.Equal(calls, want) {
+	if !reflect.DeepEqual(calls, want) {
 		t.Errorf("the observer was told\n%+v\nwant\n%+v", calls, want)
 	}
 }

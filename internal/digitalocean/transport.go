@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
 )
@@ -127,6 +129,9 @@ func (t *transport) attempt(req *http.Request, body []byte, call *Call) (*http.R
 	t.log.Debug("digitalocean", "method", req.Method, "path", req.URL.Path, "status", call.Status, "took", call.Took)
 	if err != nil {
 		return nil, err
+	}
+	if change.things != nil {
+		call.Things = change.things(gjson.ParseBytes(answer), gjson.ParseBytes(body))
 	}
 	resp.Request, resp.Body = req, io.NopCloser(bytes.NewReader(answer))
 	return resp, nil

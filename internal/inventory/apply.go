@@ -87,7 +87,7 @@ func (s *Service) apply(ctx context.Context, c *digitalocean.Client, account str
 		return err
 	}
 	for _, old := range absent.gone {
-		edits = append(edits, edit{change: Change{Type: Deleted}, found: found{kind: k, urn: old.urn, id: old.id}, old: old})
+		edits = append(edits, edit{change: Change{Type: Deleted}, found: found{kind: k, urn: old.urn, id: old.id, parent: old.parent}, old: old})
 	}
 	present = append(present, absent.hidden...)
 	if err := s.explain(ctx, edits, account, w, r); err != nil {
@@ -172,7 +172,7 @@ func (s *Service) explain(ctx context.Context, edits []edit, account string, w w
 	if len(edits) == 0 {
 		return nil
 	}
-	why, err := s.call(ctx, account, w)
+	why, err := s.call(ctx, account, w, edits)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,13 @@ func (s *Service) explain(ctx context.Context, edits []edit, account string, w w
 	for i := range edits {
 		e := &edits[i]
 		k := e.found.kind
-		cause, exactly := why.cause(e.change.Type, e.found)
+		var fields []Field
+		if e.change.Type == Updated {
+			if fields, err = Diff(k, before[e.found.urn], e.found.kept); err != nil {
+				return err
+			}
+		}
+		cause, exactly := why.cause(e, fields)
 		e.change.URN, e.change.Account, e.change.Kind = e.found.urn, account, k.Name
 		e.change.Version, e.change.Cause, e.change.Name = e.old.version+1, cause, e.found.look.Name
 		e.change.After, e.change.At, e.change.Seen = w.from, r.at, r.at
@@ -203,10 +209,6 @@ func (s *Service) explain(ctx context.Context, edits []edit, account string, w w
 		case Created:
 			e.birth()
 		case Updated:
-			fields, err := Diff(k, before[e.found.urn], e.found.kept)
-			if err != nil {
-				return err
-			}
 			e.change.Fields, e.change.More = fields[:min(len(fields), maxFields)], max(0, len(fields)-maxFields)
 			if k == droplet && onlyPlan(fields) {
 				if err := s.explainPlan(ctx, account, e); err != nil {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
@@ -34,12 +36,16 @@ func (w window) doTime(ours time.Time) time.Time {
 	return at
 }
 
-// A deed is a request of a saga that may have changed something.
+// A deed is a request of a saga that may have changed something, or what it found that
+// an earlier one had made.
 type deed struct {
-	saga saga.Saga
-	step string
-	path string
-	at   time.Time // by our clock
+	saga   saga.Saga
+	step   string
+	method string // empty: it was found
+	path   string
+	lost   bool      // nobody heard what came of it
+	things []string  // that it made, or is about beside what the path names
+	at     time.Time // by our clock
 }
 
 // A jury says what brought changes about, for the changes of one list.
@@ -50,14 +56,21 @@ type jury struct {
 	actions map[string][]action  // by the URN of what they were done to, the newest last
 }
 
-// call gathers what may explain the changes within a window.
-func (s *Service) call(ctx context.Context, account string, w window) (*jury, error) {
+// call gathers what may explain the changes within a window that begins with the oldest
+// of them.
+func (s *Service) call(ctx context.Context, account string, w window, edits []edit) (*jury, error) {
 	j := &jury{within: w, marked: map[string]saga.Saga{}, actions: map[string][]action{}}
 	if w.firstSight {
 		return j, nil
 	}
+	from, ourFrom := w.from, w.ourFrom
+	for _, e := range edits {
+		if since := e.since(w); since.Before(from) {
+			from, ourFrom = since, w.ourTo.Add(-w.to.Sub(since))
+		}
+	}
 	// A list may be late, so that what it shows may have been done before the last one.
-	around, err := s.sagas.Around(ctx, w.ourFrom.Add(-2*w.patience), w.ourTo)
+	around, err := s.sagas.Around(ctx, ourFrom.Add(-2*w.patience), w.ourTo)
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +82,19 @@ func (s *Service) call(ctx context.Context, account string, w window) (*jury, er
 		}
 		j.deeds = append(j.deeds, deeds...)
 	}
-	return j, s.readActions(ctx, account, w.from.Add(-2*w.patience), j.actions)
+	return j, s.readActions(ctx, account, from.Add(-2*w.patience), j.actions)
 }
 
-// deeds are the requests of a saga that may have changed something.
+// since is when the last list began that did not show a change yet, by DigitalOcean's
+// clock: what is gone was missing for a while before it is known to be.
+func (e *edit) since(w window) time.Time {
+	if e.change.Type == Deleted && !e.old.missingFrom.IsZero() && e.old.missingFrom.Before(w.from) {
+		return e.old.missingFrom
+	}
+	return w.from
+}
+
+// deeds are the requests of a saga that may have changed something, and what it found.
 func (s *Service) deeds(ctx context.Context, of saga.Saga) (deeds []deed, err error) {
 	for after := int64(0); ; {
 		events, err := s.sagas.Events(ctx, of.ID, after, 500)
@@ -82,10 +104,14 @@ func (s *Service) deeds(ctx context.Context, of saga.Saga) (deeds []deed, err er
 		for _, e := range events {
 			after = e.Seq
 			var call saga.Call
-			if e.Type != saga.APICall || json.Unmarshal(e.Detail, &call) != nil || call.Unsent || call.Method == http.MethodGet {
-				continue
+			var found saga.Adoption
+			switch {
+			case e.Type == saga.APICall && json.Unmarshal(e.Detail, &call) == nil && !call.Unsent && call.Method != http.MethodGet:
+				lost := call.Code == string(digitalocean.Unknown)
+				deeds = append(deeds, deed{of, e.Step, call.Method, call.Path, lost, call.Things, e.At})
+			case e.Type == saga.Adopted && json.Unmarshal(e.Detail, &found) == nil:
+				deeds = append(deeds, deed{saga: of, step: e.Step, things: []string{found.Thing}, at: e.At})
 			}
-			deeds = append(deeds, deed{of, e.Step, call.Path, e.At})
 		}
 	}
 }
@@ -102,7 +128,7 @@ func markerOf(l Look) string {
 	if m := markerName.FindStringSubmatch(l.Name); m != nil {
 		return m[1]
 	}
-	for _, tag := range l.Tags {
+	for _, tag := range append([]string{l.Name}, l.Tags...) { // a tag's own name may be one
 		if m := markerTag.FindStringSubmatch(tag); m != nil {
 			return m[1]
 		}
@@ -111,22 +137,16 @@ func markerOf(l Look) string {
 }
 
 // cause says what brought a change of a resource about, and when that was if it is
-// known to the instant; zero otherwise.
-func (j *jury) cause(t ChangeType, f found) (Cause, time.Time) {
+// known to the instant; zero otherwise. fields are what is different, of an update.
+func (j *jury) cause(e *edit, fields []Field) (Cause, time.Time) {
+	t, f := e.change.Type, e.found
 	if j.within.firstSight {
 		return Cause{Type: FirstSight}, time.Time{}
 	}
-	if t == Created {
-		if of, ok := j.marked[markerOf(f.look)]; ok {
-			return bySaga(of, stepOf(of, f)), f.look.CreatedAt
-		}
+	if c, at, ok := j.bySaga(e, fields); ok {
+		return c, at
 	}
-	for i := len(j.deeds) - 1; i >= 0; i-- {
-		if d := j.deeds[i]; d.touches(f.kind, f.id) && (t == Deleted) == strings.HasSuffix(d.path, "/"+f.id) {
-			return bySaga(d.saga, d.step), j.within.doTime(d.at)
-		}
-	}
-	if a, ok := j.action(t, f); ok {
+	if a, ok := j.action(e); ok {
 		at := a.completedAt
 		if at.IsZero() {
 			at = a.startedAt
@@ -140,6 +160,32 @@ func (j *jury) cause(t ChangeType, f found) (Cause, time.Time) {
 		return Cause{Type: OutOfBand}, f.look.CreatedAt
 	}
 	return Cause{Type: OutOfBand}, time.Time{}
+}
+
+// bySaga is the saga that brought a change about; ok is false where none did.
+func (j *jury) bySaga(e *edit, fields []Field) (c Cause, at time.Time, ok bool) {
+	t, f := e.change.Type, e.found
+	if t == Created {
+		if of, ok := j.marked[markerOf(f.look)]; ok {
+			return bySaga(of, stepOf(of, f)), f.look.CreatedAt, true
+		}
+	}
+	for _, did := range []func(deed) bool{
+		func(d deed) bool { return d.did(t, f) },
+		func(d deed) bool { return t == Updated && d.shows(fields) },
+		func(d deed) bool { return t == Created && d.lost && d.asksFor(f) },
+	} {
+		for _, d := range slices.Backward(j.deeds) {
+			if did(d) {
+				at := j.within.doTime(d.at)
+				if t == Created && !f.look.CreatedAt.IsZero() {
+					at = f.look.CreatedAt
+				}
+				return bySaga(d.saga, d.step), at, true
+			}
+		}
+	}
+	return c, at, false
 }
 
 func bySaga(of saga.Saga, step string) Cause {
@@ -162,17 +208,73 @@ func stepOf(of saga.Saga, f found) string {
 	return ""
 }
 
-// touches reports whether the request was about this resource.
-func (d deed) touches(k *Kind, id string) bool {
-	if k.Get == "" {
-		return false
+// did reports whether the request made, changed or deleted this very resource, or what it
+// hangs on alone.
+func (d deed) did(t ChangeType, f found) bool {
+	k, id, thing := f.kind, f.id, ""
+	switch k {
+	case projectResource:
+		if slices.Contains(d.things, id) {
+			return true
+		}
+		thing = urnInProject(id)
+	case backupPolicy:
+		thing = "do:droplet:" + id
+	default:
+		thing = "do:" + k.Name + ":" + id
 	}
-	own := path(k.Get, "", id)
-	return d.path == own || strings.HasPrefix(d.path, own+"/")
+	own := ""
+	if kind, id, _ := strings.Cut(strings.TrimPrefix(thing, "do:"), ":"); KindNamed(kind) != nil && KindNamed(kind).Get != "" {
+		own = path(KindNamed(kind).Get, f.parent, id)
+	}
+	deletes := d.method == http.MethodDelete && d.path == own
+	switch t {
+	case Deleted:
+		return deletes
+	case Created:
+		return slices.Contains(d.things, thing)
+	}
+	return !deletes && own != "" && (d.path == own || strings.HasPrefix(d.path, own+"/")) || slices.Contains(d.things, thing)
+}
+
+// shows reports whether what is different in a resource is that it has to do with what
+// the request was about: a droplet's volume that was attached, a firewall's droplet that
+// was deleted.
+func (d deed) shows(fields []Field) bool {
+	about := make([]string, 0, len(d.things)+2)
+	for _, thing := range d.things {
+		if parts := strings.SplitN(thing, ":", 3); len(parts) == 3 {
+			about = append(about, parts[2])
+		}
+	}
+	for i, part := range strings.Split(d.path, "/") { // "/v2/domains/example.com/records/1"
+		if i >= 3 && i%2 == 1 {
+			about = append(about, part)
+		}
+	}
+	for _, f := range fields {
+		for _, side := range []json.RawMessage{f.Before, f.After} {
+			for _, word := range strings.FieldsFunc(string(side), func(r rune) bool { return strings.ContainsRune("[]{}\", ", r) }) {
+				if slices.Contains(about, strings.TrimPrefix(word, ":")) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// asksFor reports whether the request may have made this resource, which nothing tells
+// from what anybody makes.
+func (d deed) asksFor(f found) bool {
+	return d.method == http.MethodPost && slices.ContainsFunc(f.kind.Lists, func(l Listing) bool { return d.path == path(l.Path, f.parent, "") })
 }
 
 // action is the one that explains a change, the newest where several may.
-func (j *jury) action(t ChangeType, f found) (action, bool) {
+func (j *jury) action(e *edit) (action, bool) {
+	t, f := e.change.Type, e.found
+	w := j.within
+	w.from = e.since(w)
 	about := []string{f.urn}
 	if f.kind == snapshot && t == Created {
 		for _, e := range f.kind.Edges(f.doc) {
@@ -182,7 +284,7 @@ func (j *jury) action(t ChangeType, f found) (action, bool) {
 	for _, urn := range about {
 		actions := j.actions[urn]
 		for i := len(actions) - 1; i >= 0; i-- {
-			if a := actions[i]; a.explains(t, f, j.within) {
+			if a := actions[i]; a.explains(t, f, w) {
 				return a, true
 			}
 		}

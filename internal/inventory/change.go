@@ -135,17 +135,18 @@ func nullMicros(t time.Time) any {
 
 // A ChangeFilter selects changes; empty fields select all.
 type ChangeFilter struct {
-	Follow  bool   // the oldest first: those after After. Else the newest first
-	After   int64  // numbers above this one
-	Before  int64  // numbers below this one; 0: all
-	URN     string // of this resource
-	Account string
-	Kinds   []string
-	Types   []ChangeType
-	Causes  []CauseType
-	Tenant  tenant.ID // of resources that are this tenant's now
-	Since   time.Time // noticed then or later
-	Limit   int       // default 100, at most 1000
+	Follow   bool   // the oldest first: those after After. Else the newest first
+	After    int64  // numbers above this one
+	Before   int64  // numbers below this one; 0: all
+	URN      string // of this resource
+	Account  string
+	Kinds    []string
+	Types    []ChangeType
+	Causes   []CauseType
+	Tenant   tenant.ID // of resources that are this tenant's now
+	Since    time.Time // noticed then or later
+	Untagged bool      // without the tags that sagas made and deleted: each marks its own with some
+	Limit    int       // default 100, at most 1000
 }
 
 // Changes reads the feed: forwards for a follower, whose After is the number of the
@@ -186,6 +187,9 @@ func (s *Service) Changes(ctx context.Context, f ChangeFilter) ([]Change, error)
 	}
 	if !f.Since.IsZero() {
 		and("seen >= ?", db.Micros(f.Since))
+	}
+	if f.Untagged {
+		and("NOT (kind = ? AND cause = ?)", tag.Name, string(BySaga))
 	}
 	anyOf(and, "kind", f.Kinds)
 	anyOf(and, "type", f.Types)

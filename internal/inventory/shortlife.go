@@ -107,6 +107,16 @@ func (s *Service) recordBrief(ctx context.Context, account string, b brief, h he
 		end.change.After, end.change.At, end.endBy = at, at, string(ByAction)
 		end.change.Cause = Cause{Type: ByAction, Action: b.ended.id, What: b.ended.kind}
 	}
+	life := h.asOf.Sub(birth)
+	why, err := s.call(ctx, account, window{from: birth, to: h.asOf, ourFrom: h.beganAt.Add(-life), ourTo: h.beganAt, patience: s.settings.Horizon}, nil)
+	if err != nil {
+		return err
+	}
+	for _, e := range []*edit{&begin, &end} {
+		if by, _, ok := why.bySaga(e, nil); ok {
+			e.change.Cause = by
+		}
+	}
 	if !end.change.At.After(birth) {
 		end.change.At = birth.Add(time.Microsecond)
 	}

@@ -70,7 +70,7 @@ func volumeCopyMarker(key string, of saga.ID) string {
 func (b *builder) volumeCopy(r blueprint.Resource) thing {
 	name := volumeCopyMarker(r.Key, b.state.Saga)
 	return thing{
-		what: "snapshot of volume " + r.Name,
+		what: "snapshot of volume " + r.Name, kind: string(blueprint.SnapshotKind),
 		find: func(ctx context.Context) ([]string, error) {
 			list, err := b.c.Snapshots(ctx)
 			ours := slices.DeleteFunc(list.Items, func(s digitalocean.Snapshot) bool { return s.Name != name })

@@ -63,14 +63,19 @@ func (y *yard) list(i *inventory.Service) {
 	y.t.Helper()
 	for range 2 {
 		time.Sleep(y.horizon() + y.horizon()/10)
-		r, err := i.StartSync(y.t.Context(), "main", nil, "test")
-		for pause := 20 * time.Millisecond; err == nil && r.FinishedAt.IsZero(); pause = min(2*pause, 5*time.Second) {
-			time.Sleep(pause)
-			r, err = i.Run(y.t.Context(), r.ID)
-		}
-		if err != nil {
-			y.t.Fatal(err)
-		}
+		y.listOnce(i)
+	}
+}
+
+func (y *yard) listOnce(i *inventory.Service) {
+	y.t.Helper()
+	r, err := i.StartSync(y.t.Context(), "main", nil, "test")
+	for pause := 20 * time.Millisecond; err == nil && r.FinishedAt.IsZero(); pause = min(2*pause, 5*time.Second) {
+		time.Sleep(pause)
+		r, err = i.Run(y.t.Context(), r.ID)
+	}
+	if err != nil {
+		y.t.Fatal(err)
 	}
 }
 

@@ -34,6 +34,7 @@ type Made struct {
 // worked out anew from the state at every entry, and holds none itself.
 type thing struct {
 	what string // for people: "droplet web"
+	kind string // as the inventory calls it
 
 	// find lists the ids of what carries the saga's marker. Where no marker can be,
 	// exact is set, and find lists what is exactly as it would be made.
@@ -170,6 +171,7 @@ func (p *Steps) adopt(ctx context.Context, t thing, m *Made) (found bool, err er
 	if len(ids) > 1 {
 		a.Doubt()
 	}
+	a.Adopt("do:" + t.kind + ":" + id)
 	a.Note(map[string]any{"found": id, "of": len(ids), "entry": a.Entry})
 	return true, saga.Save("found %s as %s", t.what, id)
 }
@@ -347,6 +349,7 @@ func (p *Steps) unmakeUnknown(ctx context.Context, t thing, m *Made) error {
 		if len(ids) > 1 {
 			a.Doubt()
 		}
+		a.Adopt("do:" + t.kind + ":" + m.ID)
 		a.Known()
 		return saga.Save("found %s as %s, to delete it", t.what, m.ID)
 	}

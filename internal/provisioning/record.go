@@ -25,7 +25,7 @@ func recording[S any](f func(context.Context, *S) error) func(context.Context, *
 		return f(digitalocean.WithObserver(ctx, func(c digitalocean.Call) {
 			a.Record(saga.Call{
 				Method: c.Method, Path: c.Path, Status: c.Status, RequestID: c.RequestID, TookMS: c.Took.Milliseconds(),
-				Attempt: c.Attempt, Code: string(c.Kind), Error: c.Error, Unsent: c.Unsent,
+				Attempt: c.Attempt, Code: string(c.Kind), Error: c.Error, Unsent: c.Unsent, Things: c.Things,
 			})
 		}), s)
 	}

@@ -175,7 +175,7 @@ func (b *builder) thing(r blueprint.Resource) thing {
 	default:
 		panic("provisioning: no way to make a " + string(r.Kind))
 	}
-	t.what = strings.ReplaceAll(string(r.Kind), "_", " ") + " " + r.Name
+	t.what, t.kind = strings.ReplaceAll(string(r.Kind), "_", " ")+" "+r.Name, string(r.Kind)
 	return t
 }
 

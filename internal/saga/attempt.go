@@ -30,6 +30,7 @@ type Attempt struct {
 	known    bool
 	doubt    bool
 	output   json.RawMessage
+	adopted  []string
 
 	mu        sync.Mutex
 	calls     []Call

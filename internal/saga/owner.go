@@ -173,6 +173,7 @@ func (o *owner) enter(c *change) (out outcome, ok bool) {
 	}
 	out.output, out.unknown, out.known, out.doubt = a.output, a.unknown(), a.known, a.doubt
 	out.calls, out.moreCalls = a.recorded()
+	out.adopted = a.adopted
 	return out, o.valid() == nil
 }
 

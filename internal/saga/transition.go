@@ -59,6 +59,7 @@ type outcome struct {
 
 	calls     []Call // that it made
 	moreCalls int    // beyond those
+	adopted   []string
 }
 
 func (c *change) step() *StepRow {
@@ -203,7 +204,7 @@ func (c *change) after(o outcome) {
 	r := &c.rec
 	r.Data = o.data
 	s := c.step()
-	c.called(s.Name, o.calls, o.moreCalls)
+	c.called(s.Name, o.calls, o.moreCalls, o.adopted)
 	if o.output != nil {
 		s.Output = o.output
 	}

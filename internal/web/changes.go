@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
@@ -24,6 +27,7 @@ type changeList struct {
 	kind   string
 	types  []ui.Choice
 	causes []ui.Choice
+	why    sagaNames
 	twins  ui.Twin
 }
 
@@ -58,7 +62,7 @@ func changeFilter(q ui.Query) (f inventory.ChangeFilter, err error) {
 	f.Limit = listPage + 1 // one more tells whether there is more
 	switch kind := q.Get("kind"); {
 	case kind == "":
-		f.Kinds = ownKinds()
+		f.Kinds, f.Untagged = ownKinds(), true
 	case kind == anyKind:
 	case inventory.KindNamed(kind) == nil:
 		return f, fault.New(fault.Invalid, "There is no kind %q.", clip(kind))
@@ -83,7 +87,7 @@ func changeFilter(q ui.Query) (f inventory.ChangeFilter, err error) {
 	}
 	f.Causes = changeCauses[i].causes
 	if f.URN = q.Get("urn"); f.URN != "" && q.Get("kind") == "" {
-		f.Kinds = nil
+		f.Kinds, f.Untagged = nil, false
 	}
 	if f.Before, err = number(q, "cursor"); err != nil {
 		return f, err
@@ -173,6 +177,9 @@ func (s *Server) changes(v *visit) error {
 		}
 		return v.json(body)
 	}
+	if page.why, err = s.sagaNames(ctx, list); err != nil {
+		return err
+	}
 	// The open page keeps its rows in place: what comes later waits above them.
 	if upto == 0 && f.Before == 0 {
 		newest := int64(1)
@@ -242,6 +249,88 @@ func (s *Server) changesCSV(v *visit, f inventory.ChangeFilter) error {
 		}
 		return rows, nil
 	})
+}
+
+// A deed is what one saga changed, or one change that none did.
+type deed struct {
+	inventory.Change // the newest of them
+	counts           map[inventory.ChangeType]int
+}
+
+// fold makes one deed of all that one saga did, in the order of the newest change of each,
+// at most so many. It answers the changes that these tell of, too.
+func fold(changes []inventory.Change, most int) (deeds []deed, told []inventory.Change) {
+	at := map[string]int{}
+	for _, c := range changes {
+		i, known := at[c.Cause.Saga]
+		if c.Cause.Saga == "" || !known {
+			if len(deeds) == most {
+				continue
+			}
+			i = len(deeds)
+			deeds = append(deeds, deed{c, map[inventory.ChangeType]int{}})
+			if c.Cause.Saga != "" {
+				at[c.Cause.Saga] = i
+			}
+		}
+		deeds[i].counts[c.Type]++
+		told = append(told, c)
+	}
+	return deeds, told
+}
+
+// one reports whether the deed is a single change.
+func (d deed) one() bool { return len(d.counts) == 1 && d.counts[d.Type] == 1 }
+
+// words say how many resources were changed how: "made 8 resources, changed 2".
+func (d deed) words() string {
+	var parts []string
+	for _, of := range []struct {
+		kind inventory.ChangeType
+		verb string
+	}{{inventory.Created, "made"}, {inventory.Updated, "changed"}, {inventory.Deleted, "deleted"}, {inventory.Reappeared, "brought back"}} {
+		n := d.counts[of.kind]
+		switch {
+		case n == 0:
+		case len(parts) > 0:
+			parts = append(parts, fmt.Sprintf("%s %d", of.verb, n))
+		case n == 1:
+			parts = append(parts, of.verb+" 1 resource")
+		default:
+			parts = append(parts, fmt.Sprintf("%s %d resources", of.verb, n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// sagaNames are what sagas are called, by id.
+type sagaNames map[string]string
+
+// of is what a saga is called, its short id where nothing says.
+func (n sagaNames) of(saga string) string {
+	if name := n[saga]; name != "" {
+		return name
+	}
+	return brief(saga)
+}
+
+// sagaNames reads what the sagas are called that brought changes about.
+func (s *Server) sagaNames(ctx context.Context, changes []inventory.Change) (sagaNames, error) {
+	names := sagaNames{}
+	for _, c := range changes {
+		if _, known := names[c.Cause.Saga]; known || c.Cause.Saga == "" {
+			continue
+		}
+		of, err := s.o.Engine.Saga(ctx, saga.ID(c.Cause.Saga))
+		if err != nil && !errors.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		names[c.Cause.Saga] = ""
+		if err == nil {
+			names[c.Cause.Saga] = name(of)
+		}
+	}
+	return names, nil
 }
 
 // changeWords says what happened, after the resource's name.

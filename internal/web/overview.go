@@ -37,6 +37,8 @@ type overview struct {
 	nobody   inventory.Cost
 	total    inventory.Cost
 	changes  []inventory.Change
+	deeds    []deed // the same, what one saga did in one line
+	why      sagaNames
 	twins    ui.Twin
 }
 
@@ -84,6 +86,9 @@ const (
 	mostFindings = 6 // that the overview shows
 	mostSpend    = 8
 	mostChanges  = 10
+	// lookedThrough is how many changes are read to tell of the last ones: a saga may
+	// have made hundreds.
+	lookedThrough = 300
 )
 
 // readStock reads what the inventory has to say to the overview.
@@ -99,8 +104,14 @@ func (s *Server) readStock(ctx context.Context, page *overview) error {
 	}
 	page.spend = page.spend[:min(len(page.spend), mostSpend)]
 	page.changes, err = s.o.Inventory.Changes(ctx, inventory.ChangeFilter{
-		Kinds: ownKinds(), Causes: []inventory.CauseType{inventory.BySaga, inventory.ByAction, inventory.OutOfBand, inventory.ByOperator}, Limit: mostChanges,
+		Kinds: ownKinds(), Causes: []inventory.CauseType{inventory.BySaga, inventory.ByAction, inventory.OutOfBand, inventory.ByOperator},
+		Untagged: true, Limit: lookedThrough,
 	})
+	if err != nil {
+		return err
+	}
+	page.deeds, page.changes = fold(page.changes, mostChanges)
+	page.why, err = s.sagaNames(ctx, page.changes)
 	return err
 }
 
@@ -205,7 +216,7 @@ func (o overview) twin() overviewTwin {
 	for _, r := range o.spend {
 		t.Tenants = append(t.Tenants, r.twin())
 	}
-	for _, c := range o.changes {
+	for _, c := range o.changes[:min(len(o.changes), mostChanges)] {
 		t.Changes = append(t.Changes, wire.Change(c))
 	}
 	for i, s := range o.needs {

@@ -427,8 +427,8 @@ func stock(o overview) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				for _, c := range o.changes {
-					templ_7745c5c3_Err = changeItem(c, o.Now, true).Render(ctx, templ_7745c5c3_Buffer)
+				for _, d := range o.deeds {
+					templ_7745c5c3_Err = deedItem(d, o.Now, o.why).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

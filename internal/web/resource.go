@@ -28,6 +28,7 @@ type resourceView struct {
 	addresses []string
 	changes   []inventory.Change
 	cut       bool // there are more changes
+	why       sagaNames
 	sagas     []saga.Saga
 	owner     owner
 	charges   []inventory.PricedCharge
@@ -65,6 +66,9 @@ func (s *Server) resource(v *visit) error {
 	}
 	if !at.IsZero() { // what came later was not known then
 		view.changes = slices.DeleteFunc(view.changes, func(c inventory.Change) bool { return c.At.After(at) })
+	}
+	if view.why, err = s.sagaNames(ctx, view.changes); err != nil {
+		return err
 	}
 	if view.owner, err = s.readOwner(ctx, urn, at); err != nil {
 		return err

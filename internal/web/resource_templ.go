@@ -634,7 +634,7 @@ func resourceStory(v resourceView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, c := range v.changes {
-				templ_7745c5c3_Err = changeItem(c, v.Now, false).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = changeItem(c, v.Now, false, v.why).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -235,12 +235,13 @@ func tenantsCSV(v *visit, rows []tenantRow) error {
 type tenantView struct {
 	ui.Page
 	tenant.Tenant
-	cost    inventory.Cost
-	kinds   []inventory.CostGroup // the dearest first
-	share   int64                 // of everything's monthly cost, in tenths of a percent
-	changes []inventory.Change
-	rules   []inventory.Rule // that name it
-	twins   ui.Twin
+	cost  inventory.Cost
+	kinds []inventory.CostGroup // the dearest first
+	share int64                 // of everything's monthly cost, in tenths of a percent
+	deeds []deed                // that changed what it has, the newest first
+	why   sagaNames
+	rules []inventory.Rule // that name it
+	twins ui.Twin
 }
 
 // tenant is the page of one tenant.
@@ -262,7 +263,12 @@ func (s *Server) tenant(v *visit) error {
 	if err := s.readSpend(ctx, &view); err != nil {
 		return err
 	}
-	if view.changes, err = s.o.Inventory.Changes(ctx, inventory.ChangeFilter{Tenant: view.ID, Kinds: ownKinds(), Limit: 12}); err != nil {
+	changes, err := s.o.Inventory.Changes(ctx, inventory.ChangeFilter{Tenant: view.ID, Kinds: ownKinds(), Untagged: true, Limit: lookedThrough})
+	if err != nil {
+		return err
+	}
+	view.deeds, changes = fold(changes, mostChanges)
+	if view.why, err = s.sagaNames(ctx, changes); err != nil {
 		return err
 	}
 	rules, err := s.o.Inventory.Rules(ctx)

@@ -669,7 +669,7 @@ func tenantPage(v tenantView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if len(v.changes) == 0 {
+			if len(v.deeds) == 0 {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<p class=\"dim\">Nothing is on record.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -679,8 +679,8 @@ func tenantPage(v tenantView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, c := range v.changes {
-				templ_7745c5c3_Err = changeItem(c, v.Now, true).Render(ctx, templ_7745c5c3_Buffer)
+			for _, d := range v.deeds {
+				templ_7745c5c3_Err = deedItem(d, v.Now, v.why).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -81,20 +81,78 @@ func Took(d time.Duration) string {
 	return strings.Join(parts, " ")
 }
 
+// deeds are what sagas of a kind do, as a title and as a command.
+var deeds = map[string]struct{ noun, verb string }{
+	"snapshot_droplet": {"Snapshot", "Snapshot"},
+	"smoke":            {"Smoke test", "Smoke test"},
+	"provision_stack":  {"Provision", "Provision"},
+	"teardown_stack":   {"Teardown", "Tear down"},
+	"backup_stack":     {"Backup", "Back up"},
+	"expire_backups":   {"Expiry of backups", "Expire backups of"},
+	"restore_stack":    {"Restore", "Restore"},
+	"drill_stack":      {"Drill", "Drill"},
+	"resize_stack":     {"Resize", "Resize"},
+	"rebuild_stack":    {"Rebuild", "Rebuild"},
+	"suspend_stack":    {"Suspension", "Suspend"},
+	"resume_stack":     {"Resumption", "Resume"},
+	"adopt_stack":      {"Adoption", "Adopt"},
+	"release_stack":    {"Release", "Release"},
+	"absorb_drift":     {"Absorption of drift", "Absorb drift of"},
+	"repair_stack":     {"Repair", "Repair"},
+	"cleanup_orphans":  {"Clean-up", "Clean up"},
+}
+
 // NameOf says what a saga is about, as a person would: its kind's words and its
-// subject by name where the state has one.
+// subject by name where the state has one: "Provision of stack acme/web". BriefOf says
+// the same in less space: "Provision acme/web".
 func NameOf(s client.Saga) string {
-	var about struct {
-		DropletName string `json:"droplet_name"`
-		DropletID   int64  `json:"droplet_id"`
+	kind, of := aboutOf(s)
+	if deed, ok := deeds[s.Kind]; ok && of != "" {
+		return deed.noun + " of " + kind + " " + of
 	}
-	_ = json.Unmarshal(s.Data, &about) // a state of another form has no droplet
-	kind := map[string]string{"snapshot_droplet": "Snapshot", "smoke": "Smoke test"}[s.Kind]
-	switch {
-	case kind != "" && about.DropletName != "":
-		return fmt.Sprintf("%s of droplet %s (%d)", kind, about.DropletName, about.DropletID)
-	case len(s.Subjects) > 0:
+	return plainName(s)
+}
+
+// BriefOf is NameOf for a column.
+func BriefOf(s client.Saga) string {
+	_, of := aboutOf(s)
+	if deed, ok := deeds[s.Kind]; ok && of != "" {
+		name, _, _ := strings.Cut(of, " (")
+		return deed.verb + " " + name
+	}
+	return plainName(s)
+}
+
+func plainName(s client.Saga) string {
+	if len(s.Subjects) > 0 {
 		return s.Kind + " of " + strings.Join(s.Subjects, ", ")
 	}
 	return s.Kind
+}
+
+// aboutOf is what a saga's state says that it is about: "stack", "acme/web". Of a state
+// of another form both are empty.
+func aboutOf(s client.Saga) (kind, name string) {
+	var about struct {
+		DropletName string `json:"droplet_name"`
+		DropletID   int64  `json:"droplet_id"`
+		Account     string `json:"account"`
+		Stack       string `json:"stack"`
+		Name        string `json:"name"`
+		Spec        struct {
+			Tenant struct {
+				Slug string `json:"slug"`
+			} `json:"tenant"`
+		} `json:"spec"`
+	}
+	_ = json.Unmarshal(s.Data, &about)
+	switch {
+	case about.DropletName != "":
+		return "droplet", fmt.Sprintf("%s (%d)", about.DropletName, about.DropletID)
+	case about.Stack != "" && about.Name != "" && about.Spec.Tenant.Slug != "":
+		return "stack", about.Spec.Tenant.Slug + "/" + about.Name
+	case s.Kind == "cleanup_orphans" && about.Account != "":
+		return "account", about.Account
+	}
+	return "", ""
 }
