@@ -50,6 +50,7 @@ func (c *Client) StackBackups(ctx context.Context, stack string, all bool) (p St
 // A BackupSchedule says when a stack is backed up by itself.
 type BackupSchedule struct {
 	Stack     string    `json:"stack" doc:"Id."`
+	Named     string    `json:"named" example:"acme/web" doc:"The stack's tenant and name."`
 	Cron      string    `json:"cron" example:"30 3 * * *"`
 	Zone      string    `json:"zone" example:"Europe/Berlin"`
 	Keep      Retention `json:"keep"`

@@ -174,6 +174,7 @@ type PlanApplied struct {
 // A Freeze forbids every change at DigitalOcean in its scope.
 type Freeze struct {
 	Scope  string `json:"scope" example:"account:default" doc:"all, account:NAME or tenant:ID."`
+	Named  string `json:"named" example:"tenant:acme" doc:"The same as people type it, with a tenant's slug."`
 	Reason string `json:"reason"`
 	Actor  string `json:"actor"`
 	At     Time   `json:"at" format:"date-time"`

@@ -16,6 +16,8 @@ type Tenant struct {
 	CreatedAt Time    `json:"created_at" format:"date-time"`
 	ChangedAt Time    `json:"changed_at" format:"date-time"`
 	Estate    *Estate `json:"estate" doc:"What is the tenant's own now."`
+
+	Protection *Protection `json:"protection" doc:"Why nothing of its stacks is destroyed; null: it may be."`
 }
 
 // An Estate is what is somebody's own.
@@ -138,3 +140,15 @@ func (c *Client) ImportTenants(ctx context.Context, i TenantImport) (done Tenant
 }
 
 func tenantPath(ref string) string { return "/v1/tenants/" + url.PathEscape(ref) }
+
+// ProtectTenant has nothing of a tenant's stacks be destroyed before UnprotectTenant.
+func (c *Client) ProtectTenant(ctx context.Context, ref, reason string) (t Tenant, err error) {
+	_, err = c.call(ctx, http.MethodPut, "/v1/tenants/"+url.PathEscape(ref)+"/protection", nil, nil, map[string]string{"reason": reason}, &t)
+	return t, err
+}
+
+// UnprotectTenant ends a tenant's protection.
+func (c *Client) UnprotectTenant(ctx context.Context, ref string) (t Tenant, err error) {
+	_, err = c.call(ctx, http.MethodDelete, "/v1/tenants/"+url.PathEscape(ref)+"/protection", nil, nil, nil, &t)
+	return t, err
+}

@@ -32,6 +32,9 @@ func (a *API) schedules(ctx context.Context, of provisioning.StackID) (*schedule
 	page := client.BackupSchedulePage{Items: make([]client.BackupSchedule, len(all))}
 	for i, one := range all {
 		page.Items[i] = wire.BackupSchedule(one)
+		if page.Items[i].Named, err = a.stackName(ctx, one.Stack); err != nil {
+			return nil, err
+		}
 		if one.LastSaga == "" {
 			continue
 		}
@@ -42,6 +45,16 @@ func (a *API) schedules(ctx context.Context, of provisioning.StackID) (*schedule
 		page.Items[i].LastState = string(last.State)
 	}
 	return &schedulesAnswer{page}, nil
+}
+
+// stackName is a stack as people name it, "acme/web".
+func (a *API) stackName(ctx context.Context, id provisioning.StackID) (string, error) {
+	one, err := a.o.Provisioning.Stack(ctx, string(id))
+	if err != nil {
+		return "", err
+	}
+	of, err := a.o.Tenants.Tenant(ctx, string(one.Tenant))
+	return of.Slug + "/" + one.Name, err
 }
 
 func (a *API) listBackupSchedules(ctx context.Context, in *struct {

@@ -45,7 +45,7 @@ func TestDescription(t *testing.T) {
 	for path, methods := range map[string][]string{
 		"/v1/sagas": {"get", "post"}, "/v1/sagas/{id}": {"get"}, "/v1/sagas/{id}/events": {"get"}, "/v1/events": {"get"},
 		"/v1/sagas/{id}/mark-done": {"post"}, "/v1/droplets/{id}/snapshot": {"post"}, "/v1/tokens/{purpose}": {"put", "delete"},
-		"/v1/cleanup/marks": {"get"}, "/v1/resources/{urn}/protection": {"put", "delete"}, "/v1/drift": {"get"}, "/v1/stacks/{stack}/drift": {"get"}, "/v1/stacks/{stack}/drift/{difference}/ignore": {"put", "delete"},
+		"/v1/tenants/{tenant}/protection": {"put", "delete"}, "/v1/cleanup/marks": {"get"}, "/v1/resources/{urn}/protection": {"put", "delete"}, "/v1/drift": {"get"}, "/v1/stacks/{stack}/drift": {"get"}, "/v1/stacks/{stack}/drift/{difference}/ignore": {"put", "delete"},
 	} {
 		for _, m := range methods {
 			if d.Paths[path][m] == nil {

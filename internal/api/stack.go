@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -248,7 +249,24 @@ type freezeAnswer struct{ Body client.FreezePage }
 
 func (a *API) listFreezes(ctx context.Context, _ *struct{}) (*freezeAnswer, error) {
 	all, err := a.o.Provisioning.Freezes(ctx)
-	return &freezeAnswer{wire.Freezes(all)}, err
+	if err != nil {
+		return nil, err
+	}
+	page, err := wire.Freezes(all, func(scope string) (string, error) { return a.named(ctx, scope) })
+	return &freezeAnswer{page}, err
+}
+
+// named is a freeze's scope as people type it. A tenant that there is not has its id alone.
+func (a *API) named(ctx context.Context, scope string) (string, error) {
+	id, is := strings.CutPrefix(scope, "tenant:")
+	if !is {
+		return scope, nil
+	}
+	of, err := a.o.Tenants.Tenant(ctx, id)
+	if errors.Is(err, fault.NotFound) {
+		return scope, nil
+	}
+	return "tenant:" + of.Slug, err
 }
 
 // scope is a freeze's, in which people name tenants by their slugs.

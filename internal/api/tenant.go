@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
@@ -29,6 +31,8 @@ func (a *API) tenantRoutes(h huma.API) {
 	register(a, h, operation("suspend-tenant", http.MethodPost, "/v1/tenants/{tenant}/suspend", "Note that a tenant is not served for the time being"), a.suspendTenant)
 	register(a, h, operation("resume-tenant", http.MethodPost, "/v1/tenants/{tenant}/resume", "Note that a suspended tenant is served again"), a.resumeTenant)
 	register(a, h, operation("close-tenant", http.MethodPost, "/v1/tenants/{tenant}/close", "Note that a tenant has left, for good"), a.closeTenant)
+	register(a, h, operation("protect-tenant", http.MethodPut, "/v1/tenants/{tenant}/protection", "Keep all stacks of a tenant from being destroyed"), a.protectTenant)
+	register(a, h, operation("unprotect-tenant", http.MethodDelete, "/v1/tenants/{tenant}/protection", "End a tenant's protection"), a.unprotectTenant)
 	register(a, h, operation("import-tenants", http.MethodPost, "/v1/tenant-imports", "Import tenants from CSV, or from the inventory's tags or projects"), a.importTenants)
 }
 
@@ -43,12 +47,18 @@ func (a *API) tenantAnswer(ctx context.Context, t tenant.Tenant, err error) (*te
 	if err != nil {
 		return nil, err
 	}
-	return &tenantAnswer{withEstate(t, estates)}, nil
+	guards, err := a.o.Provisioning.Protections(ctx, provisioning.TenantScope(t.ID))
+	return &tenantAnswer{withEstate(t, estates, guards)}, err
 }
 
-func withEstate(t tenant.Tenant, estates map[tenant.ID]inventory.Share) client.Tenant {
+func withEstate(t tenant.Tenant, estates map[tenant.ID]inventory.Share, guards []provisioning.Protection) client.Tenant {
 	w, own := wire.Tenant(t), wire.Estate(estates[t.ID])
 	w.Estate = &own
+	for _, p := range guards {
+		if p.Subject == provisioning.TenantScope(t.ID) {
+			w.Protection = &wire.Protections([]provisioning.Protection{p})[0]
+		}
+	}
 	return w
 }
 
@@ -66,9 +76,13 @@ func (a *API) listTenants(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	guards, err := a.o.Provisioning.Protections(ctx)
+	if err != nil {
+		return nil, err
+	}
 	page := client.TenantPage{Items: make([]client.Tenant, len(tenants)), Next: wire.Text(next)}
 	for i, t := range tenants {
-		page.Items[i] = withEstate(t, estates)
+		page.Items[i] = withEstate(t, estates, guards)
 	}
 	return &struct{ Body client.TenantPage }{page}, nil
 }
@@ -115,6 +129,30 @@ func (a *API) closeTenant(ctx context.Context, in *struct {
 		return nil, err
 	}
 	t, err := a.o.Inventory.CloseTenant(ctx, in.Tenant, in.Force, time.Now())
+	return a.tenantAnswer(ctx, t, err)
+}
+
+func (a *API) protectTenant(ctx context.Context, in *struct {
+	TenantQuery
+	Body struct {
+		Reason string `json:"reason,omitempty"`
+	}
+}) (*tenantAnswer, error) {
+	t, err := a.o.Tenants.Tenant(ctx, in.Tenant)
+	if err == nil {
+		err = a.o.Provisioning.Protect(ctx, provisioning.TenantScope(t.ID), in.Body.Reason, actor(ctx), time.Now())
+	}
+	return a.tenantAnswer(ctx, t, err)
+}
+
+func (a *API) unprotectTenant(ctx context.Context, in *TenantQuery) (*tenantAnswer, error) {
+	t, err := a.o.Tenants.Tenant(ctx, in.Tenant)
+	if err == nil {
+		err = a.o.Provisioning.Unprotect(ctx, provisioning.TenantScope(t.ID))
+		if errors.Is(err, fault.NotFound) {
+			err = fault.New(fault.NotFound, "Tenant %s is not protected.", t.Slug)
+		}
+	}
 	return a.tenantAnswer(ctx, t, err)
 }
 

@@ -13,6 +13,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -151,7 +153,7 @@ func Run(ctx context.Context, h Host, s Streams, args []string) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(withNegatives(args))
 	if helped {
 		return exitDone
 	}
@@ -167,6 +169,21 @@ func Run(ctx context.Context, h Host, s Streams, args []string) int {
 		err = mistyped(err)
 	}
 	return r.report(ctx, err)
+}
+
+// withNegatives ties a negative number to the flag that it was given to, which the parser
+// would take for a flag itself: so that the command says what is wrong with it.
+func withNegatives(args []string) []string {
+	tied := make([]string, 0, len(args))
+	for _, a := range args {
+		last := len(tied) - 1
+		if _, err := strconv.Atoi(a); err == nil && a[0] == '-' && last >= 0 && strings.HasPrefix(tied[last], "--") && len(tied[last]) > 2 && !strings.Contains(tied[last], "=") {
+			tied[last] += "=" + a
+			continue
+		}
+		tied = append(tied, a)
+	}
+	return tied
 }
 
 // mistyped is what a command line that could not be read is answered with.
@@ -240,9 +257,16 @@ func (r *runner) report(ctx context.Context, err error) int {
 	return exitFailed
 }
 
+// atPlace is how a sentence begins that says where in a file something is wrong.
+var atPlace = regexp.MustCompile(`^\S+:\d+:\d+: `)
+
 func (r *runner) complain(p client.Problem) {
 	if r.json {
 		_ = json.NewEncoder(r.Err).Encode(p) // nobody is left to tell
+		return
+	}
+	if atPlace.MatchString(p.Detail) { // as editors read it
+		fmt.Fprintln(r.Err, p.Detail)
 		return
 	}
 	fmt.Fprintf(r.Err, "arcadia: %s\n", p.Detail)

@@ -13,6 +13,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 type blueprintCommand struct {
@@ -157,7 +158,7 @@ type stackPlanCommand struct {
 	Name      string            `required:"" help:"What it is to be called."`
 	Account   string            `help:"The account at DigitalOcean that it is to be in."`
 	Zone      string            `placeholder:"ZONE" help:"Of its schedules, like Europe/Berlin; UTC where it is left away."`
-	Set       map[string]string `placeholder:"NAME=VALUE" help:"A parameter's value; repeat it for more."`
+	Set       map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"A parameter's value; repeat it for more."`
 	ReuseName bool              `help:"Take a name that is held since its stack was torn down."`
 }
 
@@ -315,6 +316,9 @@ func (c *stackApplyCommand) apply(ctx context.Context, r *runner, refuse func(cl
 	question := fmt.Sprintf("%s stack %s of %s?", p.Verb, p.Name, p.Tenant)
 	if p.Stack == "" {
 		question = fmt.Sprintf("Mark %s of account %s to be deleted?", plural(len(p.Changes), "thing"), p.Account)
+	}
+	if slices.ContainsFunc(p.Changes, func(c client.PlanChange) bool { return c.Action == "destroy" }) {
+		question = penFor(r.Err).in(wire.Bad, question)
 	}
 	if err := r.confirm(c.Yes, "%s", question); err != nil {
 		return err
@@ -475,6 +479,6 @@ func (r *runner) showFreezes(page client.FreezePage, err error) error {
 		return err
 	}
 	return listing(r, page, page.Items, "Nothing is frozen.", "FROZEN|BY|SINCE|WHY", func(f client.Freeze) []string {
-		return []string{f.Scope, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), f.Reason}
+		return []string{f.Named, f.Actor, f.At.UTC().Format("2006-01-02 15:04 UTC"), f.Reason}
 	})
 }

@@ -67,6 +67,6 @@ func (r *runner) showSchedules(page client.BackupSchedulePage, err error) error 
 			if s.NextAt != nil {
 				next = s.NextAt.UTC().Format("2006-01-02 15:04")
 			}
-			return []string{s.Stack, s.Cron, s.Zone, fmt.Sprintf("%dd %dw %dm %dy", s.Keep.Daily, s.Keep.Weekly, s.Keep.Monthly, s.Keep.Yearly), next, last, became, orDash(s.LastError)}
+			return []string{s.Named, s.Cron, s.Zone, fmt.Sprintf("%dd %dw %dm %dy", s.Keep.Daily, s.Keep.Weekly, s.Keep.Monthly, s.Keep.Yearly), next, last, became, orDash(s.LastError)}
 		})
 }

@@ -17,14 +17,16 @@ import (
 )
 
 type tenantCommand struct {
-	List    tenantListCommand   `cmd:"" help:"List tenants, and what is their own."`
-	Show    tenantShowCommand   `cmd:"" help:"Show a tenant."`
-	Add     tenantAddCommand    `cmd:"" help:"Add a tenant."`
-	Change  tenantChangeCommand `cmd:"" help:"Change a tenant's name or contact."`
-	Suspend tenantMoveCommand   `cmd:"" help:"Note that a tenant is not served for the time being."`
-	Resume  tenantMoveCommand   `cmd:"" help:"Note that a suspended tenant is served again."`
-	Close   tenantCloseCommand  `cmd:"" help:"Note that a tenant has left, for good."`
-	Import  tenantImportCommand `cmd:"" help:"Import tenants from CSV, or from the inventory's tags or projects."`
+	List      tenantListCommand      `cmd:"" help:"List tenants, and what is their own."`
+	Show      tenantShowCommand      `cmd:"" help:"Show a tenant."`
+	Add       tenantAddCommand       `cmd:"" help:"Add a tenant."`
+	Change    tenantChangeCommand    `cmd:"" help:"Change a tenant's name or contact."`
+	Suspend   tenantMoveCommand      `cmd:"" help:"Note that a tenant is not served for the time being."`
+	Resume    tenantMoveCommand      `cmd:"" help:"Note that a suspended tenant is served again."`
+	Close     tenantCloseCommand     `cmd:"" help:"Note that a tenant has left, for good."`
+	Protect   tenantProtectCommand   `cmd:"" help:"Keep all stacks of a tenant from being destroyed."`
+	Unprotect tenantUnprotectCommand `cmd:"" help:"End a tenant's protection."`
+	Import    tenantImportCommand    `cmd:"" help:"Import tenants from CSV, or from the inventory's tags or projects."`
 }
 
 type tenantRef struct {
@@ -110,6 +112,44 @@ func (r *runner) showTenant(t client.Tenant) {
 	if t.Estate != nil {
 		r.say("%d resources, %s a month.", t.Estate.Resources, monthly(*t.Estate))
 	}
+	if p := t.Protection; p != nil {
+		r.say("Protected by %s since %s: %s", p.Actor, p.At.UTC().Format("2006-01-02 15:04 UTC"), orDash(p.Reason))
+	}
+}
+
+// tell shows a tenant as a command answers.
+func (r *runner) tell(t client.Tenant, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(t)
+	}
+	r.showTenant(t)
+	return nil
+}
+
+type tenantProtectCommand struct {
+	tenantRef
+	Reason string `required:"" help:"Why, for whoever is stopped by it."`
+}
+
+// Run protects a tenant.
+func (c *tenantProtectCommand) Run(ctx context.Context, r *runner) error {
+	return r.tell(send(ctx, r, func(cl *client.Client) (client.Tenant, error) { return cl.ProtectTenant(ctx, c.Tenant, c.Reason) }))
+}
+
+type tenantUnprotectCommand struct {
+	tenantRef
+	Yes bool `short:"y" help:"Do not ask."`
+}
+
+// Run ends a tenant's protection.
+func (c *tenantUnprotectCommand) Run(ctx context.Context, r *runner) error {
+	if err := r.confirm(c.Yes, "End the protection of tenant %s?", c.Tenant); err != nil {
+		return err
+	}
+	return r.tell(send(ctx, r, func(cl *client.Client) (client.Tenant, error) { return cl.UnprotectTenant(ctx, c.Tenant) }))
 }
 
 type tenantAddCommand struct {

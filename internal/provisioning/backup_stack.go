@@ -82,8 +82,8 @@ func daysOf(text string) (int, error) {
 		return 0, nil
 	}
 	days, err := strconv.Atoi(text)
-	if err != nil || days > 36500 {
-		return 0, fault.New(fault.Invalid, "%q is no number of days up to 36500.", clip(text))
+	if err != nil || days < 0 || days > 36500 {
+		return 0, fault.New(fault.Invalid, "%q is no number of days from 0 to 36500.", clip(text))
 	}
 	return days, nil
 }

@@ -90,12 +90,16 @@ func findBlueprint(ctx context.Context, q db.Queryer, ref string) (Draft, error)
 	return kept, err
 }
 
+// shipped is who adds those that are part of the program. Nobody else is called so: each
+// actor says where they came in, "cli:root".
+const shipped = "arcadia"
+
 // shippedBlueprints are those that are part of the program. To parse them takes a while, and
 // nothing changes them.
 var shippedBlueprints = sync.OnceValue(func() (all []Draft) {
 	for _, bp := range blueprint.All() {
 		source, _ := blueprint.Source(bp.Name)
-		all = append(all, Draft{Blueprint: bp, Source: string(source), Hash: hashOf(source), Shipped: true, Actor: "arcadia"})
+		all = append(all, Draft{Blueprint: bp, Source: string(source), Hash: hashOf(source), Shipped: true, Actor: shipped})
 	}
 	return all
 })
@@ -127,7 +131,7 @@ func scanDraft(row row) (d Draft, err error) {
 	if err := row.Scan(&d.Source, &d.Hash, &created, &d.Actor, &used); err != nil {
 		return d, err
 	}
-	d.CreatedAt, d.UsedAt = db.Time(created), used.Time
+	d.CreatedAt, d.UsedAt, d.Shipped = db.Time(created), used.Time, d.Actor == shipped
 	d.Blueprint, err = blueprint.Parse("blueprint", []byte(d.Source))
 	return d, err
 }

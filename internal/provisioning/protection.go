@@ -20,7 +20,10 @@ func ProtectedBy(ctx context.Context, q db.Queryer, name string, subjects []stri
 	}
 	subject := found[0].Subject
 	end := "arcadia stack unprotect " + strings.TrimPrefix(subject, "stack:")
-	if strings.HasPrefix(subject, "do:") {
+	switch of, tenant := strings.CutPrefix(subject, "tenant:"); {
+	case tenant:
+		end = "arcadia tenant unprotect " + of
+	case strings.HasPrefix(subject, "do:"):
 		end = "arcadia cleanup unkeep " + subject
 	}
 	return fault.New(fault.Conflict, "%s is protected (%s, by %s: %s). To end that: %s", name, subject, found[0].Actor, strings.TrimSuffix(found[0].Reason, "."), end)

@@ -281,6 +281,15 @@ func TestWhatKeepsAStack(t *testing.T) {
 		if _, _, err := s.ApplyPlan(ctx, down.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
 			t.Errorf("a protected stack was torn down: %v", err)
 		}
+		if err := s.Unprotect(ctx, "stack:"+string(stack.ID)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Protect(ctx, provisioning.TenantScope(stack.Tenant), "their audit runs", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ApplyPlan(ctx, down.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "arcadia tenant unprotect") {
+			t.Errorf("a stack of a protected tenant was torn down: %v", err)
+		}
 		if got := untagged(y.kinds()); !slices.Equal(got, whole) {
 			t.Errorf("there is %q, want %q", got, whole)
 		}

@@ -73,7 +73,14 @@ func (s *Server) freezes(v *visit) error {
 		return err
 	}
 	if v.wants("json") {
-		return v.json(wire.Freezes(found))
+		page, err := wire.Freezes(found, func(scope string) (string, error) {
+			_, typed, err := s.scopeWords(v.r.Context(), scope)
+			return typed, err
+		})
+		if err != nil {
+			return err
+		}
+		return v.json(page)
 	}
 	words, err := s.frozen(v.r.Context())
 	if err != nil {

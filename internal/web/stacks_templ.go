@@ -502,7 +502,7 @@ func stackPage(v stackView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					if p.Subject == protectedSubject(v.ID) {
+					if p.Subject == "stack:"+string(v.ID) {
 						templ_7745c5c3_Err = ui.Ask(unprotectPath(v.ID), "End the protection", "small").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err

@@ -73,6 +73,42 @@ func TestAStackIsAppliedFromItsPlan(t *testing.T) {
 	}
 }
 
+// What a tenant's protection keeps is refused to be torn down, with how that ends; its page
+// says why, and ends it.
+func TestATenantIsProtected(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	ctx := t.Context()
+	of, err := s.tenants.Add(ctx, tenant.Entry{Slug: "acme"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(verb, key, reason string) answer {
+		return s.do(t, "POST", "/tenants/acme/"+verb, url.Values{"key": {"form_0193a4c0d1e2738fa1b2c3d4e5f6071" + key}, "reason": {reason}})
+	}
+	if page := s.get(t, "/tenants/acme").body; !strings.Contains(page, `href="/tenants/acme/protect"`) {
+		t.Error("the tenant's page does not offer to protect it")
+	}
+	if none := ask("protect", "1", ""); none.status != 400 || !strings.Contains(none.body, "Say why") {
+		t.Errorf("without a reason: %d", none.status)
+	}
+	if done := ask("protect", "2", "Their audit runs"); done.status != 303 {
+		t.Fatalf("protected with %d", done.status)
+	}
+	if page := s.get(t, "/tenants/acme").body; !strings.Contains(page, "Their audit runs") || !strings.Contains(page, `href="/tenants/acme/unprotect"`) {
+		t.Error("the tenant's page does not say why it is protected, or does not offer to end that")
+	}
+	err = provisioning.ProtectedBy(ctx, s.db.Read(), "edge", []string{provisioning.TenantScope(of.ID)})
+	if err == nil || !strings.Contains(err.Error(), "arcadia tenant unprotect "+string(of.ID)) {
+		t.Errorf("what is destroyed meanwhile is answered with %v", err)
+	}
+	if done := ask("unprotect", "3", ""); done.status != 303 {
+		t.Fatalf("unprotected with %d", done.status)
+	}
+	if left, err := s.stacks.Protections(ctx); err != nil || len(left) != 0 {
+		t.Errorf("still protected: %v, %v", left, err)
+	}
+}
+
 // A stack is planned by a form, which keeps what was given where it is refused; what can
 // be done with a stack is asked for by its options.
 func TestAStackIsPlannedByForms(t *testing.T) {

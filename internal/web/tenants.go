@@ -13,6 +13,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -235,13 +236,14 @@ func tenantsCSV(v *visit, rows []tenantRow) error {
 type tenantView struct {
 	ui.Page
 	tenant.Tenant
-	cost  inventory.Cost
-	kinds []inventory.CostGroup // the dearest first
-	share int64                 // of everything's monthly cost, in tenths of a percent
-	deeds []deed                // that changed what it has, the newest first
-	why   sagaNames
-	rules []inventory.Rule // that name it
-	twins ui.Twin
+	cost   inventory.Cost
+	kinds  []inventory.CostGroup // the dearest first
+	share  int64                 // of everything's monthly cost, in tenths of a percent
+	deeds  []deed                // that changed what it has, the newest first
+	why    sagaNames
+	rules  []inventory.Rule // that name it
+	guards []provisioning.Protection
+	twins  ui.Twin
 }
 
 // tenant is the page of one tenant.
@@ -269,6 +271,9 @@ func (s *Server) tenant(v *visit) error {
 	}
 	view.deeds, changes = fold(changes, mostChanges)
 	if view.why, err = s.sagaNames(ctx, changes); err != nil {
+		return err
+	}
+	if view.guards, err = s.o.Provisioning.Protections(ctx, provisioning.TenantScope(view.ID)); err != nil {
 		return err
 	}
 	rules, err := s.o.Inventory.Rules(ctx)

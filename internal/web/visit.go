@@ -140,7 +140,7 @@ var flashes = map[string]string{
 	"assign": "It was assigned.", "unassign": "The rules decide again.", "undo": "It is as it was before.", "add": "The tenant was added.", "change": "It was changed.",
 	"suspend": "The tenant is suspended.", "unsuspend": "The tenant is active again.", "close": "The tenant is closed.",
 	"import": "The tenants were imported.", "mute": "It is muted.", "unmute": "It is heard of again.",
-	"apply": "The plan is being carried out.", "freeze": "Changes are frozen.", "thaw": "The freeze is over.", "protect": "The stack is protected.", "unprotect": "The protection is over.",
+	"apply": "The plan is being carried out.", "freeze": "Changes are frozen.", "thaw": "The freeze is over.", "protect": "It is protected.", "unprotect": "The protection is over.",
 	"keep": "It is kept.", "unkeep": "It is not kept any more.",
 }
 

@@ -95,11 +95,15 @@ func StackVerbs(all []provisioning.Operation) client.StackVerbPage {
 	return w
 }
 
-// Freezes are what is frozen.
-func Freezes(all []provisioning.Freeze) client.FreezePage {
+// Freezes are what stands still; named is a scope as people type it.
+func Freezes(all []provisioning.Freeze, named func(scope string) (string, error)) (client.FreezePage, error) {
 	w := client.FreezePage{Items: make([]client.Freeze, len(all))}
 	for i, f := range all {
-		w.Items[i] = client.Freeze{Scope: f.Scope, Reason: f.Reason, Actor: f.Actor, At: client.Time{Time: f.At}}
+		name, err := named(f.Scope)
+		if err != nil {
+			return w, err
+		}
+		w.Items[i] = client.Freeze{Scope: f.Scope, Named: name, Reason: f.Reason, Actor: f.Actor, At: client.Time{Time: f.At}}
 	}
-	return w
+	return w, nil
 }
