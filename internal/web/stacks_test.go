@@ -76,7 +76,8 @@ func TestAStackIsAppliedFromItsPlan(t *testing.T) {
 // What a tenant's protection keeps is refused to be torn down, with how that ends; its page
 // says why, and ends it.
 func TestATenantIsProtected(t *testing.T) {
-	s := serve(t, dbtest.New(t))
+	d := dbtest.New(t)
+	s := serve(t, d)
 	ctx := t.Context()
 	of, err := s.tenants.Add(ctx, tenant.Entry{Slug: "acme"}, time.Now())
 	if err != nil {
@@ -97,7 +98,7 @@ func TestATenantIsProtected(t *testing.T) {
 	if page := s.get(t, "/tenants/acme").body; !strings.Contains(page, "Their audit runs") || !strings.Contains(page, `href="/tenants/acme/unprotect"`) {
 		t.Error("the tenant's page does not say why it is protected, or does not offer to end that")
 	}
-	err = provisioning.ProtectedBy(ctx, s.db.Read(), "edge", []string{provisioning.TenantScope(of.ID)})
+	err = provisioning.ProtectedBy(ctx, d.Read(), "edge", []string{provisioning.TenantScope(of.ID)})
 	if err == nil || !strings.Contains(err.Error(), "arcadia tenant unprotect "+string(of.ID)) {
 		t.Errorf("what is destroyed meanwhile is answered with %v", err)
 	}
