@@ -62,11 +62,13 @@ type IssuerProfile struct {
 	Footer       string  `json:"footer" doc:"Of each invoice."`
 	Series       string  `json:"series" example:"R-" doc:"That the numbers of invoices begin with."`
 	CreditSeries string  `json:"credit_series" example:"CR-" doc:"And those of credit notes."`
+	Picture      *[]byte `json:"picture,omitempty" doc:"To be its logo: a PNG or JPEG of at most 512 KiB, in base64; empty: none; left away: that which it has. No answer has it."`
 }
 
 // An Issuer is who sends invoices.
 type Issuer struct {
 	ID        string `json:"id"`
+	Logo      string `json:"logo" doc:"The SHA-256 of its picture, as it is kept; empty where it has none."`
 	ChangedAt Time   `json:"changed_at" format:"date-time"`
 	ChangedBy string `json:"changed_by"`
 	IssuerProfile

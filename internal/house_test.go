@@ -116,6 +116,7 @@ var owners = map[string]string{
 
 	"billing_catalog":       "internal/billing",
 	"billing_issuers":       "internal/billing",
+	"billing_logos":         "internal/billing",
 	"billing_customers":     "internal/billing",
 	"billing_subscriptions": "internal/billing",
 	"billing_changes":       "internal/billing",

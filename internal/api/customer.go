@@ -16,8 +16,13 @@ func (a *API) customerRoutes(h huma.API) {
 	register(a, h, operation("get-customer", http.MethodGet, "/v1/customers/{tenant}", "Read how a tenant is billed"), a.getCustomer)
 	register(a, h, operation("put-customer", http.MethodPut, "/v1/customers/{tenant}", "Say how a tenant is billed"), a.putCustomer)
 	register(a, h, operation("list-issuers", http.MethodGet, "/v1/issuers", "List who sends invoices"), a.listIssuers)
-	register(a, h, operation("put-issuer", http.MethodPut, "/v1/issuers/{issuer}", "Say who sends invoices"), a.putIssuer)
+	put := operation("put-issuer", http.MethodPut, "/v1/issuers/{issuer}", "Say who sends invoices")
+	put.MaxBodyBytes = maxIssuer
+	register(a, h, put, a.putIssuer)
 }
+
+// maxIssuer is the most that is read of an issuer, in bytes: its logo is in base64.
+const maxIssuer = 1 << 20
 
 type customerAnswer struct{ Body client.Customer }
 

@@ -66,7 +66,11 @@ func (a *API) paper(w http.ResponseWriter, r *http.Request, escaped string, f fo
 	if err != nil {
 		return err
 	}
-	sheet, err := paper.Read(i)
+	logo, err := a.o.Bills.Logo(r.Context(), i)
+	if err != nil {
+		return err
+	}
+	sheet, err := paper.Read(i, logo)
 	if err != nil {
 		return err
 	}

@@ -191,8 +191,11 @@ type Issuer struct {
 	Footer       string // of each invoice
 	Series       string // that the numbers of invoices begin with
 	CreditSeries string // and those of credit notes
+	Logo         string // the hash of its picture; empty: none
 	ChangedAt    time.Time
 	ChangedBy    string
+
+	Picture *[]byte // to be its logo, PNG or JPEG; nil: that which it has; empty: none
 }
 
 var (
@@ -235,24 +238,38 @@ func (i Issuer) tidy() (Issuer, error) {
 }
 
 // PutIssuer says who sends invoices, in place of what was said of it before. The series
-// of another issuer is a fault of kind
-// Conflict.
+// of another issuer is a fault of kind Conflict.
 func (s *Service) PutIssuer(ctx context.Context, i Issuer, by string, at time.Time) (Issuer, error) {
 	i, err := i.tidy()
 	if err != nil {
 		return i, err
 	}
 	i.ChangedAt, i.ChangedBy = micros(at), by
+	var logo []byte
+	if i.Picture != nil && len(*i.Picture) > 0 {
+		if logo, err = readLogo(*i.Picture); err != nil {
+			return i, err
+		}
+	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
 		all, err := listIssuers(ctx, tx, "")
 		if err != nil {
 			return err
 		}
+		i.Logo = ""
 		for _, other := range all {
+			if other.ID == i.ID && i.Picture == nil {
+				i.Logo = other.Logo
+			}
 			for _, series := range []string{other.Series, other.CreditSeries} {
 				if other.ID != i.ID && (series == i.Series || series == i.CreditSeries) {
 					return fault.New(fault.Conflict, "The series %s is that of %s. A number says one invoice: choose another.", series, other.ID)
 				}
+			}
+		}
+		if logo != nil {
+			if i.Logo, err = putLogo(ctx, tx, logo, i); err != nil {
+				return err
 			}
 		}
 		return putIssuer(ctx, tx, i)

@@ -57,11 +57,11 @@ func findCustomer(ctx context.Context, q db.Queryer, t tenant.ID) (Customer, err
 }
 
 func putIssuer(ctx context.Context, tx *sql.Tx, i Issuer) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO billing_issuers (id, legal_name, address, tax_ids, bank, footer, series, credit_series, changed_at, changed_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	_, err := tx.ExecContext(ctx, `INSERT INTO billing_issuers (id, legal_name, address, tax_ids, bank, footer, series, credit_series, logo, changed_at, changed_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (id) DO UPDATE SET legal_name = excluded.legal_name, address = excluded.address, tax_ids = excluded.tax_ids, bank = excluded.bank,
-			footer = excluded.footer, series = excluded.series, credit_series = excluded.credit_series, changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
-		i.ID, i.LegalName, db.JSON[Address]{V: i.Address}, db.JSON[[]TaxID]{V: i.TaxIDs}, db.JSON[Bank]{V: i.Bank}, i.Footer, i.Series, i.CreditSeries,
+			footer = excluded.footer, series = excluded.series, credit_series = excluded.credit_series, logo = excluded.logo, changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
+		i.ID, i.LegalName, db.JSON[Address]{V: i.Address}, db.JSON[[]TaxID]{V: i.TaxIDs}, db.JSON[Bank]{V: i.Bank}, i.Footer, i.Series, i.CreditSeries, i.Logo,
 		db.Micros(i.ChangedAt), i.ChangedBy)
 	return err
 }
@@ -75,10 +75,10 @@ func listIssuers(ctx context.Context, q db.Queryer, id string) ([]Issuer, error)
 			bank    db.JSON[Bank]
 			changed int64
 		)
-		err = rows.Scan(&i.ID, &i.LegalName, &address, &taxIDs, &bank, &i.Footer, &i.Series, &i.CreditSeries, &changed, &i.ChangedBy)
+		err = rows.Scan(&i.ID, &i.LegalName, &address, &taxIDs, &bank, &i.Footer, &i.Series, &i.CreditSeries, &i.Logo, &changed, &i.ChangedBy)
 		i.Address, i.TaxIDs, i.Bank, i.ChangedAt = address.V, taxIDs.V, bank.V, db.Time(changed)
 		return i, err
-	}, `SELECT id, legal_name, address, tax_ids, bank, footer, series, credit_series, changed_at, changed_by
+	}, `SELECT id, legal_name, address, tax_ids, bank, footer, series, credit_series, logo, changed_at, changed_by
 		FROM billing_issuers WHERE CAST($1 AS TEXT) = '' OR id = $1 ORDER BY id`, id)
 }
 

@@ -116,6 +116,7 @@ type Parties struct {
 		TaxIDs    []TaxID `json:"tax_ids"`
 		Bank      Bank    `json:"bank"`
 		Footer    string  `json:"footer"`
+		Logo      string  `json:"logo,omitempty"` // the hash of its picture
 	} `json:"issuer"`
 	Customer struct {
 		LegalName string  `json:"legal_name"`
@@ -130,7 +131,8 @@ type Parties struct {
 }
 
 func partiesOf(i Issuer, c Customer, zone string) (p Parties) {
-	p.Issuer.LegalName, p.Issuer.Address, p.Issuer.TaxIDs, p.Issuer.Bank, p.Issuer.Footer = i.LegalName, i.Address, i.TaxIDs, i.Bank, i.Footer
+	p.Issuer.LegalName, p.Issuer.Address, p.Issuer.TaxIDs, p.Issuer.Bank = i.LegalName, i.Address, i.TaxIDs, i.Bank
+	p.Issuer.Footer, p.Issuer.Logo = i.Footer, i.Logo
 	to := &p.Customer
 	to.LegalName, to.Email, to.Address, to.TaxIDs = c.LegalName, c.Email, c.Address, c.TaxIDs
 	to.TermsDays, to.PONumber, to.Language, to.Zone = c.TermsDays, c.PONumber, c.Language, zone

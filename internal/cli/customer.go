@@ -204,10 +204,26 @@ type issuerSetCommand struct {
 	Footer       *string `help:"Of each invoice."`
 	Series       *string `help:"That the numbers of invoices begin with: R-."`
 	CreditSeries *string `help:"That the numbers of credit notes begin with."`
+	Logo         string  `xor:"logo" placeholder:"FILE" help:"A PNG or JPEG that stands on its documents, at most 512 KiB."`
+	NoLogo       bool    `xor:"logo" help:"No logo any more; documents that were issued keep theirs."`
 }
 
 // Run says who sends invoices.
 func (c *issuerSetCommand) Run(ctx context.Context, r *runner) (err error) {
+	var picture *[]byte
+	switch {
+	case c.NoLogo:
+		picture = &[]byte{}
+	case c.Logo != "":
+		file, err := r.readFile(c.Logo)
+		if err != nil {
+			return err
+		}
+		if len(file) == 0 {
+			return usage{fmt.Errorf("%s is empty", c.Logo)}
+		}
+		picture = &file
+	}
 	s, err := r.connect(ctx, false)
 	if err != nil {
 		return err
@@ -236,6 +252,7 @@ func (c *issuerSetCommand) Run(ctx context.Context, r *runner) (err error) {
 			*to = *from
 		}
 	}
+	p.Picture = picture
 	var got client.Issuer
 	err = s.write(ctx, func(cl *client.Client) (err error) {
 		got, err = cl.PutIssuer(ctx, c.ID, p)
@@ -248,6 +265,9 @@ func (c *issuerSetCommand) Run(ctx context.Context, r *runner) (err error) {
 		return r.print(got)
 	}
 	r.say("%s: %s. Its invoices are %s1 and so on, its credit notes %s1.", got.ID, got.LegalName, got.Series, got.CreditSeries)
+	if picture != nil {
+		r.say(map[bool]string{true: "Its logo stands on what is issued from now on.", false: "What is issued from now on has no logo."}[got.Logo != ""])
+	}
 	return nil
 }
 
@@ -261,7 +281,7 @@ func (*issuerListCommand) Run(ctx context.Context, r *runner) error {
 	}
 	return listing(r, list, list.Items,
 		"Nobody sends invoices yet. Say who with: arcadia issuer set ID --legal-name NAME",
-		"ISSUER|LEGAL NAME|ADDRESS|SERIES|CREDIT NOTES|IBAN", func(i client.Issuer) []string {
-			return []string{i.ID, i.LegalName, orDash(addressLine(i.Address)), i.Series, i.CreditSeries, orDash(i.Bank.IBAN)}
+		"ISSUER|LEGAL NAME|ADDRESS|SERIES|CREDIT NOTES|IBAN|LOGO", func(i client.Issuer) []string {
+			return []string{i.ID, i.LegalName, orDash(addressLine(i.Address)), i.Series, i.CreditSeries, orDash(i.Bank.IBAN), map[bool]string{true: "yes", false: "–"}[i.Logo != ""]}
 		})
 }

@@ -325,7 +325,11 @@ func (s *Server) invoice(v *visit) error {
 		}
 		return v.json(w)
 	}
-	sheet, err := paper.Read(i)
+	logo, err := s.o.Bills.Logo(ctx, i)
+	if err != nil {
+		return err
+	}
+	sheet, err := paper.Read(i, logo)
 	if err != nil {
 		return err
 	}

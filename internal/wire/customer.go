@@ -28,7 +28,7 @@ func CustomerProfile(p client.CustomerProfile) billing.Profile {
 // Issuer is who sends invoices.
 func Issuer(i billing.Issuer) client.Issuer {
 	return client.Issuer{
-		ID: i.ID, ChangedAt: client.Time{Time: i.ChangedAt}, ChangedBy: i.ChangedBy,
+		ID: i.ID, Logo: i.Logo, ChangedAt: client.Time{Time: i.ChangedAt}, ChangedBy: i.ChangedBy,
 		IssuerProfile: client.IssuerProfile{
 			LegalName: i.LegalName, Address: client.Address(i.Address), TaxIDs: taxIDs[client.TaxID](i.TaxIDs), Bank: client.Bank(i.Bank),
 			Footer: i.Footer, Series: i.Series, CreditSeries: i.CreditSeries,
@@ -40,7 +40,7 @@ func Issuer(i billing.Issuer) client.Issuer {
 func IssuerProfile(id string, p client.IssuerProfile) billing.Issuer {
 	return billing.Issuer{
 		ID: id, LegalName: p.LegalName, Address: billing.Address(p.Address), TaxIDs: taxIDs[billing.TaxID](p.TaxIDs), Bank: billing.Bank(p.Bank),
-		Footer: p.Footer, Series: p.Series, CreditSeries: p.CreditSeries,
+		Footer: p.Footer, Series: p.Series, CreditSeries: p.CreditSeries, Picture: p.Picture,
 	}
 }
 

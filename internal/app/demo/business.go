@@ -23,6 +23,9 @@ var catalogEUR []byte
 //go:embed catalog-usd.yaml
 var catalogUSD []byte
 
+//go:embed logo.png
+var logo []byte
+
 // A customer is a tenant of the fleet that is billed. The other tenants are not.
 type customer struct {
 	slug, plan  string
@@ -77,10 +80,12 @@ func (h *History) open(ctx context.Context, at time.Time) error {
 			ID: "gmbh", LegalName: "Host GmbH", Address: billing.Address{Lines: []string{"Hauptstr. 1"}, PostalCode: "10115", City: "Berlin", Country: "DE"},
 			TaxIDs: []billing.TaxID{{Type: "eu_vat", Value: "DE136695976"}}, Bank: billing.Bank{IBAN: "DE89 3704 0044 0532 0130 00", BIC: "COBADEFFXXX", Name: "Hausbank"},
 			Footer: "Questions about this invoice: billing@host.example", Series: "R-", CreditSeries: "G-",
+			Picture: &logo,
 		},
 		{
 			ID: "inc", LegalName: "Host Inc.", Address: billing.Address{Lines: []string{"1 Main Street"}, PostalCode: "10001", City: "New York", Region: "NY", Country: "US"},
 			Footer: "Questions about this invoice: billing@host.example", Series: "US-", CreditSeries: "USC-",
+			Picture: &logo,
 		},
 	} {
 		if _, err := h.Bills.PutIssuer(ctx, issuer, Actor, at); err != nil {

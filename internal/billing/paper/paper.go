@@ -32,6 +32,7 @@ type Sheet struct {
 	BankHead string
 	Footer   string
 
+	logo     []byte // PNG; nil: none
 	issued   time.Time
 	page     string // "Page %d of %s"
 	american bool   // Letter instead of A4
@@ -64,8 +65,9 @@ type Sum struct {
 	Strong       bool
 }
 
-// Read makes a sheet of a document that was issued.
-func Read(i billing.Issued) (*Sheet, error) {
+// Read makes a sheet of a document that was issued, with the picture that
+// [billing.Service.Logo] says it has.
+func Read(i billing.Issued, logo []byte) (*Sheet, error) {
 	inv, parties, err := i.Read()
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func Read(i billing.Issued) (*Sheet, error) {
 		}
 	}
 	s := &Sheet{
-		Language: w.code, Number: i.Ref(), Title: w.invoice + " " + i.Ref(), issued: i.IssuedAt, page: w.page, document: inv, zone: zone,
+		Language: w.code, Number: i.Ref(), Title: w.invoice + " " + i.Ref(), logo: logo, issued: i.IssuedAt, page: w.page, document: inv, zone: zone,
 		From:     party(parties.Issuer.LegalName, parties.Issuer.Address, parties.Issuer.TaxIDs, w),
 		To:       party(parties.Customer.LegalName, parties.Customer.Address, parties.Customer.TaxIDs, w),
 		Columns:  w.columns,

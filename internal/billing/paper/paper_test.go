@@ -3,8 +3,13 @@ package paper_test
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"io"
 	"os"
 	"regexp"
@@ -64,7 +69,7 @@ func issued(t *testing.T, inv billing.Invoice, p billing.Parties) billing.Issued
 
 func sheet(t *testing.T, inv billing.Invoice, p billing.Parties) *paper.Sheet {
 	t.Helper()
-	s, err := paper.Read(issued(t, inv, p))
+	s, err := paper.Read(issued(t, inv, p), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,9 +87,15 @@ func TestGoldenDocuments(t *testing.T) {
 	}
 	note := all[0]
 	note.Purpose = billing.Credit
+	branded := parties("en", "Europe/Berlin")
+	branded.Issuer.Logo = "kept"
+	bearing, err := paper.Read(issued(t, all[0], branded), logo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	test := issued(t, all[0], parties("de", "Europe/Berlin"))
 	test.Series, test.State = "TEST-R-", billing.InvoiceTest
-	marked, err := paper.Read(test)
+	marked, err := paper.Read(test, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +104,7 @@ func TestGoldenDocuments(t *testing.T) {
 	for name, s := range map[string]*paper.Sheet{
 		"advance.de": sheet(t, all[0], parties("de", "Europe/Berlin")), "arrears.fr": sheet(t, all[2], parties("fr-FR", "Europe/Paris")),
 		"reverse-charge.en": sheet(t, untaxed, parties("en", "Europe/Dublin")), "taken-back.en": sheet(t, all[7], parties("it", "")),
-		"credit-note.de": sheet(t, note, parties("de", "Europe/Berlin")), "pages.de": sheet(t, long, parties("de", "Europe/Berlin")), "test.de": marked, "yen.fr": sheet(t, yen, parties("fr", "Asia/Tokyo")),
+		"credit-note.de": sheet(t, note, parties("de", "Europe/Berlin")), "pages.de": sheet(t, long, parties("de", "Europe/Berlin")), "test.de": marked, "logo.en": bearing, "yen.fr": sheet(t, yen, parties("fr", "Asia/Tokyo")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			page, err := s.HTML()
@@ -122,6 +133,50 @@ func TestGoldenDocuments(t *testing.T) {
 				addsUp(t, table)
 			}
 		})
+	}
+}
+
+// logo is a picture of 600 by 100 pixels, half of it clear.
+func logo(t *testing.T) []byte {
+	t.Helper()
+	picture := image.NewNRGBA(image.Rect(0, 0, 600, 100))
+	draw.Draw(picture, image.Rect(0, 0, 300, 100), image.NewUniform(color.NRGBA{R: 200, A: 255}), image.Point{}, draw.Src)
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A logo stands above its issuer's name, whole in the page and in the PDF, whose text
+// makes room for it; without one nothing is different.
+func TestALogoStandsOnDocuments(t *testing.T) {
+	inv, p := documents(t)[0], parties("en", "Europe/Berlin")
+	plain := sheet(t, inv, p)
+	with, err := paper.Read(issued(t, inv, p), logo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := with.HTML()
+	if err != nil || !bytes.Contains(page, []byte(`<img class="paper-logo" src="data:image/png;base64,`+base64.StdEncoding.EncodeToString(logo(t))+`" alt="">`)) {
+		t.Errorf("the page has no logo: %v", err)
+	}
+	if !strings.Contains(paper.Policy, "img-src data:;") {
+		t.Errorf("its policy does not show it: %s", paper.Policy)
+	}
+	pdf, err := with.PDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(pdf, []byte("/Subtype /Image")); n != 2 { // what is clear is one of its own
+		t.Errorf("the PDF has %d pictures", n)
+	}
+	// 600 pixels are as wide as they may be: 50 mm are 141.73 points.
+	if content := pdfPages(pdf)[0]; !bytes.Contains(content, []byte("q 141.73228 0 0 23.62205 ")) {
+		t.Errorf("the logo is of another size:\n%.2000s", content)
+	}
+	if bare, err := plain.PDF(); err != nil || bytes.Contains(bare, []byte("/Subtype /Image")) {
+		t.Errorf("a PDF without a logo has one: %v", err)
 	}
 }
 
@@ -157,20 +212,26 @@ func textOf(page []byte) string {
 	return strings.TrimLeft(blank.ReplaceAllString(text, "\n"), "\n")
 }
 
-// pdfText is what the streams of a PDF write, a line for each text: its type shows
-// UTF-16, and what it shows is what it says.
-func pdfText(t *testing.T, pdf []byte) string {
-	t.Helper()
-	var out strings.Builder
+// pdfPages are the streams of a PDF that write something.
+func pdfPages(pdf []byte) (pages [][]byte) {
 	for part := range bytes.SplitSeq(pdf, []byte("stream\n")) {
 		z, err := zlib.NewReader(bytes.NewReader(part))
 		if err != nil {
 			continue
 		}
-		content, err := io.ReadAll(z)
-		if err != nil || !bytes.Contains(content, []byte("Tj")) {
-			continue
+		if content, err := io.ReadAll(z); err == nil && bytes.Contains(content, []byte("Tj")) {
+			pages = append(pages, content)
 		}
+	}
+	return pages
+}
+
+// pdfText is what the streams of a PDF write, a line for each text: its type shows
+// UTF-16, and what it shows is what it says.
+func pdfText(t *testing.T, pdf []byte) string {
+	t.Helper()
+	var out strings.Builder
+	for _, content := range pdfPages(pdf) {
 		out.WriteString("--- page\n")
 		for {
 			begin := bytes.IndexByte(content, '(')

@@ -18,6 +18,8 @@ const (
 	normal   = 9.5
 	heading  = 16.0
 	factName = 34.0
+
+	logoWidth, logoHeight = 50.0, 16.0 // at most
 )
 
 // widths are those of quantity, price and amount; the description has the rest.
@@ -137,6 +139,22 @@ func (t *typist) pairs(pairs []Pair, x, y, width float64) float64 {
 	return y
 }
 
+// logo shows the issuer's picture, and answers where its name begins below.
+func (t *typist) logo() float64 {
+	if t.sheet.logo == nil {
+		return margin
+	}
+	png := fpdf.ImageOptions{ImageType: "PNG"}
+	picture := t.RegisterImageOptionsReader("logo", png, bytes.NewReader(t.sheet.logo))
+	if !t.Ok() {
+		return margin // Output says why
+	}
+	scale := min(logoWidth/picture.Width(), logoHeight/picture.Height(), 1)
+	height := scale * picture.Height()
+	t.ImageOptions("logo", margin, margin, scale*picture.Width(), height, false, png, 0, "")
+	return margin + height + 3
+}
+
 // head is what stands above the table.
 func (t *typist) head() {
 	t.ink(20)
@@ -148,7 +166,7 @@ func (t *typist) head() {
 		t.SetX(right)
 		t.CellFormat(half, 8, line, "", 2, "R", false, 0, "")
 	}
-	y := max(t.GetY(), t.party(t.sheet.From, margin, half)) + 12
+	y := max(t.GetY(), t.party(t.sheet.From, t.logo(), half)) + 12
 	y = max(t.party(t.sheet.To, y, half), t.pairs(t.sheet.Facts, right, y, half))
 	t.SetY(y + 10)
 }
