@@ -31,7 +31,7 @@ type Invoice struct {
 	Parties      json.RawMessage `json:"parties" doc:"Issuer and customer as they were at the issue; null in a dry run."`
 }
 
-// An InvoicePage is one page of a list of documents, the last issued first.
+// An InvoicePage is one page of a list of documents.
 type InvoicePage struct {
 	Items []Invoice `json:"items" nullable:"false"`
 	Next  *string   `json:"next" doc:"The cursor of the next page; null on the last one."`
@@ -100,24 +100,27 @@ type BillingCheck struct {
 	Warnings []BillingWarning `json:"warnings" nullable:"false" doc:"What is no fault, and somebody should know of."`
 }
 
-// Invoices lists the documents of a tenant, or all; limit 0 is 100.
-func (c *Client) Invoices(ctx context.Context, tenant string, limit int, cursor string) (p InvoicePage, err error) {
-	return c.invoices(ctx, tenant, limit, cursor, false)
+// An InvoiceQuery says which documents to list, and how; empty fields say nothing.
+type InvoiceQuery struct {
+	Tenant   string // slug or id
+	State    string // open, overdue, issued, partially_paid, paid, credited, void or uncollectible
+	Month    string // of issue, in UTC, like 2026-10
+	Currency string
+	Sort     string // issued, due, total, open or number, with - before it for the greatest first; the last issued first
+	Limit    int    // of a page, 1 to 1000; 0 is 100
+	Cursor   string // next of an earlier page
 }
 
-// OpenInvoices lists those of which something is open.
-func (c *Client) OpenInvoices(ctx context.Context, tenant string, limit int, cursor string) (p InvoicePage, err error) {
-	return c.invoices(ctx, tenant, limit, cursor, true)
-}
-
-func (c *Client) invoices(ctx context.Context, tenant string, limit int, cursor string, open bool) (p InvoicePage, err error) {
+// Invoices lists documents that were issued.
+func (c *Client) Invoices(ctx context.Context, of InvoiceQuery) (p InvoicePage, err error) {
 	q := url.Values{}
-	if open {
-		q.Set("open", "true")
-	}
-	set(q, "tenant", tenant)
-	set(q, "limit", number(int64(limit)))
-	set(q, "cursor", cursor)
+	set(q, "tenant", of.Tenant)
+	set(q, "state", of.State)
+	set(q, "month", of.Month)
+	set(q, "currency", of.Currency)
+	set(q, "sort", of.Sort)
+	set(q, "limit", number(int64(of.Limit)))
+	set(q, "cursor", of.Cursor)
 	_, err = c.call(ctx, http.MethodGet, "/v1/invoices", q, nil, nil, &p)
 	return p, err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *API) invoiceRoutes(h huma.API) {
-	register(a, h, operation("list-invoices", http.MethodGet, "/v1/invoices", "List invoices and credit notes, the last issued first"), a.listInvoices)
+	register(a, h, operation("list-invoices", http.MethodGet, "/v1/invoices", "List invoices and credit notes, the last issued first unless sorted otherwise"), a.listInvoices)
 	register(a, h, operation("list-invoice-drafts", http.MethodGet, "/v1/invoice-drafts", "List the documents that wait to be issued, the next first"), a.listDrafts)
 	register(a, h, operation("list-test-invoices", http.MethodGet, "/v1/test-invoices", "List the documents that were issued in test mode, the last first"), a.listTests)
 	register(a, h, operation("delete-test-invoices", http.MethodDelete, "/v1/test-invoices", "Delete the documents that were issued in test mode"), a.deleteTests)
@@ -30,10 +30,20 @@ func (a *API) invoiceRoutes(h huma.API) {
 func (a *API) listInvoices(ctx context.Context, in *struct {
 	Tenant string `query:"tenant" doc:"Of this tenant, id or slug; left away: of all."`
 	Open   bool   `query:"open" doc:"Only those of which something is open."`
+	State  string `query:"state" enum:"open,overdue,issued,partially_paid,paid,credited,void,uncollectible" doc:"How it stands with them: open are those of which something is not settled, overdue those of them that were to be paid by now, credited are credit notes."`
+	Month  string `query:"month" example:"2026-10" doc:"Issued in this month, in UTC."`
+	Code   string `query:"currency" example:"EUR"`
+	Sort   string `query:"sort" enum:"issued,-issued,due,-due,total,-total,open,-open,number,-number" default:"-issued" doc:"With a dash the greatest first. Amounts of one currency stand together."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-	Cursor string `query:"cursor" doc:"next of an earlier page"`
+	Cursor string `query:"cursor" doc:"next of an earlier page of the same sort"`
 }) (*struct{ Body client.InvoicePage }, error) {
-	list, next, err := a.o.Bills.Invoices(ctx, billing.IssuedFilter{Tenant: in.Tenant, Open: in.Open, Limit: in.Limit, Cursor: in.Cursor})
+	f, err := billing.IssuedFilter{
+		Tenant: in.Tenant, Open: in.Open, Currency: in.Code, Sort: billing.IssuedSort(in.Sort), Limit: in.Limit, Cursor: in.Cursor,
+	}.Narrow(in.State, in.Month, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := a.o.Bills.Invoices(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func TestBillingOverTheAPI(t *testing.T) {
 	if err != nil || got.ID != run.Issued[0].ID || got.State != "issued" || len(got.Document.Lines) != 1 {
 		t.Errorf("Invoice = %+v, %v", got, err)
 	}
-	if page, err := c.Invoices(ctx, "acme", 0, ""); err != nil || len(page.Items) != 1 || page.Next != nil {
+	if page, err := c.Invoices(ctx, client.InvoiceQuery{Tenant: "acme"}); err != nil || len(page.Items) != 1 || page.Next != nil {
 		t.Errorf("Invoices = %+v, %v", page, err)
 	}
 	for form, begin := range map[string]string{"pdf": "%PDF-", "html": "<!DOCTYPE html>", "csv": "invoice,row,"} {
@@ -100,7 +100,7 @@ func TestBillingOverTheAPI(t *testing.T) {
 			t.Errorf("R-2.%s: %v", form, err)
 		}
 	}
-	if status, h, _ := s.do(t, "GET", "/v1/invoices/R-1.html", ""); status != 200 || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-") {
+	if status, h, _ := s.do(t, "GET", "/v1/invoices/R-1.html", ""); status != 200 || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'; img-src data:; style-src 'sha256-") {
 		t.Errorf("the page is served with %v", h)
 	}
 	if e, err := c.ExplainInvoice(ctx, "R-1", 0); err != nil || len(e.Lines) != 1 || e.Lines[0].Line != 1 || !strings.Contains(string(e.Lines[0].Explain), `"rule":"rounding"`) {

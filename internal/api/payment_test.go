@@ -59,7 +59,7 @@ func TestPaymentsOverTheAPI(t *testing.T) {
 	if i, err := c.Invoice(ctx, "R-1"); err != nil || i.State != "paid" || i.Open != 0 || i.Due != due {
 		t.Errorf("R-1: %+v, %v", i, err)
 	}
-	if open, err := c.OpenInvoices(ctx, "acme", 0, ""); err != nil || len(open.Items) != 0 {
+	if open, err := c.Invoices(ctx, client.InvoiceQuery{Tenant: "acme", State: "open"}); err != nil || len(open.Items) != 0 {
 		t.Errorf("open: %+v, %v", open, err)
 	}
 	back, err := c.ReversePayment(ctx, done.Payment.ID, client.ReversalOrder{Reason: "no cover"})

@@ -152,10 +152,11 @@ func (i Issued) Read() (inv Invoice, p Parties, err error) {
 
 // An IssuedFilter selects documents; empty fields select all.
 type IssuedFilter struct {
-	Tenant string // slug or id
-	Cursor string // next of an earlier page
-	Limit  int    // of a page, 1 to 1000; 0 is 100
-	Open   bool   // only those of which something is open
+	Tenant string     // slug or id
+	Cursor string     // next of an earlier page
+	Limit  int        // of a page, 1 to 1000; 0 is 100
+	Open   bool       // only those of which something is open
+	Sort   IssuedSort // empty: the last issued first
 
 	State    InvoiceState // how it stands with them now
 	Purpose  Purpose

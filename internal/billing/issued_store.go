@@ -153,7 +153,7 @@ const settledSQL = `CAST((SELECT COALESCE(SUM(x.amount), 0) FROM billing_settlem
 // latestStateSQL is how it stands with a document i now.
 const latestStateSQL = `(SELECT s.state FROM billing_states s WHERE s.invoice_id = i.id ORDER BY s.seq DESC LIMIT 1)`
 
-// listIssued lists documents, the last first: one more than a page, or all where Limit
+// listIssued lists documents in their order: one more than a page, or all where Limit
 // is negative.
 func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issued, err error) {
 	where, args := []string{"1 = 1"}, []any{}
@@ -200,13 +200,17 @@ func listIssued(ctx context.Context, q db.Queryer, f IssuedFilter) (list []Issue
 		args = append(args, f.openOf)
 		where = append(where, fmt.Sprintf("i.due >= $%d AND i.due - %s = $%d", len(args), settledSQL, len(args)))
 	}
+	by, after, err := f.Sort.order()
+	if err != nil {
+		return nil, err
+	}
 	if f.Cursor != "" {
-		and("i.id < $%d", f.Cursor)
+		and(after, f.Cursor)
 	}
 	query := `SELECT i.id, i.tenant_id, i.subscription_id, i.purpose, i.period_from, i.period_to, i.revision, i.series, i.number, i.issue_at, i.issued_at, i.issued_by,
 			i.due_at, i.currency, i.total, i.due, i.document, i.parties, i.previous_hash, i.hash, i.due - ` + settledSQL + `,
 			` + latestStateSQL + `, (SELECT z.zone FROM billing_subscriptions z WHERE z.id = i.subscription_id)
-		FROM billing_invoices i WHERE ` + strings.Join(where, " AND ") + ` ORDER BY i.id DESC`
+		FROM billing_invoices i WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + by
 	if f.Limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", f.Limit+1)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 type invoiceCommand struct {
-	List invoiceListCommand `cmd:"" help:"List invoices and credit notes, the last issued first."`
+	List invoiceListCommand `cmd:"" help:"List invoices and credit notes, the last issued first unless sorted otherwise."`
 	Show invoiceShowCommand `cmd:"" help:"Show an invoice or a credit note."`
 
 	Explain invoiceExplainCommand `cmd:"" help:"Say how a document's lines came about, down to events and resources."`
@@ -31,15 +31,24 @@ type invoiceCommand struct {
 
 type invoiceListCommand struct {
 	Tenant string `arg:"" optional:"" help:"Only this tenant's."`
-	Open   bool   `help:"Only those of which something is open."`
+	Open   bool   `xor:"state" help:"Only those of which something is open."`
+	State  string `xor:"state" placeholder:"STATE" help:"Only those with which it stands so: open, overdue, issued, partially_paid, paid, credited (credit notes), void or uncollectible."`
+	Month  string `placeholder:"2026-10" help:"Only those that were issued in this month, in UTC."`
+	Sort   string `placeholder:"ORDER" help:"By issued, due, total, open or number; with - before it the greatest first, as --sort=-total."`
 	Limit  int    `default:"100" help:"How many, 1 to 1000."`
 	Cursor string `placeholder:"NEXT" help:"Where the page before ended."`
 	Drafts bool   `xor:"which" help:"Those that wait to be issued, instead of those that were."`
 	Test   bool   `xor:"which" help:"Those that were issued in test mode, instead."`
+
+	Currency string `placeholder:"CODE" help:"Only those in this currency."`
 }
 
 // Run lists documents.
 func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
+	narrowed := c.Open || c.State != "" || c.Month != "" || c.Currency != ""
+	if (c.Drafts || c.Test) && (narrowed || c.Sort != "") {
+		return usage{errors.New("--drafts and --test list all of them: leave --open, --state, --month, --currency and --sort away")}
+	}
 	if c.Drafts {
 		return r.listDrafts(ctx, c.Tenant)
 	}
@@ -50,10 +59,11 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 		return usage{fmt.Errorf("--limit must be 1 to 1000, not %d", c.Limit)}
 	}
 	page, err := fetch(ctx, r, func(cl *client.Client) (client.InvoicePage, error) {
+		q := client.InvoiceQuery{Tenant: c.Tenant, State: c.State, Month: c.Month, Currency: c.Currency, Sort: c.Sort, Limit: c.Limit, Cursor: c.Cursor}
 		if c.Open {
-			return cl.OpenInvoices(ctx, c.Tenant, c.Limit, c.Cursor)
+			q.State = "open"
 		}
-		return cl.Invoices(ctx, c.Tenant, c.Limit, c.Cursor)
+		return cl.Invoices(ctx, q)
 	})
 	switch {
 	case err != nil:
@@ -62,6 +72,9 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 		return r.print(page)
 	case len(page.Items) == 0 && c.Open:
 		r.say("Nothing is open.")
+		return nil
+	case len(page.Items) == 0 && (narrowed || c.Tenant != ""):
+		r.say("No document is like that.")
 		return nil
 	case len(page.Items) == 0:
 		r.say("No invoice was issued yet. Issue what is due with: arcadia billing run")
@@ -174,9 +187,19 @@ func (r *runner) invoiceTable(items []client.Invoice) error {
 		}
 		amount := func(minor int64) string { return money.New(minor, money.Currency(i.Currency)).String() }
 		rows = append(rows, []string{number, i.Tenant, purposeText(i.Purpose), period.DaysIn(i.Document.Period.From.Time, i.Document.Period.To.Time, i.Zone),
-			strings.ReplaceAll(i.State, "_", " "), amount(i.Total), amount(i.Open), due})
+			standingText(i, time.Now()), amount(i.Total), amount(i.Open), due})
 	}
 	return table(r.Out, "NUMBER|TENANT|DOCUMENT|PERIOD|STATE|TOTAL|OPEN|DUE ON", rows)
+}
+
+// standingText is how it stands with a document: of what is open also whether it was to
+// be paid by now.
+func standingText(i client.Invoice, now time.Time) string {
+	state := strings.ReplaceAll(i.State, "_", " ")
+	if i.State != "test" && i.Open > 0 && i.DueAt != nil && i.DueAt.Before(now) {
+		return state + ", overdue"
+	}
+	return state
 }
 
 type invoiceShowCommand struct {

@@ -144,40 +144,27 @@ type invoiceList struct {
 }
 
 var invoiceColumns = []ui.Column{
-	{Key: "number", Title: "Document", Phone: ui.PhoneTitle},
+	{Key: "number", Title: "Document", Sortable: true, Phone: ui.PhoneTitle},
 	{Key: "state", Title: "State", Phone: ui.PhoneState},
 	{Key: "tenant", Title: "Tenant"},
-	{Key: "issued", Title: "Issued"},
-	{Key: "due", Title: "Due by", Phone: ui.PhoneHide},
-	{Key: "total", Title: "Total", Number: true},
-	{Key: "open", Title: "Open", Number: true, Phone: ui.PhoneHide},
+	{Key: "issued", Title: "Issued", Sortable: true},
+	{Key: "due", Title: "Due by", Sortable: true, Phone: ui.PhoneHide},
+	{Key: "total", Title: "Total", Number: true, Sortable: true},
+	{Key: "open", Title: "Open", Number: true, Sortable: true, Phone: ui.PhoneHide},
 }
 
 // invoiceFilter is which documents an address asks for.
 func invoiceFilter(q ui.Query, now time.Time) (f billing.IssuedFilter, err error) {
-	f = billing.IssuedFilter{Tenant: q.Get("tenant"), Cursor: q.Get("cursor"), Limit: listPage}
-	switch state := q.Get("state"); state {
-	case "":
-	case "open":
-		f.Open = true
-	case "overdue":
-		f.Open, f.DueBy = true, now
-	case "credited":
-		f.Purpose = billing.Credit
-	case string(billing.InvoicePaid), string(billing.InvoicePartlyPaid), string(billing.InvoiceVoid), string(billing.InvoiceUncollectible), string(billing.InvoiceTest):
-		f.State = billing.InvoiceState(state)
-	default:
-		return f, fault.New(fault.Invalid, "There is no state %q of documents.", clip(state))
+	f = billing.IssuedFilter{Tenant: q.Get("tenant"), Currency: q.Get("currency"), Sort: billing.IssuedSort(sortOr(q, lastIssued)), Cursor: q.Get("cursor"), Limit: listPage}
+	state := q.Get("state")
+	if state == string(billing.InvoiceTest) {
+		f.State, state = billing.InvoiceTest, ""
 	}
-	if month := q.Get("month"); month != "" {
-		if f.From, err = time.Parse("2006-01", month); err != nil {
-			return f, fault.New(fault.Invalid, "%q is no month. One is written like 2026-10.", clip(month))
-		}
-		f.To = f.From.AddDate(0, 1, 0)
-	}
-	f.Currency = q.Get("currency")
-	return f, nil
+	return f.Narrow(state, q.Get("month"), now)
 }
+
+// lastIssued is the order of documents where an address names none.
+const lastIssued = "-" + string(billing.SortIssued)
 
 // invoiceStates are what documents can be told apart by.
 var invoiceStates = []string{"", "open", "overdue", "partially_paid", "paid", "credited", "void", "uncollectible", string(billing.InvoiceTest)}
@@ -237,8 +224,14 @@ func (s *Server) invoices(v *visit) error {
 		}}
 	}
 	total := int64(len(list))
-	page.table = ui.Table{Caption: "Invoices and credit notes", Columns: invoiceColumns, Rows: rows, Query: v.query, Total: total, Unit: "on this page", Next: next,
+	page.table = ui.Table{Caption: "Invoices and credit notes", Columns: invoiceColumns, Rows: rows, Query: v.query, Sort: sortOr(v.query, lastIssued), Total: total, Unit: "on this page", Next: next,
 		CSV: v.query.With("cursor", "").At("/invoices.csv").String()}
+	if f.State == billing.InvoiceTest { // they are all there, in one order
+		page.table.Columns = slices.Clone(invoiceColumns)
+		for c := range page.table.Columns {
+			page.table.Columns[c].Sortable = false
+		}
+	}
 	for _, state := range invoiceStates {
 		page.kinds = append(page.kinds, ui.Choice{Value: state, Text: cmp.Or(ui.Upper(wire.Words(state)), "All"), Count: -1})
 	}
@@ -257,13 +250,20 @@ func (s *Server) invoices(v *visit) error {
 	if f.Tenant != "" {
 		cli += " " + quoted(f.Tenant)
 	}
-	if f.Open {
-		cli += " --open"
-	}
 	if f.State == billing.InvoiceTest {
 		cli += " --test"
 	}
-	page.twins = ui.Twin{CLI: cli, API: "curl http://" + v.r.Host + "/v1/invoices", JSON: v.twin("/invoices", "json")}
+	api := ui.Query{Path: "/v1/invoices"}.With("tenant", f.Tenant)
+	for _, name := range []string{"state", "month", "currency", "sort"} {
+		if value := v.query.Get(name); value != "" && f.State != billing.InvoiceTest {
+			cli += " --" + name + "=" + quoted(value)
+			api = api.With(name, value)
+		}
+	}
+	if f.State == billing.InvoiceTest {
+		api.Path = "/v1/test-invoices"
+	}
+	page.twins = ui.Twin{CLI: cli, API: "curl " + quoted("http://"+v.r.Host+api.String()), JSON: v.twin("/invoices", "json")}
 	return v.show(http.StatusOK, invoicesPage(page))
 }
 

@@ -973,7 +973,7 @@ func invoicesPage(p invoiceList) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 67, "<div class=\"head\"><div><h1>Invoices</h1><p class=\"dim\">Invoices and credit notes as they were issued, the last first.</p></div></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 67, "<div class=\"head\"><div><h1>Invoices</h1><p class=\"dim\">Invoices and credit notes as they were issued.</p></div></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
