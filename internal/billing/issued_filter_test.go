@@ -70,7 +70,7 @@ func TestSortedAndNarrowedDocuments(t *testing.T) {
 			{"overdue", "", "R-2 R-1"}, {"open", "", "R-4 R-2 R-1"}, {"paid", "", "R-3"}, {"partially_paid", "", "R-2"}, {"issued", "", "R-4 R-1"},
 			{"credited", "", ""}, {"", "2026-05", "R-4 R-3 R-2 R-1"}, {"", "2026-04", ""},
 		} {
-			f, err := IssuedFilter{Currency: "EUR"}.Narrow(tt.state, tt.month, day(t, "2026-05-16"))
+			f, err := IssuedFilter{Currency: "EUR"}.Narrow(tt.state, tt.month, day(t, "2026-05-25"))
 			if err != nil {
 				t.Fatal(err)
 			}
