@@ -30,6 +30,19 @@ type CatalogEntry struct {
 	AddedAt  Time            `json:"added_at" format:"date-time"`
 	AddedBy  string          `json:"added_by"`
 	Document json.RawMessage `json:"document" doc:"As it stands in the file."`
+	Holdings []Holding       `json:"holdings,omitempty" doc:"Of a plan: who has it now, and who is to have it."`
+}
+
+// A Holding is an item of a subscription that has a version of a plan, or is to have it.
+type Holding struct {
+	Subscription string  `json:"subscription" example:"sub_0193a4c0d1e2738fa1b2c3d4e5f60718"`
+	Tenant       string  `json:"tenant" doc:"Its slug."`
+	Zone         string  `json:"zone" doc:"Of the subscription's dates."`
+	Item         string  `json:"item"`
+	Quantity     string  `json:"quantity"`
+	From         *Time   `json:"from" format:"date-time" doc:"null: it has it; else from then on."`
+	Until        *Time   `json:"until" format:"date-time" doc:"From then on it has another plan, or none; null: nothing is known to come."`
+	Next         *string `json:"next" doc:"The plan that it has then; null: none."`
 }
 
 // A Catalog is what can be sold in one currency.

@@ -17,7 +17,7 @@ const maxCatalog = 4 << 20
 
 func (a *API) catalogRoutes(h huma.API) {
 	register(a, h, operation("list-catalogs", http.MethodGet, "/v1/catalogs", "List the catalogs: one for each currency"), a.listCatalogs)
-	register(a, h, operation("get-catalog", http.MethodGet, "/v1/catalogs/{currency}", "Read what can be sold in a currency"), a.getCatalog)
+	register(a, h, operation("get-catalog", http.MethodGet, "/v1/catalogs/{currency}", "Read what can be sold in a currency, and who has which version of a plan"), a.getCatalog)
 	apply := operation("apply-catalog", http.MethodPost, "/v1/catalogs", "Make the catalog of a file's currency what the file says")
 	apply.MaxBodyBytes = maxCatalog
 	apply.Description = "All of it is written or, where an entry is refused, nothing. What a subscription has used never changes: " +
@@ -46,7 +46,11 @@ func (a *API) getCatalog(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body client.Catalog }{wire.Catalog(c, entries)}, nil
+	holdings, err := a.o.Bills.Holdings(ctx, c, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body client.Catalog }{wire.Catalog(c, entries, holdings)}, nil
 }
 
 func (a *API) applyCatalog(ctx context.Context, in *struct{ Body client.CatalogFile }) (*struct{ Body client.CatalogApplied }, error) {

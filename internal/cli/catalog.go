@@ -10,6 +10,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
@@ -230,11 +231,58 @@ func (c *catalogShowCommand) Run(ctx context.Context, r *runner) (err error) {
 	}
 	_, err = r.Out.Write(text)
 	for _, e := range catalog.Entries {
+		ref := entryRef(e.ID, e.Version)
 		if !e.Offered {
-			r.say("# withdrawn: %s %s", e.Kind, entryRef(e.ID, e.Version))
+			r.say("# withdrawn: %s %s", e.Kind, ref)
+		}
+		if len(e.Holdings) > 0 {
+			r.say("# %s: %d subscribed; who: arcadia catalog show %s --currency %s", ref, len(e.Holdings), ref, catalog.Currency)
 		}
 	}
 	return err
+}
+
+// showHoldings shows who has a version of a plan, as comments of a file, and how to give
+// them the newest one.
+func (r *runner) showHoldings(catalog client.Catalog, plan client.CatalogEntry) error {
+	if len(plan.Holdings) == 0 {
+		r.say("# Nobody has it.")
+		return nil
+	}
+	rows := [][]string{}
+	for _, h := range plan.Holdings {
+		from, then := "now", "–"
+		if h.From != nil {
+			from = period.DayIn(h.From.Time, h.Zone)
+		}
+		if h.Until != nil {
+			then = "nothing from " + period.DayIn(h.Until.Time, h.Zone)
+			if h.Next != nil {
+				then = *h.Next + " from " + period.DayIn(h.Until.Time, h.Zone)
+			}
+		}
+		rows = append(rows, []string{"# " + h.Tenant, h.Subscription, h.Item, h.Quantity, from, then})
+	}
+	if err := table(r.Out, "# TENANT|SUBSCRIPTION|ITEM|QUANTITY|HAS IT|THEN", rows); err != nil {
+		return err
+	}
+	if newest := newestOf(catalog, plan); newest != "" {
+		r.say("# What giving them %s comes to: arcadia subscription migrate --from %s --to %s --currency %s --dry-run", newest, entryRef(plan.ID, plan.Version), newest, catalog.Currency)
+	}
+	return nil
+}
+
+// newestOf is the last version of a plan that is offered; empty where it is that itself.
+func newestOf(catalog client.Catalog, plan client.CatalogEntry) (newest string) {
+	for _, e := range catalog.Entries {
+		if e.Kind == "plan" && e.ID == plan.ID && e.Offered {
+			newest = entryRef(e.ID, e.Version)
+		}
+	}
+	if newest == entryRef(plan.ID, plan.Version) {
+		return ""
+	}
+	return newest
 }
 
 // oneCatalog is the currency that was named, or the only one.
@@ -284,6 +332,11 @@ func (r *runner) showEntries(catalog client.Catalog, name string) error {
 			state += ", used since " + e.UsedAt.UTC().Format("2006-01-02") + ": it never changes"
 		}
 		r.say("# %s %s, %s", e.Kind, entryRef(e.ID, e.Version), state)
+		if e.Kind == "plan" {
+			if err := r.showHoldings(catalog, e); err != nil {
+				return err
+			}
+		}
 		text, err := yaml.JSONToYAML(e.Document)
 		if err != nil {
 			return err

@@ -93,7 +93,9 @@ type pricedCatalog struct {
 // A versioned entry knows what its version changed of the one before.
 type versioned struct {
 	billing.Entry
-	changes []billing.FieldChange // of a plan against its version before; nil: it is the first
+	changes  []billing.FieldChange // of a plan against its version before; nil: it is the first
+	holdings []billing.Holding
+	newest   string // the last version of a plan that is offered; empty where it is that itself
 }
 
 // catalog is the page of what is sold.
@@ -109,7 +111,11 @@ func (s *Server) catalog(v *visit) error {
 		if err != nil {
 			return err
 		}
-		view.catalogs = append(view.catalogs, pricedCatalog{o, versions(entries)})
+		holdings, err := s.o.Bills.Holdings(ctx, o.Currency, v.now.Time)
+		if err != nil {
+			return err
+		}
+		view.catalogs = append(view.catalogs, pricedCatalog{o, versions(entries, holdings)})
 	}
 	if v.wants("json") {
 		items := make([]client.CatalogOverview, len(overviews))
@@ -122,9 +128,15 @@ func (s *Server) catalog(v *visit) error {
 	return v.show(http.StatusOK, catalogPage(view))
 }
 
-// versions says of each entry what it changed of the one of its kind and id before it.
-func versions(entries []billing.Entry) []versioned {
-	before := make(map[string]billing.Entry)
+// versions says of each entry what it changed of the one of its kind and id before it,
+// and of a plan who has it.
+func versions(entries []billing.Entry, holdings map[string][]billing.Holding) []versioned {
+	before, newest := make(map[string]billing.Entry), make(map[string]string)
+	for _, e := range entries {
+		if e.Kind == billing.PlanEntry && e.Offered {
+			newest[e.ID] = e.Ref()
+		}
+	}
 	all := make([]versioned, len(entries))
 	for i, e := range entries {
 		all[i].Entry = e
@@ -133,6 +145,27 @@ func versions(entries []billing.Entry) []versioned {
 			all[i].changes = billing.Differences(old.Document, e.Document)
 		}
 		before[id] = e
+		if e.Kind == billing.PlanEntry {
+			all[i].holdings = holdings[e.Ref()]
+			if newest[e.ID] != e.Ref() {
+				all[i].newest = newest[e.ID]
+			}
+		}
 	}
 	return all
+}
+
+// holdingText is what an item of a subscription has of a plan, and until when.
+func holdingText(h billing.Holding) string {
+	words := []string{h.Quantity.String() + " × " + h.Item}
+	if !h.From.IsZero() {
+		words = append(words, "from "+period.DayIn(h.From, h.Zone))
+	}
+	switch {
+	case h.Next != "":
+		words = append(words, "then "+h.Next+" from "+period.DayIn(h.Until, h.Zone))
+	case !h.Until.IsZero():
+		words = append(words, "until "+period.DayIn(h.Until, h.Zone))
+	}
+	return strings.Join(words, " · ")
 }

@@ -14,14 +14,22 @@ func CatalogOverview(o billing.CatalogOverview) client.CatalogOverview {
 	}
 }
 
-// Catalog is a catalog with its entries.
-func Catalog(c money.Currency, entries []billing.Entry) client.Catalog {
+// Catalog is a catalog with its entries, and who has its plans.
+func Catalog(c money.Currency, entries []billing.Entry, holdings map[string][]billing.Holding) client.Catalog {
 	w := client.Catalog{Currency: string(c), Entries: make([]client.CatalogEntry, len(entries))}
 	var offered []billing.Entry
 	for i, e := range entries {
 		w.Entries[i] = client.CatalogEntry{
 			Kind: string(e.Kind), ID: e.ID, Version: Text(e.Version), Offered: e.Offered, UsedAt: client.At(e.UsedAt),
 			AddedAt: client.Time{Time: e.AddedAt}, AddedBy: e.AddedBy, Document: e.Document,
+		}
+		if e.Kind == billing.PlanEntry {
+			for _, h := range holdings[e.Ref()] {
+				w.Entries[i].Holdings = append(w.Entries[i].Holdings, client.Holding{
+					Subscription: string(h.Subscription), Tenant: h.Slug, Zone: h.Zone, Item: h.Item, Quantity: h.Quantity.String(),
+					From: client.At(h.From), Until: client.At(h.Until), Next: Text(h.Next),
+				})
+			}
 		}
 		if e.Offered {
 			offered = append(offered, e)
