@@ -8,6 +8,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 // Who has a plan has it until what is to come for it, who is to have one has it from
@@ -24,7 +25,7 @@ func TestWhoHasWhichPlan(t *testing.T) {
 			if at.IsZero() {
 				return "–"
 			}
-			return at.Format("01-02")
+			return period.DayIn(at, a.Zone)[5:]
 		}
 		for at, want := range map[string][2]string{
 			"2026-02-25": {"3 from 03-01 until 04-01 pro@1", "3 from 04-01 until – ; 1 from 05-01 until – "},
