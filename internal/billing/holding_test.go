@@ -16,7 +16,7 @@ import (
 func TestWhoHasWhichPlan(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s, ctx := house(t, d, nil), t.Context()
-		a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01", Quantity: "3"}, day(t, "2026-02-20"))
+		a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
 		subscribe(t, s, Order{Tenant: "acme", Plan: "pro@1", From: "2026-05-01"}, day(t, "2026-02-20"))
 		if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: PlanChange, Plan: "pro@1", When: "period_end", By: "test"}, day(t, "2026-03-10")); err != nil {
 			t.Fatal(err)
@@ -28,9 +28,9 @@ func TestWhoHasWhichPlan(t *testing.T) {
 			return period.DayIn(at, a.Zone)[5:]
 		}
 		for at, want := range map[string][2]string{
-			"2026-02-25": {"3 from 03-01 until 04-01 pro@1", "3 from 04-01 until – ; 1 from 05-01 until – "},
-			"2026-03-10": {"3 from – until 04-01 pro@1", "3 from 04-01 until – ; 1 from 05-01 until – "},
-			"2026-06-01": {"", "3 from – until – ; 1 from – until – "},
+			"2026-02-25": {"1 from 03-01 until 04-01 pro@1", "1 from 04-01 until – ; 1 from 05-01 until – "},
+			"2026-03-10": {"1 from – until 04-01 pro@1", "1 from 04-01 until – ; 1 from 05-01 until – "},
+			"2026-06-01": {"", "1 from – until – ; 1 from – until – "},
 		} {
 			holdings, err := s.Holdings(ctx, "EUR", day(t, at))
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 func TestSortedAndNarrowedDocuments(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s, at := owing(t, d) // of 36.00 each, of the first of March, April and May
-		subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-05-11", Quantity: "2"}, at)
+		subscribe(t, s, Order{Tenant: "acme", Plan: "pro@1", From: "2026-05-11"}, at)
 		at = day(t, "2026-05-12")
 		runAt(t, s, at) // R-4, which is more or less
 		pay(t, s, at, PaymentOrder{Tenant: "acme", Amount: eur(1000), Invoices: []string{"R-2"}})
