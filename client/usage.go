@@ -34,6 +34,44 @@ type UsageEvent struct {
 	Data       map[string]string `json:"data" nullable:"false" doc:"The members that can be a value, as they were written."`
 }
 
+// A KeptUsageEvent is an event that was accepted, with what became known of it since.
+type KeptUsageEvent struct {
+	UsageEvent
+	Counts      bool    `json:"counts" doc:"By what is known now."`
+	OnlyVoids   bool    `json:"only_voids" doc:"It says of another that it does not count."`
+	CorrectedBy *string `json:"corrected_by" doc:"The id of the event of its source since which it does not count; null: it was not corrected."`
+	CorrectedAt *Time   `json:"corrected_at" format:"date-time" doc:"When that became known."`
+	Conflicts   int64   `json:"conflicts" doc:"How often it was told again with another content."`
+}
+
+// A UsageEventPage is one page of a tenant's events, the last that happened first.
+type UsageEventPage struct {
+	Items []KeptUsageEvent `json:"items" nullable:"false"`
+	Next  *string          `json:"next" doc:"The cursor of the next page; null on the last one."`
+}
+
+// A UsageEventFilter selects events of a tenant; other empty fields select all.
+type UsageEventFilter struct {
+	Tenant   string // slug or id; needed
+	Meter    string // only those that it is about
+	From, To time.Time
+	Limit    int // of a page, 1 to 1000; 0 is 100
+	Cursor   string
+}
+
+// UsageEvents lists a tenant's events as they were accepted.
+func (c *Client) UsageEvents(ctx context.Context, f UsageEventFilter) (p UsageEventPage, err error) {
+	q := url.Values{}
+	set(q, "tenant", f.Tenant)
+	set(q, "meter", f.Meter)
+	set(q, "from", moment(f.From))
+	set(q, "to", moment(f.To))
+	set(q, "limit", number(int64(f.Limit)))
+	set(q, "cursor", f.Cursor)
+	_, err = c.call(ctx, http.MethodGet, "/v1/usage/events", q, nil, nil, &p)
+	return p, err
+}
+
 // A UsageConflict is an event that was told again with another content.
 type UsageConflict struct {
 	Tenant  string     `json:"tenant" doc:"The slug."`

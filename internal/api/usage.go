@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,8 @@ func (a *API) usageRoutes(h huma.API) {
 	push.RequestBody.Content["application/json"].Schema = &huma.Schema{ // huma calls it text
 		Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true},
 	}
+	register(a, h, operation("list-usage-events", http.MethodGet, "/v1/usage/events",
+		"List a tenant's events as they were accepted, the last that happened first, those too that do not count any more"), a.listUsageEvents)
 	register(a, h, operation("list-usage-conflicts", http.MethodGet, "/v1/usage/conflicts",
 		"List events that were told again with another content"), a.listUsageConflicts)
 	register(a, h, operation("list-lifetimes", http.MethodGet, "/v1/lifetimes",
@@ -50,6 +53,50 @@ func (a *API) pushUsage(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return &struct{ Body client.UsageBatch }{wire.UsageBatch(results)}, nil
+}
+
+func (a *API) listUsageEvents(ctx context.Context, in *struct {
+	Tenant string    `query:"tenant" required:"true" doc:"Of this tenant, id or slug."`
+	Meter  string    `query:"meter" doc:"Only those that this meter is about."`
+	From   time.Time `query:"from" doc:"Happened within [from, to)."`
+	To     time.Time `query:"to"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Cursor string    `query:"cursor" doc:"next of an earlier page"`
+}) (*struct{ Body client.UsageEventPage }, error) {
+	t, err := a.o.Tenants.Tenant(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	f := metering.KeptFilter{Tenant: t.ID, Meter: in.Meter, From: in.From, To: in.To, Limit: in.Limit + 1}
+	if in.Cursor != "" {
+		if f.After, err = afterEvent(in.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	list, err := a.o.Metering.Kept(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	page := client.UsageEventPage{Items: []client.KeptUsageEvent{}}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		last := list[in.Limit-1]
+		page.Next = wire.Text(url.Values{"at": {strconv.FormatInt(last.At.UnixMicro(), 10)}, "source": {last.Source}, "id": {last.ID}}.Encode())
+	}
+	for _, k := range list {
+		page.Items = append(page.Items, wire.KeptUsageEvent(k))
+	}
+	return &struct{ Body client.UsageEventPage }{page}, nil
+}
+
+// afterEvent is the event that a page ended with, as far as its cursor tells.
+func afterEvent(cursor string) (*metering.Event, error) {
+	q, err := url.ParseQuery(cursor)
+	at, wrong := strconv.ParseInt(q.Get("at"), 10, 64)
+	if err != nil || wrong != nil || q.Get("source") == "" || q.Get("id") == "" {
+		return nil, fault.New(fault.Invalid, "This is no cursor of this list: take it from next of the page before.")
+	}
+	return &metering.Event{At: time.UnixMicro(at), Source: q.Get("source"), ID: q.Get("id")}, nil
 }
 
 func (a *API) listUsageConflicts(ctx context.Context, in *struct {

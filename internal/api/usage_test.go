@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,30 @@ func TestUsage(t *testing.T) {
 		}
 		if got := strings.Join(words, " "); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	whole, err := s.client.UsageEvents(t.Context(), client.UsageEventFilter{Tenant: "acme"})
+	if err != nil || len(whole.Items) != 4 || whole.Next != nil {
+		t.Fatalf("events: %+v, %v", whole, err)
+	}
+	var paged []client.KeptUsageEvent
+	for cursor := ""; ; {
+		page, err := s.client.UsageEvents(t.Context(), client.UsageEventFilter{Tenant: "acme", Limit: 3, Cursor: cursor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		paged = append(paged, page.Items...)
+		if page.Next == nil {
+			break
+		}
+		cursor = *page.Next
+	}
+	if !reflect.DeepEqual(paged, whole.Items) || paged[3].ID != "a" || paged[3].Conflicts != 1 || !paged[3].Counts {
+		t.Errorf("events by pages: %+v, want %+v", paged, whole.Items)
+	}
+	for query, want := range map[string]int{"": 400, "?tenant=globex": 404, "?tenant=acme&cursor=x": 400, "?tenant=acme&meter=none": 404} {
+		if status, _, text := s.do(t, "GET", "/v1/usage/events"+query, ""); status != want {
+			t.Errorf("events%s: %d %.300s, want %d", query, status, text, want)
 		}
 	}
 	conflicts, err := s.client.UsageConflicts(t.Context(), "acme", 10)

@@ -16,6 +16,7 @@ import (
 
 type usageCommand struct {
 	Push      usagePushCommand      `cmd:"" help:"Record usage events of a file; it may be repeated."`
+	List      usageListCommand      `cmd:"" help:"List a tenant's events as they were accepted, those too that do not count any more."`
 	Conflicts usageConflictsCommand `cmd:"" help:"List events that were told again with another content."`
 	Meters    usageMetersCommand    `cmd:"" help:"Keep which events count, and how."`
 	Totals    usageTotalsCommand    `cmd:"" help:"Say what a meter comes to for a tenant over a period."`

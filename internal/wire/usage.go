@@ -36,6 +36,13 @@ func UsageEvent(e metering.Event) client.UsageEvent {
 	return w
 }
 
+// KeptUsageEvent is an event as it was accepted, and what became known of it.
+func KeptUsageEvent(k metering.Kept) client.KeptUsageEvent {
+	return client.KeptUsageEvent{
+		UsageEvent: UsageEvent(k.Event), Counts: k.Counts(), OnlyVoids: k.OnlyVoids, CorrectedBy: Text(k.CorrectedBy), CorrectedAt: client.At(k.CorrectedAt), Conflicts: k.Conflicts,
+	}
+}
+
 // UsageConflict is an event that was told again with another content, of the tenant
 // with this slug.
 func UsageConflict(c metering.Conflict, slug string) client.UsageConflict {
