@@ -3,11 +3,13 @@ package provisioning
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
 // A DestroyCap bounds how many different things are destroyed, or have their disk
@@ -53,19 +55,20 @@ func Destroys(ctx context.Context, d *db.DB, most DestroyCap, size func(ctx cont
 		if err := targetProtected(ctx, tx, what.Target); err != nil {
 			return err
 		}
-		of, hour, day, again, err := destroyed(ctx, tx, what, at)
-		if err != nil || again {
+		was, err := destroyed(ctx, tx, what, at)
+		if err != nil || was.again {
 			return err
 		}
+		of, hour, day := was.bySaga, was.hour, was.day
 		switch {
 		case of >= most.Operation:
 			return fault.New(fault.Forbidden, "Saga %s has destroyed %d things, which is the cap of one operation. Look at it; to let it go on, raise ARCADIA_DESTROY_CAP_OPERATION and retry it.", what.Saga, of)
 		case hour >= most.Hour:
-			return fault.New(fault.Forbidden, "%d things of account %s were destroyed within an hour, which is its cap. Look at what does that; then wait, or raise ARCADIA_DESTROY_CAP_HOUR, and retry.", hour, what.Account)
+			return fault.Wrap(fault.Forbidden, capReached{until: was.hourFrom.Add(time.Hour)}, "%d things of account %s were destroyed within an hour, which is its cap. Look at what does that; then wait, or raise ARCADIA_DESTROY_CAP_HOUR, and retry.", hour, what.Account)
 		case day >= most.Day:
-			return fault.New(fault.Forbidden, "%d things of account %s were destroyed within a day, which is its cap. Look at what does that; then wait, or raise ARCADIA_DESTROY_CAP_DAY, and retry.", day, what.Account)
+			return fault.Wrap(fault.Forbidden, capReached{until: was.dayFrom.Add(24 * time.Hour)}, "%d things of account %s were destroyed within a day, which is its cap. Look at what does that; then wait, or raise ARCADIA_DESTROY_CAP_DAY, and retry.", day, what.Account)
 		case day >= PercentFrom && resources > 0 && (day+1)*100 > most.Percent*(resources+day):
-			return fault.New(fault.Forbidden, "%d of the %d things that account %s had were destroyed within a day, and %d%% is its cap. Look at what does that; then wait, or raise ARCADIA_DESTROY_CAP_PERCENT, and retry.",
+			return fault.Wrap(fault.Forbidden, capReached{until: was.dayFrom.Add(24 * time.Hour)}, "%d of the %d things that account %s had were destroyed within a day, and %d%% is its cap. Look at what does that; then wait, or raise ARCADIA_DESTROY_CAP_PERCENT, and retry.",
 				day, resources+day, what.Account, most.Percent)
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM destructions WHERE account = $1 AND at < $2`, what.Account, db.Micros(at.Add(-30*24*time.Hour))); err != nil {
@@ -76,17 +79,41 @@ func Destroys(ctx context.Context, d *db.DB, most DestroyCap, size func(ctx cont
 	})
 }
 
-// destroyed counts what was destroyed until now: by the saga, and in its account within
-// an hour and a day. again says that the saga was let go to destroy the thing before.
-func destroyed(ctx context.Context, q db.Queryer, what digitalocean.Destruction, at time.Time) (of, hour, day int, again bool, err error) {
+// capReached is that an account may destroy no more until a time, when the first of what
+// counts does so no longer.
+type capReached struct{ until time.Time }
+
+func (c capReached) Error() string { return "nothing more is destroyed until " + minute(c.until) }
+
+// untilCap has a step wait until the cap of its account lets it destroy something again.
+// For what goes by the clock, and nobody looks at, that is no failure. The cap of one
+// operation is.
+func untilCap(err error) error {
+	if reached, ok := errors.AsType[capReached](err); ok {
+		return saga.Wait(reached.until.Add(time.Second), "%s", fault.Message(err))
+	}
+	return err
+}
+
+// A destruction is what was destroyed until now.
+type destruction struct {
+	bySaga, hour, day int       // by the saga, and in its account within an hour and a day
+	hourFrom, dayFrom time.Time // when the first of these was
+	again             bool      // the saga was let go to destroy the thing before
+}
+
+func destroyed(ctx context.Context, q db.Queryer, what digitalocean.Destruction, at time.Time) (d destruction, err error) {
 	var same int
+	var hourFrom, dayFrom db.NullTime
 	err = q.QueryRowContext(ctx, `SELECT
 		(SELECT COUNT(*) FROM destructions WHERE saga_id = $1),
-		(SELECT COUNT(DISTINCT target) FROM destructions WHERE account = $2 AND at > $3),
-		(SELECT COUNT(DISTINCT target) FROM destructions WHERE account = $2 AND at > $4),
+		(SELECT COUNT(DISTINCT target) FROM destructions WHERE account = $2 AND at > $3), (SELECT MIN(at) FROM destructions WHERE account = $2 AND at > $3),
+		(SELECT COUNT(DISTINCT target) FROM destructions WHERE account = $2 AND at > $4), (SELECT MIN(at) FROM destructions WHERE account = $2 AND at > $4),
 		(SELECT COUNT(*) FROM destructions WHERE saga_id = $1 AND target = $5)`,
-		what.Saga, what.Account, db.Micros(at.Add(-time.Hour)), db.Micros(at.Add(-24*time.Hour)), what.Target).Scan(&of, &hour, &day, &same)
-	return of, hour, day, same > 0, err
+		what.Saga, what.Account, db.Micros(at.Add(-time.Hour)), db.Micros(at.Add(-24*time.Hour)), what.Target,
+	).Scan(&d.bySaga, &d.hour, &hourFrom, &d.day, &dayFrom, &same)
+	d.hourFrom, d.dayFrom, d.again = hourFrom.Time, dayFrom.Time, same > 0
+	return d, err
 }
 
 // withinCaps answers fault.Unprocessable for a plan that would destroy more than one

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ type Expiry struct {
 	Backups []BackupID      `json:"backups"`
 	Items   []BackupItem    `json:"items"`          // of all of them
 	Gone    map[string]bool `json:"gone,omitempty"` // by snapshot
+	Kept    map[string]bool `json:"kept,omitempty"` // by snapshot: by somebody's word since the backups were forgotten
 }
 
 func (p *Steps) expireBackups() saga.Kind[Expiry] {
@@ -69,9 +71,23 @@ func (p *Steps) checkMarkers(ctx context.Context, s *Expiry) error {
 }
 
 // forgetBackups says, before the first snapshot goes, that there are no such backups any
-// more: nothing is restored from a half of one.
+// more: nothing is restored from a half of one. A backup of which a snapshot is kept by
+// somebody's word since it was planned stays whole.
 func forgetBackups(ctx context.Context, tx *sql.Tx, s *Expiry) error {
 	for _, id := range s.Backups {
+		found, err := backups(ctx, tx, `id = $1`, string(id))
+		if err != nil || len(found) == 0 {
+			return errors.Join(err, fault.New(fault.NotFound, "There is no backup %s any more.", id))
+		}
+		switch err := ProtectedBy(ctx, tx, string(id), found[0].snapshotURNs()); {
+		case errors.Is(err, fault.Conflict):
+			s.Items = slices.DeleteFunc(s.Items, func(i BackupItem) bool {
+				return slices.ContainsFunc(found[0].Items, func(kept BackupItem) bool { return kept.Snapshot == i.Snapshot })
+			})
+			continue
+		case err != nil:
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `UPDATE stack_backups SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, db.Micros(time.Now()), string(id)); err != nil {
 			return err
 		}
@@ -79,25 +95,45 @@ func forgetBackups(ctx context.Context, tx *sql.Tx, s *Expiry) error {
 	return nil
 }
 
+// deleteCopies deletes what the backups were made of, and lets a snapshot be that is kept
+// by somebody's word since they were forgotten.
 func (p *Steps) deleteCopies(ctx context.Context, s *Expiry) error {
 	c, err := p.cloud(ctx, s.Account)
 	if err != nil {
 		return err
 	}
 	for _, i := range s.Items {
-		if s.Gone[i.Snapshot] {
+		if s.Gone[i.Snapshot] || s.Kept[i.Snapshot] {
 			continue
+		}
+		if p.set.Protected != nil {
+			err := p.set.Protected(ctx, []string{snapshotURN(i.Snapshot)})
+			if errors.Is(err, fault.Conflict) {
+				note(&s.Kept, i.Snapshot)
+				continue
+			}
+			if err != nil {
+				return err
+			}
 		}
 		err := c.DeleteSnapshot(capabilityOf(ctx, s.Tenant, digitalocean.DeleteSnapshotPermit(i.Snapshot)), i.Snapshot)
 		if err != nil && !errors.Is(err, digitalocean.NotFound) {
-			return err
+			return untilCap(err)
 		}
-		if s.Gone == nil {
-			s.Gone = map[string]bool{}
-		}
-		s.Gone[i.Snapshot] = true
+		note(&s.Gone, i.Snapshot)
+	}
+	if len(s.Kept) > 0 {
+		saga.Current(ctx).Note(map[string]any{"kept": slices.Sorted(maps.Keys(s.Kept))})
 	}
 	return nil
+}
+
+// note adds a word to a set that may not have been made yet.
+func note(set *map[string]bool, word string) {
+	if *set == nil {
+		*set = map[string]bool{}
+	}
+	(*set)[word] = true
 }
 
 var pruneOperation = Operation{
@@ -134,6 +170,10 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 	if len(over) == 0 {
 		return fault.New(fault.Unprocessable, "No backup of stack %s is to be deleted by now.", d.Name)
 	}
+	over, later := s.atOnce(over)
+	if later > 0 {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%d more backups whose time is over stay until the next pruning: one operation destroys no more.", later))
+	}
 	if err := s.oneStays(ctx, d.stack, all, over); err != nil {
 		return err
 	}
@@ -159,6 +199,22 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 	}
 	d.begin = func(context.Context, *sql.Tx, saga.ID, time.Time) error { return nil }
 	return nil
+}
+
+// atOnce are as many of the backups as one operation may destroy the snapshots of, the
+// oldest first, and how many are left for another. One that is too much by itself is
+// passed over as long as there is another, so that it does not hold up the rest.
+func (s *Service) atOnce(over []StackBackup) (now []StackBackup, later int) {
+	room := s.steps.set.Destroys.WithDefaults().Operation
+	for _, b := range slices.Backward(over) {
+		if len(b.Items) <= room {
+			now, room = append(now, b), room-len(b.Items)
+		}
+	}
+	if len(now) == 0 {
+		now = over[len(over)-1:] // the plan is refused, and names the cap
+	}
+	return now, len(over) - len(now)
 }
 
 // withoutKept are those of the backups of which no snapshot is kept by somebody's word.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -201,13 +202,21 @@ func (s *Service) postpone(ctx context.Context, b BackupSchedule, why string, at
 	})
 }
 
-// pruneAll begins the deletion of backups whose time is over.
+// pruneAll begins the deletion of backups whose time is over. A stack of which one is
+// under way gets no other beside it: it may wait for a cap.
 func (s *Service) pruneAll(ctx context.Context, at time.Time) error {
 	found, err := s.stacks(ctx, s.db.Read(), `state IN ('active','suspended','gone') AND EXISTS (SELECT 1 FROM stack_backups b WHERE b.stack_id = stacks.id AND b.deleted_at IS NULL)`)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	under, err := s.underWay(ctx, ExpireBackupsKind)
 	if err != nil {
 		return err
 	}
 	for _, one := range found {
+		if under[one.ID] {
+			continue
+		}
 		all, err := s.Backups(ctx, one.ID, false)
 		if err != nil {
 			return err
@@ -228,4 +237,27 @@ func (s *Service) pruneAll(ctx context.Context, at time.Time) error {
 		}
 	}
 	return nil
+}
+
+// underWay are the stacks of which a saga of a kind is under way. One that is stuck is not.
+func (s *Service) underWay(ctx context.Context, kind string) (map[StackID]bool, error) {
+	open := slices.DeleteFunc(saga.Open(), func(state saga.State) bool { return state == saga.Stuck })
+	under := map[StackID]bool{}
+	f := saga.Filter{States: open, Kind: kind, Limit: 200}
+	for {
+		sagas, next, err := s.engine.Sagas(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range sagas {
+			state, err := saga.StateOf[Building](one)
+			if err != nil {
+				return nil, err
+			}
+			under[state.Stack] = true
+		}
+		if f.Cursor = next; next == "" {
+			return under, nil
+		}
+	}
 }

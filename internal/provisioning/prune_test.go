@@ -1,0 +1,149 @@
+package provisioning_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
+)
+
+// backlog is a yard with a stack and n backups, of two snapshots each, of which the time of
+// all but the newest is over; the newest first.
+func backlog(t *testing.T, most provisioning.DestroyCap, n int) (*yard, *saga.Engine, *provisioning.Service, []provisioning.StackBackup) {
+	t.Helper()
+	p := bubblePace
+	p.settings.Destroys = most
+	y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+	s := y.standing()
+	engine := y.engine(y.options)
+	for range n {
+		y.drive(s, engine, on(provisioning.BackUp, "keep_days", "1"))
+	}
+	all, err := s.Backups(t.Context(), y.stack(s).ID, false)
+	if err != nil || len(all) != n {
+		t.Fatal(all, err)
+	}
+	time.Sleep(25 * time.Hour) // no engine serves meanwhile
+	return y, engine, s, all
+}
+
+// TestAPruneDoesWhatOneOperationMay has a backlog that is more than one saga may destroy:
+// each run takes the oldest that it may, until only the newest is left. One backup that
+// is by itself too much is refused, with the cap.
+func TestAPruneDoesWhatOneOperationMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y, engine, s, all := backlog(t, provisioning.DestroyCap{Operation: 5}, 6)
+		p, err := s.PlanStack(ctx, on(provisioning.Prune), "cli:test", time.Now())
+		if err != nil {
+			t.Fatalf("a backlog is refused as a whole: %v", err)
+		}
+		var planned []string
+		for _, one := range p.Destroys() {
+			planned = append(planned, plainID(one.URN))
+		}
+		var oldest []string
+		for _, b := range all[4:] {
+			for _, i := range b.Items {
+				oldest = append(oldest, i.Snapshot)
+			}
+		}
+		slices.Sort(planned)
+		slices.Sort(oldest)
+		if !slices.Equal(planned, oldest) || !strings.Contains(strings.Join(p.Warnings, " "), "3 more backups whose time is over stay until the next pruning") {
+			t.Errorf("it would delete %q with the warning %q, want the two oldest: %q", planned, p.Warnings, oldest)
+		}
+		for _, left := range []int{8, 4, 2, 2} {
+			if err := s.RunSchedules(ctx, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			y.serveFor(engine, 5*time.Minute)
+			if got := y.snapshots(); len(got) != left {
+				t.Errorf("after a run there are %d snapshots, want %d", len(got), left)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		_, _, s, all := backlog(t, provisioning.DestroyCap{Operation: 1}, 2)
+		for _, r := range []provisioning.PlanRequest{on(provisioning.Prune), on(provisioning.Prune, "backup", string(all[1].ID))} {
+			if _, err := s.PlanStack(t.Context(), r, "cli:test", time.Now()); !errors.Is(err, fault.Unprocessable) || !strings.Contains(fault.Message(err), "ARCADIA_DESTROY_CAP_OPERATION") {
+				t.Errorf("a backup of more than one operation may destroy: %v", err)
+			}
+		}
+	})
+}
+
+// TestAPruneWaitsForTheCapOfAnHour has a prune reach its account's cap after its pivot: it
+// waits, begins no second one beside it, and goes on within the next hour by itself.
+func TestAPruneWaitsForTheCapOfAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y, engine, s, _ := backlog(t, provisioning.DestroyCap{Hour: 3}, 4)
+		for range 3 {
+			if err := s.RunSchedules(ctx, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			y.serveFor(engine, 5*time.Minute)
+		}
+		sagas, _, err := engine.Sagas(ctx, saga.Filter{Kind: provisioning.ExpireBackupsKind})
+		if err != nil || len(sagas) != 1 || sagas[0].State != saga.Waiting {
+			t.Fatalf("at the cap of an hour there are %d sagas, the first %s: %v; want one that waits", len(sagas), sagas[0].State, err)
+		}
+		if got := y.snapshots(); len(got) != 5 {
+			t.Errorf("within the first hour %d of 8 snapshots are left, want 5", len(got))
+		}
+		y.serveFor(engine, time.Hour)
+		if got := y.snapshots(); len(got) != 2 {
+			t.Errorf("within the second hour %d snapshots are left, want those of the newest backup", len(got))
+		}
+	})
+}
+
+// TestWhatIsKeptWhileAPruneRunsStays: before its pivot a prune lets a whole backup be of
+// which a snapshot is kept since, and after it the one snapshot, without waiting for it.
+func TestWhatIsKeptWhileAPruneRunsStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y, engine, s, all := backlog(t, provisioning.DestroyCap{Hour: 1}, 3)
+		keep := func(snapshot string) {
+			t.Helper()
+			if err := s.Keep(ctx, "do:snapshot:"+snapshot, "Ann's data", "cli:test", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := s.PlanStack(ctx, on(provisioning.Prune), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, started, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		keep(all[2].Items[1].Snapshot)
+		y.serveFor(engine, 5*time.Minute)
+		if left, err := s.Backups(ctx, y.stack(s).ID, false); err != nil || len(left) != 2 || left[1].ID != all[2].ID {
+			t.Errorf("there are %d backups, %v; want the newest and the one that is kept", len(left), err)
+		}
+		if got := y.snapshots(); len(got) != 5 {
+			t.Errorf("%d of 6 snapshots are left, want 5: the cap is one an hour", len(got))
+		}
+		for _, i := range all[1].Items { // one of them is gone
+			keep(i.Snapshot)
+		}
+		y.serveFor(engine, time.Hour)
+		if end, err := engine.Saga(ctx, started.ID); err != nil || end.State != saga.Completed {
+			t.Errorf("the prune is %s, and not completed: %+v %v", end.State, end.Wait, err)
+		}
+		if got := y.snapshots(); len(got) != 5 {
+			t.Errorf("%d of 6 snapshots are left, want 5: the second is kept", len(got))
+		}
+	})
+}
