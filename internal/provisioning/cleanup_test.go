@@ -163,14 +163,14 @@ func TestWhatNobodyHasIsDeleted(t *testing.T) {
 			"attached": l.volume("attached"), "led": l.address(), "tagged": l.volume("tagged"), "kept": l.volume("kept"), "muted": l.volume("muted"), "grown": l.volume("grown"), "golden": l.snapshot("golden"),
 			"owned": l.volume("owned", "tenant:acme"), "keep": l.volume("keep", "keep:for-ann"), "protected": l.volume("protected"), "foreign": l.volume("foreign", "arcadia:00c0ffee-volume-data"),
 		}
-		if err := l.service.Keep(ctx, things["protected"], "the contract says so", "cli:test", time.Now()); err != nil {
-			t.Fatal(err)
-		}
 		named := strings.NewReplacer("name: everything", "name: named\ndescription: made of "+plainID(things["golden"])).Replace(everything)
 		if _, err := l.service.AddBlueprint(ctx, "b.yaml", []byte(named), "cli:test", time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		l.list(l.book)
+		if err := l.service.Keep(ctx, things["protected"], "the contract says so", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		p, started := l.begin()
 		for _, name := range []string{"golden", "owned", "keep", "protected", "foreign"} {
 			if _, planned := p.Read[things[name]]; planned || !strings.Contains(p.Warnings[2], things[name]) {

@@ -65,6 +65,31 @@ func (p *Steps) closeGate(ctx context.Context, s *Building) error {
 	return p.makeAll(ctx, []blueprint.Resource{gate}, b.thing, s.made)
 }
 
+// findFirewalls is what is undone of firewalls while there are droplets behind them: it
+// finds the one, if there is one, whose request was lost. All are deleted with the gate.
+func (p *Steps) findFirewalls(ctx context.Context, s *Building) error {
+	b, err := p.builder(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, r := range s.of(blueprint.FirewallKind) {
+		if m := s.made(r.ID); m.ID == "" && !saga.Current(ctx).UnknownSince.IsZero() {
+			if err := p.unmakeUnknown(ctx, b.thing(r), m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unprotect undoes firewalls, once the droplets are gone, and then the gate.
+func (p *Steps) unprotect(ctx context.Context, s *Building) error {
+	if err := p.removeAll(ctx, s, blueprint.FirewallKind); err != nil {
+		return err
+	}
+	return p.openGate(ctx, s)
+}
+
 // openGate deletes the gate.
 func (p *Steps) openGate(ctx context.Context, s *Building) error {
 	gate, ok := gateOf(s.Spec)

@@ -1,6 +1,8 @@
 package provisioning_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
@@ -84,4 +87,60 @@ func TestAResumedDropletIsBehindAGate(t *testing.T) {
 			t.Errorf("it asked for %q, want %q", order, want)
 		}
 	})
+}
+
+// TestNoDropletIsUndoneBare has stacks undone whose probe is never content, one with a gate and
+// one that has none since its second droplet has no firewall: from when on a droplet is
+// behind a firewall it is until its end.
+func TestNoDropletIsUndoneBare(t *testing.T) {
+	half := strings.NewReplacer("name: everything", "name: half", "firewalls:", "  open: {size: s-1vcpu-1gb, image: debian-12-x64}\nfirewalls:").Replace(everything)
+	for name, source := range map[string]string{"gated": everything, "half": half} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				p := bubblePace
+				p.settings.Probe = func(context.Context, blueprint.Probe, string) (string, error) { return "", errors.New("no answer") }
+				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+				engine := y.engine(y.options)
+				s := y.serve(engine)
+				bp, err := s.AddBlueprint(ctx, "b.yaml", []byte(source), "cli:test", time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				id := y.begin(s, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: bp.Name, Tenant: "acme", Name: "web", Account: "main"})
+				covered, bare := 0, 0
+				for {
+					var web, walls int
+					for _, l := range y.cloud.Leaks(y.mark) {
+						switch {
+						case l.Name == "web-web":
+							web++
+						case strings.HasPrefix(l.Name, "web-edge") || strings.HasPrefix(l.Name, "web-gate"):
+							walls++
+						}
+					}
+					switch {
+					case web > 0 && walls > 0:
+						covered++
+					case web > 0 && covered > 0:
+						bare++
+					}
+					row, err := engine.Saga(ctx, id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if row.State.Ended() || row.State == saga.Stuck {
+						if row.State != saga.RolledBack || covered == 0 || bare > 0 {
+							t.Errorf("it is %s; of %d seconds behind a firewall, %d more were without one", row.State, covered, bare)
+						}
+						break
+					}
+					time.Sleep(time.Second)
+				}
+				if left := untagged(y.kinds()); len(left) != 0 {
+					t.Errorf("%q is left", left)
+				}
+			})
+		})
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -120,43 +119,4 @@ func endMark(ctx context.Context, tx *sql.Tx, of saga.ID, urn string, state Mark
 	_, err := tx.ExecContext(ctx, `UPDATE cleanup_marks SET state = $1, why = $2, ended_at = $3 WHERE saga_id = $4 AND urn = $5 AND state = 'claimed'`,
 		string(state), why, db.Micros(time.Now()), string(of), urn)
 	return err
-}
-
-// Keep has a thing never be deleted by a clean-up, nor destroyed with a stack, and ends
-// its mark. It answers fault.Invalid without a reason or for what is no URN, and
-// fault.Conflict where it is being deleted.
-func (s *Service) Keep(ctx context.Context, urn, reason, actor string, at time.Time) error {
-	if err := keepable(urn); err != nil {
-		return err
-	}
-	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > 500 {
-		return fault.New(fault.Invalid, "Say why it is kept, in at most 500 bytes.")
-	}
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		if err := unmark(ctx, tx, urn, actor+" has it kept: "+reason, at); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO protections (subject, reason, actor, at) VALUES ($1, $2, $3, $4) ON CONFLICT (subject) DO NOTHING`,
-			urn, reason, actor, db.Micros(at))
-		return err
-	})
-}
-
-// Unkeep ends that. It answers fault.Invalid for what is no URN, and fault.NotFound where
-// the thing is not kept.
-func (s *Service) Unkeep(ctx context.Context, urn string) error {
-	if err := keepable(urn); err != nil {
-		return err
-	}
-	return s.Unprotect(ctx, urn)
-}
-
-// keepable answers fault.Invalid for what is no resource's URN: stacks and tenants are
-// protected by other verbs.
-func keepable(urn string) error {
-	kind, rest, _ := strings.Cut(strings.TrimPrefix(urn, "do:"), ":")
-	if strings.HasPrefix(urn, "do:") && kind != "" && rest != "" && len(urn) <= 300 {
-		return nil
-	}
-	return fault.New(fault.Invalid, "What is kept is named by its URN, like do:volume:506f78a4, not %q. See: arcadia cleanup list", clip(urn))
 }

@@ -71,13 +71,18 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 	for _, one := range builds {
 		if one.kind == blueprint.DropletKind {
 			k.Steps = append(k.Steps, saga.Step[Building]{
-				Name: closeGateStep, Retry: p.patient(), Again: p.patient(), Do: unfrozen(p, p.closeGate), Undo: unfrozen(p, p.openGate),
+				Name: closeGateStep, Retry: p.patient(), Again: p.patient(), Do: unfrozen(p, p.closeGate), Undo: unfrozen(p, p.unprotect),
 			})
 		}
 		k.Steps = append(k.Steps, saga.Step[Building]{
 			Name: one.make, Retry: p.patient(), Again: p.patient(),
-			Do:   unfrozen(p, func(ctx context.Context, s *Building) error { return p.buildAll(ctx, s, one.kind) }),
-			Undo: unfrozen(p, func(ctx context.Context, s *Building) error { return p.unbuildAll(ctx, s, one.kind) }),
+			Do: unfrozen(p, func(ctx context.Context, s *Building) error { return p.buildAll(ctx, s, one.kind) }),
+			Undo: unfrozen(p, func(ctx context.Context, s *Building) error {
+				if one.kind == blueprint.FirewallKind {
+					return p.findFirewalls(ctx, s) // no droplet stands without those that it has
+				}
+				return p.unbuildAll(ctx, s, one.kind)
+			}),
 		})
 	}
 	k.Steps = append(k.Steps,

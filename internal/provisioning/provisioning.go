@@ -157,16 +157,20 @@ func New(d *db.DB, e *saga.Engine, p *Steps) *Service {
 
 // Droplets lists the droplets of an account, GPU droplets too.
 func (s *Service) Droplets(ctx context.Context, account string) ([]digitalocean.Droplet, error) {
-	read := s.steps.cloud
-	if s.steps.set.Reading != nil {
-		read = s.steps.set.Reading
-	}
-	c, err := read(ctx, account)
+	c, err := s.reading(ctx, account)
 	if err != nil {
 		return nil, err
 	}
 	list, err := c.Droplets(ctx)
 	return list.Items, err
+}
+
+// reading is the cloud of an account for what only looks.
+func (s *Service) reading(ctx context.Context, account string) (*digitalocean.Client, error) {
+	if s.steps.set.Reading != nil {
+		return s.steps.set.Reading(ctx, account)
+	}
+	return s.steps.cloud(ctx, account)
 }
 
 // droplet finds a droplet by its id or its name. Invalid when several have the name.

@@ -319,10 +319,11 @@ func (p *Steps) replaceFirewall(ctx context.Context, b *builder, r blueprint.Res
 	return err
 }
 
-// unjoinFirewalls takes the droplets out again, where they were not there before: at the
-// first level alone does a suspension take them out, and at the third they are new.
+// unjoinFirewalls takes the droplets out again, where they were there before and not
+// behind the firewalls: at the first level alone does a suspension take them out. Those that
+// were made anew stay behind them until they are deleted.
 func (p *Steps) unjoinFirewalls(ctx context.Context, s *Resumption) error {
-	if s.made(quarantineID).ID == "" && s.Level != Archived {
+	if s.made(quarantineID).ID == "" || s.Level == Archived {
 		return nil
 	}
 	b, err := p.builder(ctx, &s.Building)

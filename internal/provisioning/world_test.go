@@ -73,6 +73,7 @@ func newWorld(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func
 	if wrap != nil {
 		transport = wrap(transport)
 	}
+	p.settings.Account = "main"
 	if p.settings.Protected == nil {
 		p.settings.Protected = func(ctx context.Context, subjects []string) error {
 			return provisioning.ProtectedBy(ctx, d.Read(), "What would be destroyed", subjects)
