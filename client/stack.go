@@ -39,6 +39,7 @@ type Stack struct {
 	Blueprint string          `json:"blueprint" example:"sky-ai@1"`
 	Saga      string          `json:"saga" doc:"The last one that was started for it."`
 	SagaState string          `json:"saga_state"`
+	Failure   string          `json:"failure,omitempty" doc:"Of one that failed: why it was never made, and nothing of it is there."`
 	Protected []Protection    `json:"protected" nullable:"false"`
 	Drift     *int            `json:"drift" doc:"In how many points it differs from what is expected; null where that is not known."`
 	Resources []StackResource `json:"resources" nullable:"false"`

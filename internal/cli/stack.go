@@ -81,8 +81,15 @@ func (c *blueprintValidateCommand) Run(_ context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
+	warnings := []string{}
+	if bare := bp.Bare(); len(bare) > 0 {
+		warnings = append(warnings, blueprint.BareWarning(bare))
+	}
 	if r.json {
-		return r.print(map[string]any{"name": bp.Name, "version": bp.Version, "valid": true})
+		return r.print(map[string]any{"name": bp.Name, "version": bp.Version, "valid": true, "warnings": warnings})
+	}
+	for _, one := range warnings {
+		r.say("Warning: %s", one)
 	}
 	r.say("%s@%d is in order. Keep it with: arcadia blueprint add %s", bp.Name, bp.Version, c.File)
 	return nil
@@ -377,6 +384,9 @@ func (r *runner) showStack(s client.Stack, err error) error {
 		return r.print(s)
 	}
 	r.say("%s/%s  %s\n%s, from %s, in account %s\nLast saga: %s (%s)", s.Tenant, s.Name, s.ID, s.State, s.Blueprint, s.Account, s.Saga, s.SagaState)
+	if s.Failure != "" {
+		r.say("It was not made, and nothing of it is there: %s Its name is free.", s.Failure)
+	}
 	for _, p := range s.Protected {
 		r.say("Protected (%s) by %s since %s: %s", p.Subject, p.Actor, p.At.UTC().Format("2006-01-02 15:04 UTC"), orDash(p.Reason))
 	}

@@ -53,3 +53,36 @@ func (c *Client) Image(ctx context.Context, slugOrID string) (Image, error) {
 	}
 	return Image{int64(w.ID), w.Slug, w.Name, w.Type, w.Status, w.Regions, w.MinDiskSize}, nil
 }
+
+// An SSHKey is a public key of the account's that new droplets may be given.
+type SSHKey struct {
+	ID          int64
+	Fingerprint string // MD5, like "3b:16:e4:bf:8b:00:8b:b8"
+	Name        string
+}
+
+func sshKeyFrom(w godo.Key) SSHKey { return SSHKey{int64(w.ID), w.Fingerprint, w.Name} }
+
+// SSHKey reads one key by its id or its fingerprint. Purpose: provisioning.
+func (c *Client) SSHKey(ctx context.Context, idOrFingerprint string) (SSHKey, error) {
+	path := "/v2/account/keys/" + url.PathEscape(idOrFingerprint)
+	w, err := read[godo.Key](ctx, c, "SSHKey", path, "ssh_key")
+	if err != nil {
+		return SSHKey{}, err
+	}
+	if w.Fingerprint != idOrFingerprint && strconv.Itoa(w.ID) != idOrFingerprint {
+		return SSHKey{}, c.unclear(http.MethodGet, path, "an answer without the key")
+	}
+	return sshKeyFrom(w), nil
+}
+
+// SSHKeys lists the keys of the account. DigitalOcean answers it ten times a minute.
+// Purpose: provisioning.
+func (c *Client) SSHKeys(ctx context.Context) (List[SSHKey], error) {
+	if err := c.may("SSHKeys", Provisioning); err != nil {
+		return List[SSHKey]{}, err
+	}
+	return all(ctx, c, collection[godo.Key, SSHKey]{
+		path: "v2/account/keys", key: "ssh_keys", id: func(k SSHKey) string { return strconv.FormatInt(k.ID, 10) }, item: sshKeyFrom,
+	})
+}

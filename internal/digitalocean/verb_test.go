@@ -320,6 +320,32 @@ func TestTheLifeOfARecord(t *testing.T) {
 	})
 }
 
+func TestSSHKeysAreReadByIDAndFingerprint(t *testing.T) {
+	alive(t, dosim.Options{}, func(t *testing.T, c *cloud) {
+		u := &cloudUser{cloud: c, t: t}
+		if _, err := u.want("POST", "/v2/account/keys", map[string]any{"name": "ann", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZ8xTT0wI9rVYnXx7w5sUZP1v0m6hVx5o9Cw0f8V1mP ann"}); err != nil {
+			t.Fatal(err)
+		}
+		shown()
+		list, err := c.SSHKeys(t.Context())
+		is(t, "SSHKeys", err, nil)
+		i := slices.IndexFunc(list.Items, func(k digitalocean.SSHKey) bool { return k.Name == "ann" })
+		if i < 0 {
+			t.Fatalf("SSHKeys = %+v", list.Items)
+		}
+		key := list.Items[i]
+		for _, name := range []string{strconv.FormatInt(key.ID, 10), key.Fingerprint} {
+			got, err := c.SSHKey(t.Context(), name)
+			is(t, "SSHKey "+name, err, nil)
+			if got != key {
+				t.Errorf("SSHKey %s = %+v, want %+v", name, got, key)
+			}
+		}
+		_, err = c.SSHKey(t.Context(), "1")
+		is(t, "SSHKey that there is not", err, digitalocean.NotFound)
+	})
+}
+
 func TestProjectsAndTagsTakeResources(t *testing.T) {
 	alive(t, dosim.Options{}, func(t *testing.T, c *cloud) {
 		u := &cloudUser{cloud: c, t: t}

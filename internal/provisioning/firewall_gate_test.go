@@ -11,6 +11,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
+	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -139,6 +140,17 @@ func TestNoDropletIsUndoneBare(t *testing.T) {
 				}
 				if left := untagged(y.kinds()); len(left) != 0 {
 					t.Errorf("%q is left", left)
+				}
+				undone, err := s.Stack(ctx, "acme/web")
+				listed, listErr := s.Stacks(ctx, provisioning.StackFilter{})
+				if err != nil || listErr != nil || undone.State != provisioning.StackFailed || !strings.Contains(undone.Failure, "no answer") || len(listed) != 1 || listed[0].Failure != undone.Failure {
+					t.Errorf("the stack is %s because of %q (%v), and listed: %v", undone.State, undone.Failure, err, listErr)
+				}
+				if _, err := s.PlanStack(ctx, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: bp.Name, Tenant: "acme", Name: "web", Account: "main"}, "cli:test", time.Now()); err != nil {
+					t.Errorf("its name is not free: %v", err)
+				}
+				if _, err := s.PlanStack(ctx, on(provisioning.BackUp), "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "is failed") {
+					t.Errorf("what there is not is backed up: %v", err)
 				}
 			})
 		})

@@ -21,6 +21,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -76,6 +77,14 @@ func newBooth(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func
 		return tap{next, b}
 	})
 	ask(t, cloud, "/v2/account/keys", `{"name":"operator","public_key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEk0m0s0sVOXnVQsRGzc1wJ6mPZUGdPQrHYpAkGVm1rW operator"}`)
+	for {
+		if _, err := b.client.SSHKey(t.Context(), b.sshKey()); err == nil {
+			break
+		} else if !errors.Is(err, digitalocean.NotFound) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond) // the cloud does not show it yet
+	}
 	b.mark = cloud.Mark()
 	return b
 }

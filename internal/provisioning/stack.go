@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ type Stack struct {
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	GoneAt     time.Time
+	Failure    string // why its first saga undid itself: a sentence; empty where it did not
 }
 
 // A StackResource is one thing of a stack at DigitalOcean.
@@ -108,7 +110,12 @@ func (s *Service) findStack(ctx context.Context, q db.Queryer, ref string) (Stac
 		if errors.Is(err, sql.ErrNoRows) {
 			return stack, fault.New(fault.NotFound, "There is no stack %s. See: arcadia stack list", clip(ref))
 		}
-		return stack, err
+		if err != nil {
+			return stack, err
+		}
+		one := []Stack{stack}
+		err = s.tellUndone(ctx, one)
+		return one[0], err
 	}
 	of, name, qualified := strings.Cut(ref, "/")
 	if !qualified {
@@ -123,6 +130,14 @@ func (s *Service) findStack(ctx context.Context, q db.Queryer, ref string) (Stac
 		owner = string(t.ID)
 	}
 	found, err := s.stacks(ctx, q, `name = $1 AND state NOT IN ('gone','failed') AND ($2 = '' OR tenant_id = $2)`, name, owner)
+	if len(found) > 1 { // the name of one that was never made is anybody's
+		if err := s.tellUndone(ctx, found); err != nil {
+			return Stack{}, err
+		}
+		if made := slices.DeleteFunc(slices.Clone(found), func(one Stack) bool { return one.State == StackFailed }); len(made) > 0 {
+			found = made
+		}
+	}
 	switch {
 	case err != nil:
 		return Stack{}, err
@@ -131,7 +146,32 @@ func (s *Service) findStack(ctx context.Context, q db.Queryer, ref string) (Stac
 	case len(found) > 1:
 		return Stack{}, fault.New(fault.Conflict, "%d tenants have a stack named %q. Say whose: TENANT/%s, or its id.", len(found), clip(name), clip(name))
 	}
-	return found[0], nil
+	return found[0], s.tellUndone(ctx, found)
+}
+
+// tellUndone has those stacks be failed, with why, whose first saga undid itself: nothing is
+// there, and the name is free. The row says so only once another stack has the name.
+func (s *Service) tellUndone(ctx context.Context, all []Stack) error {
+	for i, one := range all {
+		if one.State != StackNew && one.State != StackFailed {
+			continue
+		}
+		last, err := s.engine.Saga(ctx, one.Saga)
+		if errors.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if last.State != saga.RolledBack {
+			continue
+		}
+		all[i].State, all[i].Failure = StackFailed, fmt.Sprintf("Saga %s was cancelled before the stack was made.", last.ID)
+		if last.Error != nil {
+			all[i].Failure = last.Error.Message
+		}
+	}
+	return nil
 }
 
 func (s *Service) stacks(ctx context.Context, q db.Queryer, where string, args ...any) ([]Stack, error) {
@@ -143,13 +183,17 @@ func (s *Service) stacks(ctx context.Context, q db.Queryer, where string, args .
 type StackFilter struct {
 	Tenant  tenant.ID
 	Account string
-	Gone    bool // also those that are gone or never came to be
+	Gone    bool // also those that are gone, or that never came to be and whose name another has
 }
 
 // Stacks are the stacks that a filter selects, by name.
 func (s *Service) Stacks(ctx context.Context, f StackFilter) ([]Stack, error) {
-	return s.stacks(ctx, s.db.Read(), `($1 = '' OR tenant_id = $1) AND ($2 = '' OR account = $2) AND ($3 OR state NOT IN ('gone','failed'))`,
+	all, err := s.stacks(ctx, s.db.Read(), `($1 = '' OR tenant_id = $1) AND ($2 = '' OR account = $2) AND ($3 OR state NOT IN ('gone','failed'))`,
 		string(f.Tenant), f.Account, f.Gone)
+	if err != nil {
+		return nil, err
+	}
+	return all, s.tellUndone(ctx, all)
 }
 
 // StackResources are what a stack has at DigitalOcean, by their keys.

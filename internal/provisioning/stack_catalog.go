@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -68,4 +69,49 @@ func hasImage(ctx context.Context, from reading, c *digitalocean.Client, r bluep
 		return fault.New(fault.Unprocessable, "Image %s needs a disk of %d GiB, and %s with size %s has %d.", name, is.MinDiskGB, r.ID, size.Slug, size.DiskGiB)
 	}
 	return nil
+}
+
+// readKeys answers fault.NotFound where a droplet is to be given an SSH key that the account
+// has not: DigitalOcean would refuse the droplet once half of the stack was made. What
+// each is is a part of what the plan has read.
+func readKeys(ctx context.Context, from reading, c *digitalocean.Client, d *drawn) error {
+	for _, r := range d.building.Spec.Resources {
+		if r.Droplet == nil || d.building.From[r.ID] != "" { // a copied disk has its keys
+			continue
+		}
+		for _, name := range r.Droplet.SSHKeys {
+			found, err := listed(ctx, from, "SSH key "+name, func(ctx context.Context) (one digitalocean.List[digitalocean.SSHKey], err error) {
+				is, err := c.SSHKey(ctx, name)
+				if errors.Is(err, digitalocean.NotFound) {
+					return one, nil
+				}
+				one.Items = []digitalocean.SSHKey{is}
+				return one, err
+			})
+			if err == nil && len(found) == 0 {
+				err = noKey(ctx, c, name, r.ID)
+			}
+			if err != nil {
+				return err
+			}
+			d.Read["SSH key "+name] = found[0].Name + ", " + found[0].Fingerprint
+		}
+	}
+	return nil
+}
+
+// noKey says which keys there are in place of one that there is not.
+func noKey(ctx context.Context, c *digitalocean.Client, name, droplet string) error {
+	list, err := c.SSHKeys(ctx)
+	if err != nil {
+		return err
+	}
+	var there []string
+	for _, k := range list.Items {
+		there = append(there, fmt.Sprintf("%d (%s)", k.ID, k.Name))
+	}
+	if len(there) == 0 {
+		return fault.New(fault.NotFound, "The account has no SSH key %q, which %s is to have, and no other. Add it at DigitalOcean first.", clip(name), droplet)
+	}
+	return fault.New(fault.NotFound, "The account has no SSH key %q, which %s is to have. There are: %s.", clip(name), droplet, strings.Join(there, ", "))
 }

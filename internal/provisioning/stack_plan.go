@@ -124,6 +124,9 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 		return err
 	}
 	d.Steps = planned(s.steps.provisionStack(), d.creates())
+	if bare := d.building.Spec.Bare(); len(bare) > 0 {
+		d.Warnings = append(d.Warnings, blueprint.BareWarning(bare))
+	}
 	d.input = func(of PlanID) any {
 		d.building.Plan = of
 		return d.building
@@ -224,6 +227,9 @@ func (s *Service) readCatalog(ctx context.Context, c *digitalocean.Client, d *dr
 		if err := s.isSold(ctx, from, c, &d.building, r, sizes); err != nil {
 			return err
 		}
+	}
+	if err := readKeys(ctx, from, c, d); err != nil {
+		return err
 	}
 	room, err := roomFor(ctx, from, c, d.building.Spec)
 	if err != nil {
@@ -329,7 +335,7 @@ func detailOf(r blueprint.Resource) string {
 	case r.Snapshot != nil:
 		return "of " + r.Snapshot.Of
 	case r.Record != nil:
-		return fmt.Sprintf("%s %s.%s → %s", r.Record.Type, r.Record.Name, r.Record.Domain, r.Record.Data)
+		return fmt.Sprintf("%s %s.%s → %s", r.Record.Type, r.Record.Name, r.Record.Domain, r.Record.Data.Words())
 	}
 	return ""
 }

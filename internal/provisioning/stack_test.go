@@ -517,7 +517,7 @@ func (y *yard) unwound(p pace, s *provisioning.Service, begun saga.ID) sagatest.
 					t.Errorf("completed with %q, want %q; the stack is %s", left, whole, stacks[0].State)
 				}
 			case saga.RolledBack:
-				if len(left) != 0 || stacks[0].State != provisioning.StackNew {
+				if len(left) != 0 || stacks[0].State != provisioning.StackFailed {
 					t.Errorf("rolled back and left %q; the stack is %s", left, stacks[0].State)
 				}
 			}

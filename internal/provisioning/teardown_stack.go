@@ -206,6 +206,7 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 	if err := ProtectedBy(ctx, s.db.Read(), d.Name, removal.protectable()); err != nil {
 		return err
 	}
+	d.warnOfEnds()
 	calls := d.deletes()
 	if removal.Reason != "" {
 		if err := drawCopies(d, &removal.Copying, sizes); err != nil {
@@ -221,6 +222,19 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 		return removal
 	}
 	return nil
+}
+
+// warnOfEnds tells what ends with a stack beside what is in its list.
+func (d *drawn) warnOfEnds() {
+	droplets := d.building.standingOf(blueprint.DropletKind)
+	for _, r := range droplets {
+		if r.Droplet.Backups != nil {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("The automatic backups that DigitalOcean has of %s end with it.", r.ID))
+		}
+	}
+	if len(droplets)+len(d.building.standingOf(blueprint.ReservedIPKind)) > 0 {
+		d.Warnings = append(d.Warnings, "Its addresses go to other customers of DigitalOcean's: whatever still leads to them then, like DNS records elsewhere and lists of who is let in, leads to these.")
+	}
 }
 
 // readRemoval lists what there is to destroy, with what it costs, and returns the sizes

@@ -20,7 +20,7 @@ func Blueprint(d provisioning.Draft, source bool) client.Blueprint {
 func Stack(s provisioning.Stack, tenant, sagaState string) client.Stack {
 	return client.Stack{
 		ID: string(s.ID), Name: s.Name, Tenant: tenant, Account: s.Account, State: string(s.State), Level: s.Level, Blueprint: s.Blueprint, Saga: string(s.Saga),
-		SagaState: sagaState, Protected: []client.Protection{}, Resources: []client.StackResource{}, CreatedAt: client.Time{Time: s.CreatedAt}, UpdatedAt: client.Time{Time: s.UpdatedAt},
+		SagaState: sagaState, Failure: s.Failure, Protected: []client.Protection{}, Resources: []client.StackResource{}, CreatedAt: client.Time{Time: s.CreatedAt}, UpdatedAt: client.Time{Time: s.UpdatedAt},
 	}
 }
 

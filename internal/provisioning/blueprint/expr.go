@@ -161,3 +161,40 @@ func clip(s string) string {
 	}
 	return s
 }
+
+// Words is the expression for people to read: a reference as what it stands for, "the
+// reserved IP front".
+func (e Expr) Words() string {
+	parts, err := e.parts()
+	if err != nil {
+		return string(e)
+	}
+	var out strings.Builder
+	for _, p := range parts {
+		if p.ref == "" {
+			out.WriteString(p.text)
+			continue
+		}
+		out.WriteString(p.ref.String())
+	}
+	return out.String()
+}
+
+// String is what a reference stands for, in words.
+func (r reference) String() string {
+	words := r.words()
+	property := strings.NewReplacer("public_ipv6", "public IPv6 address", "public_ip", "public address", "private_ip", "private address", "ip_range", "address range").Replace(words[len(words)-1])
+	thing := strings.NewReplacer("reserved_ip", "reserved IP", "vpc", "network").Replace(words[0])
+	if len(words) == 3 {
+		thing += " " + words[1]
+	} else if words[0] != "vpc" {
+		return "the " + property + " of the " + thing // param.size, tenant.slug
+	}
+	if words[0] == "reserved_ip" {
+		return "the " + thing
+	}
+	if len(words) == 2 {
+		thing = "the " + thing
+	}
+	return "the " + property + " of " + thing
+}
