@@ -9,12 +9,12 @@ import (
 
 // Bare are the droplets that are behind no firewall, which is open to all that the
 // machine itself does not refuse.
-func (b *Blueprint) Bare() []string {
+func (bp *Blueprint) Bare() []string {
 	var behind []string
-	for _, f := range b.Firewalls {
+	for _, f := range bp.Firewalls {
 		behind = append(behind, f.Droplets...)
 	}
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.Droplets)), func(key string) bool { return slices.Contains(behind, key) })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(bp.Droplets)), func(key string) bool { return slices.Contains(behind, key) })
 }
 
 // Bare are the droplets of a spec that are behind no firewall, by their keys.
