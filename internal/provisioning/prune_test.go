@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -149,6 +150,53 @@ func TestWhatIsKeptWhileAPruneRunsStays(t *testing.T) {
 		}
 		if got := y.snapshots(); len(got) != 5 {
 			t.Errorf("%d of 6 snapshots are left, want 5: the second is kept", len(got))
+		}
+	})
+}
+
+// TestAPruneDeletesOnlyWhatTheBackupWasMadeOf: a snapshot that does not have the name that
+// the backup's saga gave it is somebody's, and nothing of the backup is deleted.
+func TestAPruneDeletesOnlyWhatTheBackupWasMadeOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y, engine, s, all := backlog(t, provisioning.DestroyCap{}, 2)
+		if err := y.db.Write(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE stack_backup_items SET marker = 'another' WHERE backup_id = $1 AND kind = 'volume'`, string(all[1].ID))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		id := y.begin(s, on(provisioning.Prune))
+		y.serveFor(engine, 5*time.Minute)
+		end, err := engine.Saga(ctx, id)
+		left, listErr := s.Backups(ctx, y.stack(s).ID, false)
+		if err != nil || listErr != nil || end.State != saga.RolledBack || len(left) != 2 || len(y.snapshots()) != 4 {
+			t.Errorf("the prune is %s (%v), and %d backups (%v) of %d snapshots are left; want both of all four", end.State, err, len(left), listErr, len(y.snapshots()))
+		}
+	})
+}
+
+// TestABlueprintThatIsUsedNeverChanges: until a stack is made of a version it may be given
+// anew, and from then on only as it was.
+func TestABlueprintThatIsUsedNeverChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		s := provisioning.New(y.db, y.engine(y.options), y.steps)
+		add := func(tags string) error {
+			_, err := s.AddBlueprint(t.Context(), "b.yaml", []byte(strings.Replace(everything, "tags: [test]", "tags: ["+tags+"]", 1)), "cli:test", time.Now())
+			return err
+		}
+		for _, tags := range []string{"before", "test"} {
+			if err := add(tags); err != nil {
+				t.Errorf("before it is used: %v", err)
+			}
+		}
+		y.standing()
+		if err := add("after"); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "version 2") {
+			t.Errorf("what a stack was made of is changed: %v", err)
+		}
+		if err := add("test"); err != nil {
+			t.Errorf("the same once more: %v", err)
 		}
 	})
 }
