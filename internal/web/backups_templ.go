@@ -40,7 +40,7 @@ func stackPlaces(p ui.Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, place := range []struct{ path, name string }{{"/stacks", "Stacks"}, {"/backups", "Backups"}, {"/cleanup", "Clean-ups"}, {"/freezes", "Freezes"}} {
+		for _, place := range []struct{ path, name string }{{"/stacks", "Stacks"}, {"/blueprints", "Blueprints"}, {"/backups", "Backups"}, {"/cleanup", "Clean-ups"}, {"/freezes", "Freezes"}} {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<a href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -60,9 +60,6 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	look := time.NewTicker(lookoutAge)
 	defer look.Stop()
-	if topic == "" {
-		look.Stop()
-	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	due := time.NewTimer(time.Hour)

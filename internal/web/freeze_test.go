@@ -59,6 +59,31 @@ func TestEveryPageSaysWhatIsFrozen(t *testing.T) {
 	}
 }
 
+// An open page is told of a freeze that begins or ends, whatever it is about, and finds it in
+// what it reads again.
+func TestAnOpenPageHearsOfAFreeze(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	ctx := t.Context()
+	for _, path := range []string{"/events?after=0", "/events?after=0&topic=changes&stood=0"} {
+		changes, leave := s.follow(t, path, "")
+		silent(t, changes, 50*time.Millisecond)
+		if err := s.stacks.Freeze(ctx, provisioning.AccountScope("default"), "look first", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		frozen := next(t, changes)
+		if _, live, ok := strings.Cut(s.get(t, "/sagas").body, `id="live"`); !ok || !strings.Contains(live, "look first") {
+			t.Error("what an open page reads again does not say what is frozen")
+		}
+		if err := s.stacks.Thaw(ctx, provisioning.AccountScope("default")); err != nil {
+			t.Fatal(err)
+		}
+		if at := next(t, changes); at == frozen {
+			t.Errorf("%s is told %s again as the freeze ends", path, at)
+		}
+		leave()
+	}
+}
+
 // A stack is protected and freed by forms; a plan to tear it down that was made before is
 // refused meanwhile.
 func TestAStackIsProtectedByForms(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 )
 
 // A topic is what a page follows beside sagas.
@@ -20,24 +21,23 @@ const (
 // lookoutAge is how old what a lookout says may be.
 const lookoutAge = time.Second
 
-// A lookout sees whether the inventory has moved on. All open pages look through
+// A lookout sees whether the inventory has moved on, or something was frozen. All open pages look through
 // the same one: the database is asked once a second, however many they are.
 type lookout struct {
 	inventory *inventory.Service
 	accounts  func(context.Context) ([]string, error)
+	freezes   func(context.Context) ([]provisioning.Freeze, error)
 
 	mu      sync.Mutex
 	at      time.Time
+	frozen  string // empty: nothing is
 	changes string
 	syncs   string
 }
 
-// position is where a topic is; empty for none. It says nothing but that it is
+// position is where a topic is, and what is frozen, which every page says. It says nothing but that it is
 // different when something changed.
 func (l *lookout) position(ctx context.Context, of topic) (string, error) {
-	if of != changesTopic && of != syncsTopic {
-		return "", nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := time.Now(); now.Sub(l.at) >= lookoutAge {
@@ -46,13 +46,24 @@ func (l *lookout) position(ctx context.Context, of topic) (string, error) {
 		}
 		l.at = now
 	}
-	if of == syncsTopic {
-		return l.syncs, nil
+	switch of {
+	case syncsTopic:
+		return l.syncs + l.frozen, nil
+	case changesTopic:
+		return l.changes + l.frozen, nil
 	}
-	return l.changes, nil
+	return l.frozen, nil
 }
 
 func (l *lookout) look(ctx context.Context) error {
+	freezes, err := l.freezes(ctx)
+	if err != nil {
+		return err
+	}
+	l.frozen = ""
+	for _, f := range freezes {
+		l.frozen += fmt.Sprintf(".%x", f.At.UnixMicro())
+	}
 	last, err := l.inventory.FeedEnd(ctx)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ func (s *Server) stackRoutes(page func(string, func(*visit) error)) {
 	page("GET /stacks/{stack}/plan/{verb}", s.askVerb)
 	page("POST /stacks/{stack}/plan/{verb}", s.planVerb)
 	s.protectionRoutes(page)
+	s.blueprintRoutes(page)
 	page("GET /backups", s.backups)
 	page("GET /backups.json", s.backups)
 	page("GET /plans/{plan}", s.plan)
@@ -68,6 +69,32 @@ func (v stackView) stands() string {
 		return string(v.last.State)
 	}
 	return string(v.State)
+}
+
+// failed is why the stack's last saga did not end well, or cannot go on; empty where it did
+// and can.
+func (v stackView) failed() string {
+	switch v.last.State {
+	case saga.RolledBack, saga.Stuck, saga.Compensating:
+		if v.last.Error != nil {
+			return v.last.Error.Message
+		}
+		return "Somebody asked it to turn back."
+	}
+	return ""
+}
+
+// failedWords says how, after the saga's name.
+func failedWords(s saga.State) string {
+	return map[saga.State]string{saga.RolledBack: "was rolled back", saga.Stuck: "is stuck", saga.Compensating: "is being undone"}[s]
+}
+
+// failedHue is the colour of it: what was undone is as it was, what is stuck wants a person.
+func failedHue(s saga.State) wire.Hue {
+	if s == saga.Stuck {
+		return wire.Bad
+	}
+	return wire.Attention
 }
 
 // A stackListView is what the page of all stacks shows.

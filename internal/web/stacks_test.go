@@ -73,6 +73,43 @@ func TestAStackIsAppliedFromItsPlan(t *testing.T) {
 	}
 }
 
+// Blueprints are listed with what they make, and each shows its parameters, its source and
+// the stacks that were made of it.
+func TestBlueprintsAreShown(t *testing.T) {
+	s := serve(t, dbtest.New(t))
+	ctx := t.Context()
+	if _, err := s.tenants.Add(ctx, tenant.Entry{Slug: "acme"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if list := s.get(t, "/blueprints").body; !strings.Contains(list, `href="/blueprints/minimal@1"`) || !strings.Contains(list, "1 droplet, 1 firewall") || !strings.Contains(list, "part of Arcadia") {
+		t.Error("the list lacks a blueprint, what it makes, or where it is from")
+	}
+	if page := s.get(t, "/blueprints/minimal").body; !strings.Contains(page, "There are none.") {
+		t.Error("a blueprint of which nothing was made does not say so")
+	}
+	p, err := s.stacks.PlanStack(ctx, provisioning.PlanRequest{
+		Verb: provisioning.Provision, Blueprint: "minimal", Tenant: "acme", Name: "edge", Account: "default", Parameters: map[string]string{"region": "nyc3"},
+	}, "cli:test", time.Now())
+	if err == nil {
+		_, _, err = s.stacks.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := s.get(t, "/blueprints/minimal@1").body
+	for _, want := range []string{"acme/edge", "Unless given", "name: minimal", `href="/stacks/new?blueprint=minimal%401"`, "it never changes"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page of a blueprint lacks %q", want)
+		}
+	}
+	if list := s.get(t, "/blueprints").body; !strings.Contains(list, "part of Arcadia") {
+		t.Error("one that is part of Arcadia is not any more, once it was used")
+	}
+	if none := s.get(t, "/blueprints/no-such"); none.status != 404 {
+		t.Errorf("a blueprint that there is not is answered with %d", none.status)
+	}
+}
+
 // What a tenant's protection keeps is refused to be torn down, with how that ends; its page
 // says why, and ends it.
 func TestATenantIsProtected(t *testing.T) {

@@ -110,8 +110,12 @@ func (v *visit) page(title, here string) ui.Page {
 // live is page of one that follows along: what changes after it was read, of one
 // saga first where of names one, is told at that address.
 func (v *visit) live(title, here, of string, position string) ui.Page {
+	stands, err := v.s.lookout.position(v.r.Context(), "")
+	if err != nil {
+		v.s.log.WarnContext(v.r.Context(), "whether anything is frozen is not known", "err", err)
+	}
 	p := v.page(title, here)
-	p.Live = ui.Query{Path: "/events"}.With("after", position, "saga", of).String()
+	p.Live = ui.Query{Path: "/events"}.With("after", position, "saga", of, "stood", stands).String()
 	return p
 }
 

@@ -66,7 +66,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, log: o.Logger, sent: newSent(), undos: &undos{forms: map[string]undo{}}}
 	s.checks = newCheckup(o.Checks)
 	s.hours = &hourly{engine: o.Engine}
-	s.lookout = &lookout{inventory: o.Inventory, accounts: s.accounts}
+	s.lookout = &lookout{inventory: o.Inventory, accounts: s.accounts, freezes: o.Provisioning.Freezes}
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
