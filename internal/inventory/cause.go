@@ -165,27 +165,30 @@ func (j *jury) cause(e *edit, fields []Field) (Cause, time.Time) {
 // bySaga is the saga that brought a change about; ok is false where none did.
 func (j *jury) bySaga(e *edit, fields []Field) (c Cause, at time.Time, ok bool) {
 	t, f := e.change.Type, e.found
-	if t == Created {
-		if of, ok := j.marked[markerOf(f.look)]; ok {
-			return bySaga(of, stepOf(of, f)), f.look.CreatedAt, true
+	did, ok := j.deed(func(d deed) bool { return d.did(t, f) })
+	if of, marked := j.marked[markerOf(f.look)]; !ok && marked && t == Created {
+		return bySaga(of, stepOf(of, f)), f.look.CreatedAt, true
+	}
+	if !ok {
+		did, ok = j.deed(func(d deed) bool { return t == Updated && d.shows(fields) || t == Created && d.lost && d.asksFor(f) })
+	}
+	if !ok {
+		return c, at, false
+	}
+	if at = j.within.doTime(did.at); t == Created && !f.look.CreatedAt.IsZero() {
+		at = f.look.CreatedAt
+	}
+	return bySaga(did.saga, did.step), at, true
+}
+
+// deed is the newest of those that fit.
+func (j *jury) deed(fits func(deed) bool) (deed, bool) {
+	for _, d := range slices.Backward(j.deeds) {
+		if fits(d) {
+			return d, true
 		}
 	}
-	for _, did := range []func(deed) bool{
-		func(d deed) bool { return d.did(t, f) },
-		func(d deed) bool { return t == Updated && d.shows(fields) },
-		func(d deed) bool { return t == Created && d.lost && d.asksFor(f) },
-	} {
-		for _, d := range slices.Backward(j.deeds) {
-			if did(d) {
-				at := j.within.doTime(d.at)
-				if t == Created && !f.look.CreatedAt.IsZero() {
-					at = f.look.CreatedAt
-				}
-				return bySaga(d.saga, d.step), at, true
-			}
-		}
-	}
-	return c, at, false
+	return deed{}, false
 }
 
 func bySaga(of saga.Saga, step string) Cause {
