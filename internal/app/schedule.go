@@ -68,7 +68,9 @@ func (a *App) buildSchedules(context.Context) (err error) {
 		return err
 	}
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[sweepArgs]) error { return a.provisioning.Sweep(ctx) })
-	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[syncArgs]) error { return a.inventory.Schedule(ctx) })
+	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[syncArgs]) error {
+		return errors.Join(a.inventory.Schedule(ctx), a.provisioning.ListStale(ctx, time.Now()))
+	})
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[followArgs]) error {
 		_, err := a.metering.Follow(ctx)
 		return err

@@ -164,7 +164,7 @@ type lookout struct {
 func (l *lookout) read(ctx context.Context, stacks []Stack, tagged string) (err error) {
 	var urns []string
 	for _, one := range stacks {
-		if l.made[one.ID], err = l.service.StackResources(ctx, one.ID); err != nil {
+		if err := l.readMade(ctx, one); err != nil {
 			return err
 		}
 		for _, r := range l.made[one.ID] {
@@ -173,16 +173,6 @@ func (l *lookout) read(ctx context.Context, stacks []Stack, tagged string) (err 
 		for _, r := range one.Spec.Resources {
 			if r.Droplet != nil {
 				urns = append(urns, sizeURN(one.Account, r.Droplet.Size))
-			}
-		}
-		if l.fresh[one.Account] == nil {
-			l.fresh[one.Account] = map[string]inventory.Freshness{}
-			heads, err := l.service.inventory.Freshness(ctx, one.Account)
-			if err != nil {
-				return err
-			}
-			for _, head := range heads {
-				l.fresh[one.Account][head.Kind] = head
 			}
 		}
 	}
@@ -196,6 +186,22 @@ func (l *lookout) read(ctx context.Context, stacks []Stack, tagged string) (err 
 		}
 	}
 	return l.readTagged(ctx, tagged)
+}
+
+// readMade reads what a stack has, and how old the lists of its account are.
+func (l *lookout) readMade(ctx context.Context, of Stack) (err error) {
+	if l.made[of.ID], err = l.service.StackResources(ctx, of.ID); err != nil || l.fresh[of.Account] != nil {
+		return err
+	}
+	heads, err := l.service.inventory.Freshness(ctx, of.Account)
+	if err != nil {
+		return err
+	}
+	l.fresh[of.Account] = map[string]inventory.Freshness{}
+	for _, head := range heads {
+		l.fresh[of.Account][head.Kind] = head
+	}
+	return nil
 }
 
 func sizeURN(account, slug string) string { return inventory.KindNamed("size").URN(account, slug) }
