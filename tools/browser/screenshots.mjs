@@ -85,6 +85,7 @@ async function story(w) {
     ["changes", "/changes"], ["tenants", "/tenants"], ["tenant", "/tenants/atlas-freight"], ["tenant-add", "/tenants/add"], ["tenant-import", "/tenants/import?from=tags"],
     ["findings", "/findings"], ["mute", `/findings/${finding.id}/mute`], ["stacks", "/stacks"], ["stack", "/stacks/" + of.hosted], ["stack-suspended", "/stacks/" + of.suspended],
     ["stack-new", "/stacks/new?blueprint=hosted"], ["stack-verb", `/stacks/${of.hosted}/plan/restore`], ["stack-protect", `/stacks/${of.hosted}/protect`],
+    ["blueprints", "/blueprints"], ["blueprint", "/blueprints/sky-ai"], ["adopt", "/stacks/adopt"], ["adopt-form", "/stacks/adopt?blueprint=minimal"], ["cleanup", "/cleanup"],
     ["plan", "/plans/" + of.planned], ["plan-apply", `/plans/${of.planned}/apply`], ["plan-applied", "/plans/" + of.applied], ["plan-rolled-back", "/plans/" + of.failed],
     ["backups", "/backups"], ["freezes-none", "/freezes"], ["freeze", "/freezes/new"], ["accounts", "/accounts"], ["account", "/accounts/default"], ["sync", "/syncs/" + first.id],
     ["billing", "/billing"], ["invoices", "/invoices"], ["invoices-empty", "/invoices?state=void"], ["invoice", "/invoices/" + issued[0].number],

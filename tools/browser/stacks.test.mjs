@@ -177,7 +177,7 @@ for (const colorScheme of ["light", "dark"]) {
     const stack = await kept;
     for (const width of [1280, 390]) {
       const page = await visit(t, { colorScheme, viewport: { width, height: 844 } });
-      const paths = ["/stacks", "/stacks/" + stack.id, "/plans/" + stack.plan, "/backups", "/freezes/new", `/stacks/${stack.id}/plan/restore`, `/stacks/${stack.id}/protect`];
+      const paths = ["/stacks", "/stacks/" + stack.id, "/plans/" + stack.plan, "/backups", "/freezes/new", `/stacks/${stack.id}/plan/restore`, `/stacks/${stack.id}/protect`, "/blueprints", "/blueprints/sky-ai", "/tenants/acme/protect"];
       for (const path of width > 500 ? paths : paths.slice(0, 4)) {
         await page.goto(path);
         await axeFinds(page, `${path} at ${width}`);
