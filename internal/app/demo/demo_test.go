@@ -42,8 +42,8 @@ func TestTheEstateHasOneOfEveryKind(t *testing.T) {
 	}
 	delete(kinds, "action")
 	if want := map[string]int{
-		"droplet": 60, "tag": 19, "project": 13, "volume": 14, "volume_snapshot": 6, "snapshot": 7, "image": 1, "reserved_ip": 7, "domain": 6,
-		"domain_record": 36, "firewall": 12, "certificate": 4, "load_balancer": 4, "vpc": 6, "ssh_key": 2, "database": 3, "database_replica": 1,
+		"droplet": 60, "tag": 19, "project": 13, "volume": 14, "volume_snapshot": 6, "snapshot": 7, "image": 1, "reserved_ip": 7, "domain": 7,
+		"domain_record": 40, "firewall": 12, "certificate": 4, "load_balancer": 4, "vpc": 6, "ssh_key": 2, "database": 3, "database_replica": 1,
 		"kubernetes_cluster": 1, "cdn_endpoint": 2, "uptime_check": 4, "app": 2, "spaces_key": 2, "vpc_peering": 1, "nat_gateway": 1,
 		"registry": 1, "alert_policy": 1, "functions_namespace": 1, "agent": 1, "nfs": 1, "uptime_alert": 2, "autoscale_pool": 1, "reserved_ipv6": 1,
 	}; !maps.Equal(kinds, want) {
