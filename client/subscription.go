@@ -14,8 +14,8 @@ type Subscription struct {
 	Currency  string             `json:"currency"`
 	Zone      string             `json:"zone"`
 	AnchorDay *int               `json:"anchor_day" doc:"null: the plan's."`
-	Taxes     []string           `json:"taxes" nullable:"false"`
-	Coupons   []string           `json:"coupons" nullable:"false"`
+	Taxes     []string           `json:"taxes" nullable:"false" doc:"Now; what was there before is under amendments."`
+	Coupons   []string           `json:"coupons" nullable:"false" doc:"Now, in the order in which they apply."`
 	StartedAt Time               `json:"started_at" format:"date-time"`
 	CreatedAt Time               `json:"created_at" format:"date-time"`
 	CreatedBy string             `json:"created_by"`
@@ -23,6 +23,19 @@ type Subscription struct {
 
 	Suspensions []Suspension         `json:"suspensions" nullable:"false" doc:"Times without service, as they are known now."`
 	Changes     []SubscriptionChange `json:"changes" nullable:"false" doc:"In the order in which they were entered."`
+	Amendments  []Amendment          `json:"amendments" nullable:"false" doc:"What changed of taxes and coupons, in the order in which it was entered."`
+}
+
+// An Amendment is what is different in a subscription's taxes or coupons from an instant on.
+type Amendment struct {
+	Seq         int64    `json:"seq"`
+	Type        string   `json:"type" enum:"taxes,coupon,no_coupon"`
+	IDs         []string `json:"ids" nullable:"false" doc:"The taxes in place of those before, or the coupon that joins or leaves."`
+	EffectiveAt Time     `json:"effective_at" format:"date-time"`
+	RecordedAt  Time     `json:"recorded_at" format:"date-time" doc:"Since when bills know of it."`
+	EnteredAt   Time     `json:"entered_at" format:"date-time"`
+	Actor       string   `json:"actor"`
+	Reason      string   `json:"reason"`
 }
 
 // A Suspension is a time without service.
@@ -68,11 +81,12 @@ type SubscriptionOrder struct {
 
 // A ChangeOrder asks that something in a subscription be different.
 type ChangeOrder struct {
-	Type     string `json:"type" enum:"change,add,cancel,suspend,resume"`
+	Type     string `json:"type" enum:"change,add,cancel,suspend,resume,coupon,no_coupon"`
 	Item     string `json:"item,omitempty" doc:"Left away: main; of a cancellation: all items."`
 	Plan     string `json:"plan,omitempty" doc:"Left away: it stays."`
 	Quantity string `json:"quantity,omitempty" doc:"Left away: it stays, or 1 of what is added."`
 	When     string `json:"when,omitempty" doc:"now, period_end, or a date or an instant, also a past one; left away: now."`
+	Coupon   string `json:"coupon,omitempty" doc:"That joins by a change of type coupon, or leaves by no_coupon."`
 	Until    string `json:"until,omitempty" doc:"Of suspend: a date or an instant; left away: until it is resumed."`
 	Reason   string `json:"reason,omitempty"`
 	DryRun   bool   `json:"dry_run,omitempty" doc:"Only work out what would be billed."`

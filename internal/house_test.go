@@ -123,6 +123,7 @@ var owners = map[string]string{
 	"billing_series":        "internal/billing",
 	"billing_rates":         "internal/billing",
 	"billing_closes":        "internal/billing",
+	"billing_amendments":    "internal/billing",
 	"billing_requests":      "internal/billing",
 	"billing_marks":         "internal/billing",
 	"billing_invoices":      "internal/billing",

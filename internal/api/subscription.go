@@ -27,7 +27,7 @@ func (a *API) subscriptionRoutes(h huma.API) {
 	migrate.Description = "All of them or nobody. Who is excepted, and who has another change to come, keeps what it has."
 	registerOnce(a, h, migrate, a.migrateSubscriptions)
 	registerOnce(a, h, operation("change-subscription", http.MethodPost, "/v1/subscriptions/{id}/changes",
-		"Change plan or quantity, add an item, suspend, resume or cancel; or preview it"), a.changeSubscription)
+		"Change plan or quantity, add an item, suspend, resume or cancel, have a coupon join or leave; or preview it"), a.changeSubscription)
 }
 
 func (a *API) listSubscriptions(ctx context.Context, in *struct {
@@ -84,7 +84,7 @@ func (a *API) changeSubscription(ctx context.Context, in *struct {
 }) (*subscribed, error) {
 	o := in.Body
 	s, due, err := a.o.Bills.ChangeSubscription(ctx, billing.SubscriptionID(in.ID), billing.ChangeOrder{
-		Type: billing.ChangeType(o.Type), Item: o.Item, Plan: o.Plan, Quantity: o.Quantity, When: o.When, Until: o.Until, Reason: o.Reason, DryRun: o.DryRun, By: actor(ctx),
+		Type: billing.ChangeType(o.Type), Item: o.Item, Plan: o.Plan, Quantity: o.Quantity, When: o.When, Until: o.Until, Coupon: o.Coupon, Reason: o.Reason, DryRun: o.DryRun, By: actor(ctx),
 		Supersede: o.Supersede,
 	}, time.Now())
 	return a.subscribed(s, due, o.DryRun, err)

@@ -81,7 +81,8 @@ func (p Profile) tidy() (Profile, error) {
 }
 
 // PutCustomer says how a tenant, named by slug or id, is billed, in place of what was
-// said before. Invoices that were issued stay as they are. It answers fault.NotFound
+// said before. Invoices that were issued stay as they are; subscriptions that had the
+// customer's taxes have the new ones for what has its tax point from then on. It answers fault.NotFound
 // for no tenant, fault.Invalid for what cannot be, and fault.Conflict for another
 // currency than that of the customer's subscriptions.
 func (s *Service) PutCustomer(ctx context.Context, ref string, p Profile, by string, at time.Time) (Customer, error) {
@@ -101,7 +102,14 @@ func (s *Service) PutCustomer(ctx context.Context, ref string, p Profile, by str
 		if err := checkCustomer(ctx, tx, c); err != nil {
 			return err
 		}
-		return putCustomer(ctx, tx, c)
+		before, err := findCustomer(ctx, tx, c.Tenant)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		if err := putCustomer(ctx, tx, c); err != nil {
+			return err
+		}
+		return retax(ctx, tx, before, c, at)
 	})
 	return c, err
 }

@@ -15,15 +15,15 @@ import (
 // at the rate in force at the tax point, which is the last instant of the service,
 // or the issue where that comes first.
 func (b *biller) taxesOf(ch *Charge, service period.Period, issue time.Time) []rating.Tax {
-	ids := b.sub.Taxes
-	if ch != nil && ch.TaxSet {
-		ids = ch.Taxes
-	}
 	point := service.To
 	if service.To.After(service.From) {
 		point = point.Add(-time.Microsecond)
 	}
 	point = period.Earlier(point, issue)
+	ids := taxesAt(b.sub.Taxes, b.sub.Amendments, point, issue)
+	if ch != nil && ch.TaxSet {
+		ids = ch.Taxes
+	}
 	var taxes []rating.Tax
 	for _, id := range ids {
 		var (
@@ -85,9 +85,10 @@ type applied struct {
 // remains. A line that takes something back gives back its part of the discount:
 // it lessens what the coupon takes off; where that is less than nothing it is a
 // line of its own.
-func (b *biller) applyCoupons(p period.Period, lines []*draft) ([]*draft, applied) {
+func (b *biller) applyCoupons(p period.Period, lines []*draft, t time.Time) ([]*draft, applied) {
 	a := applied{amounts: []DiscountAmount{}, shares: make([]int64, len(lines)), exact: make([]exact.Number, len(lines))}
-	for _, id := range b.sub.Coupons {
+	in := couponsAt(b.sub.Coupons, b.sub.Amendments, t, t)
+	for _, id := range b.sub.everCoupons() {
 		c := b.catalog.coupon(id)
 		var back int64
 		for i, d := range lines {
@@ -100,7 +101,7 @@ func (b *biller) applyCoupons(p period.Period, lines []*draft) ([]*draft, applie
 			r.taken[p] -= back
 		}
 		var total int64
-		if discount, ok := b.discount(c, p); ok {
+		if discount, ok := b.discount(c, p); ok && slices.Contains(in, id) {
 			left := make([]int64, len(lines))
 			for i, d := range lines {
 				if d.Amount > 0 && c.isAbout(d.Charge) {
@@ -196,7 +197,7 @@ func (b *biller) taxRounding(lines []*draft) rating.TaxRounding {
 // issue adds an invoice. Credit pays the amount with tax; what is given back beyond
 // what is charged becomes credit.
 func (b *biller) issue(purpose Purpose, p period.Period, lines []*draft, t time.Time) error {
-	inv := b.document(purpose, p, lines, t, func(lines []*draft) ([]*draft, applied) { return b.applyCoupons(p, lines) })
+	inv := b.document(purpose, p, lines, t, func(lines []*draft) ([]*draft, applied) { return b.applyCoupons(p, lines, t) })
 	if inv.Total < 0 {
 		b.credit -= inv.Total
 	} else {
@@ -218,7 +219,7 @@ func (b *biller) issueNote(lines []*draft, t time.Time) {
 	}
 	note := b.document(Credit, periodOf(lines), lines, t, func(lines []*draft) ([]*draft, applied) {
 		a := applied{amounts: []DiscountAmount{}, shares: make([]int64, len(lines)), exact: make([]exact.Number, len(lines))}
-		for _, id := range b.sub.Coupons {
+		for _, id := range b.sub.everCoupons() {
 			var total int64
 			for i, d := range lines {
 				total += d.back[id]

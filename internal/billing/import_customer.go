@@ -160,7 +160,10 @@ func (s *Service) importCustomer(ctx context.Context, tx *sql.Tx, m *importing, 
 	if same {
 		return nil
 	}
-	return putCustomer(ctx, tx, c)
+	if err := putCustomer(ctx, tx, c); err != nil {
+		return err
+	}
+	return retax(ctx, tx, before, c, m.at)
 }
 
 // differences are what an import changes, by the names of its columns.

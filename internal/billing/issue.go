@@ -43,7 +43,7 @@ func (s *Service) issueIn(ctx context.Context, bills []*bill, by string, now tim
 			for n := range b.new {
 				b.issued[n] = b.document(&b.new[n])
 			}
-			if p.changes != int64(len(b.agreement.Changes)+len(b.notes)+len(b.releases)) {
+			if p.changes != int64(len(b.agreement.Changes)+len(b.agreement.Amendments)+len(b.notes)+len(b.releases)) {
 				b.err = fault.New(fault.Conflict, "The subscription was changed while it was billed. Run it again.")
 			} else if !p.billed.Equal(b.billed) {
 				if b.err, err = meanwhile(ctx, tx, b, p.billed); err != nil {

@@ -114,13 +114,14 @@ var (
 	selectStandings = db.NewBulk(`SELECT id, (SELECT m.billed_to FROM billing_marks m WHERE m.subscription_id = given.id),
 		(SELECT COUNT(*) FROM billing_changes c WHERE c.subscription_id = given.id) +
 		(SELECT COUNT(*) FROM billing_invoices i WHERE i.subscription_id = given.id AND i.revision < 0) +
+		(SELECT COUNT(*) FROM billing_amendments m WHERE m.subscription_id = given.id) +
 		(SELECT COUNT(*) FROM billing_releases r WHERE r.subscription_id = given.id) FROM given`, db.Column{Name: "id"})
 )
 
 // A standing is how it stands with a subscription in the issuing transaction.
 type standing struct {
 	billed  time.Time // up to then; zero: not yet
-	changes int64     // and credit notes by hand and releases of credit
+	changes int64     // and amendments, credit notes by hand and releases of credit
 }
 
 func (s *Service) standings(ctx context.Context, tx *sql.Tx, bills []*bill) (map[SubscriptionID]standing, error) {

@@ -38,6 +38,8 @@ type Agreement struct {
 	CreatedAt time.Time
 	CreatedBy string
 	Changes   []Change // in the order in which they were entered
+
+	Amendments []Amendment // of its taxes and coupons, likewise
 }
 
 // A ChangeType says what a change does.
@@ -82,7 +84,8 @@ func (a *Agreement) subscription(c *Catalog) (*Subscription, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscription{Tenant: a.Slug, Currency: a.Currency, Zone: zone, AnchorDay: a.AnchorDay, Taxes: a.Taxes, Coupons: a.Coupons, Credit: money.New(0, a.Currency)}
+	s := &Subscription{Tenant: a.Slug, Currency: a.Currency, Zone: zone, AnchorDay: a.AnchorDay, Taxes: a.Taxes, Coupons: a.Coupons, Amendments: a.Amendments,
+		Credit: money.New(0, a.Currency)}
 	s.Suspended = a.suspensions()
 	for _, change := range a.Changes {
 		if change.Type == SuspensionChange {
@@ -209,6 +212,7 @@ type ChangeOrder struct {
 	Quantity string // a decimal; empty: it stays, or 1 of an item that is added
 	When     string // now (also empty), period_end, or a date or instant, also a past one
 	Until    string // of a suspension: a date or an instant; empty: until it is resumed
+	Coupon   string // that joins or leaves
 	Reason   string
 	DryRun   bool // only work out what would be billed
 	By       string
@@ -232,6 +236,17 @@ func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o 
 			return err
 		}
 		a.Slug = known.Slug
+		if o.Type == CouponAmendment || o.Type == NoCouponAmendment {
+			m, err := s.couponOrder(ctx, q, &a, o, at)
+			if err != nil {
+				return err
+			}
+			offered, err := offerIn(ctx, q, a.Currency)
+			if err != nil {
+				return err
+			}
+			return offered.amend(ctx, q, &a, m, dry)
+		}
 		changes, err := s.changes(ctx, q, &a, o, at)
 		if err != nil {
 			return err
@@ -249,6 +264,9 @@ func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o 
 
 // changes are what an order changes, item by item.
 func (s *Service) changes(ctx context.Context, q db.Queryer, a *Agreement, o ChangeOrder, at time.Time) ([]Change, error) {
+	if o.Coupon != "" {
+		return nil, fault.New(fault.Invalid, "A coupon joins or leaves by a change of its own, coupon or no_coupon.")
+	}
 	if o.Type == SuspendOrder || o.Type == ResumeOrder {
 		return a.suspension(o, at)
 	}
@@ -276,7 +294,7 @@ func (s *Service) changes(ctx context.Context, q db.Queryer, a *Agreement, o Cha
 	case o.Type == CancelChange && o.Item != "" && i < 0, o.Type == CancelChange && len(now) == 0:
 		return nil, fault.New(fault.Conflict, "Nothing is in service that could be cancelled.")
 	case o.Type != AddChange && o.Type != PlanChange && o.Type != CancelChange:
-		return nil, fault.New(fault.Invalid, "There is no change %q: it is change, add, cancel, suspend or resume.", cut(string(o.Type)))
+		return nil, fault.New(fault.Invalid, "There is no change %q: it is change, add, cancel, suspend, resume, coupon or no_coupon.", cut(string(o.Type)))
 	}
 	var err error
 	if change.Quantity, err = quantity(o.Quantity); err != nil {
@@ -420,12 +438,12 @@ func (s *Service) agree(ctx context.Context, a *Agreement, dry bool, at time.Tim
 		return due, err
 	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		known := a.Changes
+		known := *a
 		*a = before
 		if err := write(tx, false); err != nil {
 			return err
 		}
-		if !slices.EqualFunc(known, a.Changes, Change.same) { // due was worked out of others
+		if !slices.EqualFunc(known.Changes, a.Changes, Change.same) || !slices.EqualFunc(known.Amendments, a.Amendments, Amendment.same) { // due was worked out of others
 			return fault.New(fault.Conflict, "The subscription was changed at the same time. Look at it, and ask again.")
 		}
 		return claimRequest(ctx, tx, at)

@@ -78,7 +78,17 @@ func listAgreements(ctx context.Context, q db.Queryer, t tenant.ID, sub Subscrip
 			agreements[i].Changes = append(agreements[i].Changes, c)
 		}
 	}
-	return agreements, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return agreements, db.Each(ctx, q, func(rows *sql.Rows) error {
+		of, m, err := scanAmendment(rows)
+		if i, ok := at[of]; ok {
+			agreements[i].Amendments = append(agreements[i].Amendments, m)
+		}
+		return err
+	}, `SELECT m.subscription_id, m.seq, m.type, m.ids, m.effective_at, m.recorded_at, m.entered_at, m.actor, m.reason
+		FROM billing_amendments m JOIN billing_subscriptions s ON s.id = m.subscription_id`+where+` ORDER BY m.subscription_id, m.seq`, string(t), string(sub))
 }
 
 func findAgreement(ctx context.Context, q db.Queryer, sub SubscriptionID) (Agreement, error) {

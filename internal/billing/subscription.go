@@ -25,6 +25,8 @@ type Subscription struct {
 	Coupons   []string
 	Credit    money.Amount // prepaid
 
+	Amendments []Amendment // of taxes and coupons, in the order in which they became known
+
 	credited []kept    // by hand, of documents that were issued
 	released []release // of the credit that bills gave
 }

@@ -18,6 +18,7 @@ type subscriptionCommand struct {
 	Change  subscriptionChangeCommand  `cmd:"" help:"Change plan or quantity: upgrade, downgrade."`
 	Migrate subscriptionMigrateCommand `cmd:"" help:"Give everybody who has a version of a plan another; what it comes to is shown first."`
 	Add     subscriptionAddCommand     `cmd:"" help:"Add an item beside those there are."`
+	Coupon  subscriptionCouponCommand  `cmd:"" help:"Have a coupon join a subscription, or leave it."`
 	Suspend subscriptionSuspendCommand `cmd:"" help:"Suspend all items: what is suspended costs nothing, unless its plan says so."`
 	Resume  subscriptionResumeCommand  `cmd:"" help:"End a suspension."`
 	Cancel  subscriptionCancelCommand  `cmd:"" help:"Cancel an item, or all."`
@@ -93,6 +94,10 @@ func (r *runner) showSubscription(s client.Subscription) error {
 		r.say("Suspended from %s until %s.", clockIn(x.From, s.Zone), until)
 	}
 	at := func(t client.Time) string { return period.In(t.Time, s.Zone).Format("2006-01-02 15:04") }
+	for _, m := range s.Amendments {
+		what := map[string]string{"taxes": "Taxes are", "coupon": "The coupon joins:", "no_coupon": "The coupon leaves:"}[m.Type]
+		r.say("%s %s from %s on, by %s%s.", what, orDash(strings.Join(m.IDs, ", ")), at(m.EffectiveAt), m.Actor, reasonText(m.Reason))
+	}
 	rows := [][]string{}
 	for _, c := range s.Changes {
 		plan := "–"
@@ -109,6 +114,14 @@ func (r *runner) showSubscription(s client.Subscription) error {
 			c.Actor, orDash(c.Reason)})
 	}
 	return table(r.Out, "FROM|CHANGE|ITEM|PLAN|QUANTITY|ENTERED|BY|REASON", rows)
+}
+
+// reasonText is a reason as it follows a sentence.
+func reasonText(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 // changeFlags are said of every change.
@@ -182,6 +195,24 @@ type subscriptionCancelCommand struct {
 func (c *subscriptionCancelCommand) Run(ctx context.Context, r *runner) error {
 	return r.change(ctx, c.Subscription, c.changeFlags, fmt.Sprintf("Cancel %s (%s)?", c.Subscription, c.When),
 		client.ChangeOrder{Type: "cancel", Item: c.Item, When: c.When})
+}
+
+type subscriptionCouponCommand struct {
+	subscriptionRef
+	Coupon string `arg:"" help:"A coupon of the catalog."`
+	Remove bool   `help:"It leaves: what is issued from then on has no discount by it."`
+	When   string `default:"now" placeholder:"WHEN" help:"now, period_end, or a date or an instant to come."`
+	changeFlags
+}
+
+// Run has a coupon join, or leave.
+func (c *subscriptionCouponCommand) Run(ctx context.Context, r *runner) error {
+	order := client.ChangeOrder{Type: "coupon", Coupon: c.Coupon, When: c.When}
+	question := fmt.Sprintf("Have %s join %s (%s)?", c.Coupon, c.Subscription, c.When)
+	if c.Remove {
+		order.Type, question = "no_coupon", fmt.Sprintf("Have %s leave %s (%s)?", c.Coupon, c.Subscription, c.When)
+	}
+	return r.change(ctx, c.Subscription, c.changeFlags, question, order)
 }
 
 type subscriptionSuspendCommand struct {

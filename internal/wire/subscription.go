@@ -11,9 +11,10 @@ import (
 // Subscription is a subscription, with what is in service at an instant.
 func Subscription(a billing.Agreement, at time.Time) client.Subscription {
 	w := client.Subscription{
-		ID: string(a.ID), Tenant: a.Slug, Currency: string(a.Currency), Zone: a.Zone, Taxes: present(a.Taxes), Coupons: present(a.Coupons),
+		ID: string(a.ID), Tenant: a.Slug, Currency: string(a.Currency), Zone: a.Zone, Taxes: present(a.TaxesAt(at)), Coupons: present(a.CouponsAt(at)),
 		StartedAt: client.Time{Time: a.StartedAt}, CreatedAt: client.Time{Time: a.CreatedAt}, CreatedBy: a.CreatedBy,
 		Items: []client.SubscriptionItem{}, Suspensions: []client.Suspension{}, Changes: make([]client.SubscriptionChange, len(a.Changes)),
+		Amendments: make([]client.Amendment, len(a.Amendments)),
 	}
 	if a.AnchorDay != 0 {
 		w.AnchorDay = &a.AnchorDay
@@ -28,6 +29,12 @@ func Subscription(a billing.Agreement, at time.Time) client.Subscription {
 		w.Changes[i] = client.SubscriptionChange{
 			Seq: c.Seq, Type: string(c.Type), Item: c.Item, Plan: Text(c.Plan), Quantity: c.Quantity.String(), EffectiveAt: client.Time{Time: c.EffectiveAt}, UntilAt: client.At(c.UntilAt),
 			RecordedAt: client.Time{Time: c.RecordedAt}, EnteredAt: client.Time{Time: c.EnteredAt}, Actor: c.Actor, Reason: c.Reason,
+		}
+	}
+	for i, m := range a.Amendments {
+		w.Amendments[i] = client.Amendment{
+			Seq: m.Seq, Type: string(m.Type), IDs: present(m.IDs), EffectiveAt: client.Time{Time: m.EffectiveAt}, RecordedAt: client.Time{Time: m.RecordedAt},
+			EnteredAt: client.Time{Time: m.EnteredAt}, Actor: m.Actor, Reason: m.Reason,
 		}
 	}
 	return w
