@@ -20,7 +20,7 @@ type UsageBatch struct {
 type UsageResult struct {
 	Status string `json:"status" enum:"accepted,duplicate,rejected"`
 	Late   bool   `json:"late,omitempty" doc:"It happened more than 48 hours ago: its month may be billed already."`
-	Reason string `json:"reason,omitempty" enum:"malformed,too_far_ahead,unknown_tenant,wrong_tenant,closed_tenant,conflict,unknown_event,already_corrected"`
+	Reason string `json:"reason,omitempty" enum:"malformed,too_far_ahead,too_old,unknown_tenant,wrong_tenant,closed_tenant,conflict,unknown_event,already_corrected"`
 	Detail string `json:"detail,omitempty" doc:"What is wrong, beginning with the attribute."`
 }
 

@@ -193,6 +193,9 @@ func (a *App) buildServices(context.Context) (err error) {
 	})
 	a.provisioning.Observe(a.inventory)
 	a.metering = metering.New(a.db, a.inventory, a.log)
+	if a.config.UsageWindow != 0 {
+		a.metering.Oldest = a.config.UsageWindow
+	}
 	a.feed = feed.New(a.engine, a.log)
 	a.web, err = web.New(web.Options{
 		Engine: a.engine, Feed: a.feed, Provisioning: a.provisioning, Inventory: a.inventory, Tenants: a.tenants, Bills: a.bills, Metering: a.metering, Access: a.access, Account: account,

@@ -18,6 +18,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/cli"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/origin"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/vault"
@@ -53,6 +54,8 @@ type Config struct {
 	DestroyCapPercent   int    `env:"ARCADIA_DESTROY_CAP_PERCENT" envDefault:"25"`   // of an account's resources within a day
 	PublicURL           string `env:"ARCADIA_PUBLIC_URL"`                            // where droplets reach this server, for blueprints whose droplets ask it
 	ProbeProxy          string `env:"ARCADIA_PROBE_PROXY"`                           // an HTTP proxy through which health probes look; may hold a password
+
+	UsageWindow time.Duration `env:"ARCADIA_USAGE_WINDOW" envDefault:"9600h"` // how long ago usage may have happened to be taken
 
 	Billing string `env:"ARCADIA_BILLING" envDefault:"issue"` // what is done on the clock: issue, or draft, where people issue
 
@@ -92,6 +95,9 @@ func ReadConfig() (Config, error) {
 	}
 	if c.Billing != "issue" && c.Billing != draftOnly {
 		return c, fault.New(fault.Invalid, "ARCADIA_BILLING is issue or draft: invoices are issued when they are due, or only drafted for somebody who issues them.")
+	}
+	if c.UsageWindow < metering.LateAfter {
+		return c, fault.New(fault.Invalid, "ARCADIA_USAGE_WINDOW must be at least %s, as 9600h for 400 days: usage comes late.", metering.LateAfter)
 	}
 	if c.Retention != 0 && c.Retention < leastKept {
 		return c, fault.New(fault.Invalid, "ARCADIA_INVENTORY_RETENTION must be at least a month, %s: costs are counted from the versions of the month so far.", leastKept)

@@ -13,6 +13,7 @@ package metering
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
@@ -21,6 +22,9 @@ import (
 
 // A Service keeps what tenants used.
 type Service struct {
+	// Oldest is how long ago an event may have happened to be taken.
+	Oldest time.Duration
+
 	db        *db.DB
 	inventory *inventory.Service
 	tenants   *tenant.Service
@@ -33,5 +37,5 @@ func New(d *db.DB, inv *inventory.Service, log *slog.Logger) *Service {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{db: d, inventory: inv, tenants: tenant.New(d), log: log}
+	return &Service{Oldest: OldestUsage, db: d, inventory: inv, tenants: tenant.New(d), log: log}
 }

@@ -22,6 +22,9 @@ const (
 	// MaxAhead is how far a producer's clock may be before ours. A bill would take
 	// what is further ahead for the usage of another day.
 	MaxAhead = 5 * time.Minute
+	// OldestUsage is how old an event may be where nobody says otherwise: older than any
+	// bill that is looked at, it is a producer's wrong clock or a backlog of another system.
+	OldestUsage = 400 * 24 * time.Hour
 	// LateAfter is how old an event may be before it is called late: by then its
 	// month may be billed, and the usage lands in the open one.
 	LateAfter = 48 * time.Hour
@@ -44,6 +47,7 @@ type Reason string
 const (
 	Malformed     Reason = "malformed"
 	TooFarAhead   Reason = "too_far_ahead"
+	TooOld        Reason = "too_old"
 	UnknownTenant Reason = "unknown_tenant"
 	WrongTenant   Reason = "wrong_tenant" // the batch is another tenant's
 	ClosedTenant  Reason = "closed_tenant"
@@ -118,7 +122,7 @@ func (s *Service) Push(ctx context.Context, told []Told, only string, at time.Ti
 	first := make(map[key]*entry, len(told))
 	var again []*entry // told before in the same batch
 	for i := range told {
-		e, refusal := judge(&told[i], tenants, only, at)
+		e, refusal := judge(&told[i], tenants, only, at, s.Oldest)
 		if refusal != nil {
 			results[i] = *refusal
 			continue
@@ -165,7 +169,7 @@ func (s *Service) subjects(ctx context.Context, told []Told, only string) (map[s
 }
 
 // judge is what an event is to be recorded as, or why it is not.
-func judge(e *Told, tenants map[string]tenant.Tenant, only string, at time.Time) (*entry, *Result) {
+func judge(e *Told, tenants map[string]tenant.Tenant, only string, at time.Time, oldest time.Duration) (*entry, *Result) {
 	refuse := func(r Reason, format string, args ...any) (*entry, *Result) {
 		result := refused(r, format, args...)
 		return nil, &result
@@ -184,6 +188,9 @@ func judge(e *Told, tenants map[string]tenant.Tenant, only string, at time.Time)
 	case e.At.After(at.Add(MaxAhead)):
 		return refuse(TooFarAhead, "time: %s is more than %d minutes ahead of the server's clock; set the producer's clock right",
 			e.At.Format(time.RFC3339Nano), MaxAhead/time.Minute)
+	case e.At.Before(at.Add(-oldest)):
+		return refuse(TooOld, "time: %s is more than %d days ago, and usage is taken for so long; set the producer's clock right, or ARCADIA_USAGE_WINDOW for a backlog",
+			e.At.Format(time.RFC3339Nano), oldest/(24*time.Hour))
 	case t.State == tenant.Closed && e.At.After(t.ChangedAt):
 		return refuse(ClosedTenant, "subject: tenant %s was closed before the event happened", t.Slug)
 	}

@@ -111,13 +111,16 @@ func TestPushSaysWhatBecameOfEachEvent(t *testing.T) {
 			`{"id":"i"}`,
 			`[]`,
 			useOf("globex", "a", "2026-01-20T12:00:00Z", "9"),
+			use("old", "2024-12-16T12:30:00Z", "1"), // 400 days
+			use("older", "2024-12-16T12:29:59Z", "1"),
+			use("ancient", "1999-01-01T00:00:00Z", "1"),
 		)
-		want := "accepted accepted duplicate conflict accepted too_far_ahead accepted(late) unknown_tenant closed_tenant accepted malformed malformed accepted"
+		want := "accepted accepted duplicate conflict accepted too_far_ahead accepted(late) unknown_tenant closed_tenant accepted malformed malformed accepted accepted(late) too_old too_old"
 		if got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
-		if n := count(t, d, `SELECT COUNT(*) FROM usage_events`); n != 6 {
-			t.Errorf("%d events are kept, want 6", n)
+		if n := count(t, d, `SELECT COUNT(*) FROM usage_events`); n != 7 {
+			t.Errorf("%d events are kept, want 7", n)
 		}
 		again := push(t, s, use("e", "2026-01-18T12:29:59Z", "1"), use("b", "2026-01-20T12:00:00Z", "1.0"), use("b", "2026-01-20T12:00:00Z", "1"))
 		if again != "duplicate conflict duplicate" {
