@@ -51,6 +51,15 @@ type Plan struct {
 // Ref is the plan's name in a subscription: id@version.
 func (p *Plan) Ref() string { return p.ID + "@" + p.Version }
 
+func (p *Plan) charge(id string) *Charge {
+	for _, ch := range p.Charges {
+		if ch.ID == id {
+			return ch
+		}
+	}
+	return nil
+}
+
 // countsQuantity reports whether any charge of the plan is for each unit of a
 // subscription's quantity. Where none is, several cost what one does.
 func (p *Plan) countsQuantity() bool {

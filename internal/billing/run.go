@@ -234,6 +234,11 @@ func (s *Service) VerifyBilling(ctx context.Context) ([]Verification, error) {
 	if err != nil {
 		return nil, err
 	}
+	facts, err := s.verifyFacts(ctx, issued, agreements)
+	if err != nil {
+		return nil, err
+	}
+	paid = append(paid, facts...)
 	whole := Verification{Name: "bills leave nothing out", Count: int64(len(agreements)), Warnings: left.list()}
 	return append([]Verification{dense, chain, sums, booked, balance}, append(paid, again, whole)...), nil
 }

@@ -1,0 +1,120 @@
+package billing
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
+)
+
+// tamper does to a database what its triggers would not let anybody do.
+func tamper(t *testing.T, d *db.DB, trigger, table string, statements ...string) {
+	t.Helper()
+	q, _ := d.SQLDB()
+	if trigger != "" && d.Engine() == db.Postgres {
+		statements = append([]string{"DROP TRIGGER " + trigger + " ON " + table}, statements...)
+	} else if trigger != "" {
+		statements = append([]string{"DROP TRIGGER " + trigger}, statements...)
+	}
+	for _, statement := range statements {
+		if _, err := q.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// found are the names of the checks that find something.
+func found(t *testing.T, s *Service) (names []string) {
+	t.Helper()
+	checks, err := s.VerifyBilling(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if len(c.Wrong) > 0 {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
+	const invoices = "billing_invoices"
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		rewrite := func(number, old, new string) string {
+			text := `REPLACE(CAST(document AS TEXT), '` + old + `', '` + new + `')`
+			if d.Engine() == db.Postgres {
+				text = `CAST(` + text + ` AS JSON)`
+			}
+			return `UPDATE billing_invoices SET document = ` + text + ` WHERE series = 'R-' AND number = ` + number
+		}
+		for _, tt := range []struct {
+			check, trigger, table string
+			statements            []string
+			facts                 Facts // that nobody has besides
+		}{
+			{check: "each event counts once", statements: []string{
+				`INSERT INTO usage_events (tenant_id, source, id, hash, type, at, recorded_at, counts, data) VALUES ('t', 'app', '1', 'h', 'call', 1, 1, TRUE, '{}')`,
+				`ALTER TABLE usage_events RENAME TO usage_events_once`,
+				`CREATE TABLE usage_events AS SELECT * FROM usage_events_once UNION ALL SELECT * FROM usage_events_once`}},
+			{check: "no service is billed twice", trigger: "billing_invoices_stay", table: invoices,
+				statements: []string{rewrite("2", "2026-03-31T22:00:00.000000Z", "2026-03-30T22:00:00.000000Z")}},
+			{check: "billing runs go on from what was issued", statements: []string{`UPDATE billing_marks SET billed_to = 0`}},
+			{check: "no resource is two tenants' at once", facts: Facts{Lifetimes: []metering.Lifetime{{URN: "do:droplet:1", From: day(t, "2026-03-01"), To: day(t, "2026-03-12")}}}},
+			{check: "each line says what it came of", trigger: "billing_invoices_stay", table: invoices, statements: []string{rewrite("1", `"amount":3000`, `"amount":3001`)}},
+		} {
+			t.Run(tt.check, func(t *testing.T) {
+				fresh := dbtest.New
+				if d.Engine() == db.Postgres {
+					fresh = dbtest.NewPostgres
+				}
+				d := fresh(t)
+				nobodys := Facts{Lifetimes: []metering.Lifetime{{URN: "do:droplet:1", From: day(t, "2026-03-01"), To: day(t, "2026-03-10")}}}
+				s := house(t, d, func(_ context.Context, a Asked) (Facts, error) {
+					if a.Nobody {
+						return nobodys, nil
+					}
+					return Facts{Lifetimes: []metering.Lifetime{{URN: "do:droplet:1", From: day(t, "2026-03-10")}}}, nil
+				})
+				a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+				runAt(t, s, day(t, "2026-04-05"))
+				if _, _, err := s.ChangeSubscription(t.Context(), a.ID, ChangeOrder{Type: PlanChange, Plan: "pro@1", When: "2026-04-16", By: "test"}, day(t, "2026-04-10")); err != nil {
+					t.Fatal(err)
+				}
+				runAt(t, s, day(t, "2026-04-20"))
+				sound(t, s, 3)
+				if tt.facts.Lifetimes != nil {
+					nobodys = tt.facts
+				}
+				tamper(t, d, tt.trigger, tt.table, tt.statements...)
+				if got := found(t, s); !slices.Contains(got, tt.check) {
+					t.Errorf("found only: %s", strings.Join(got, "; "))
+				}
+			})
+		}
+	})
+}
+
+// An item that two plans bill at once is found, and one that goes from plan to plan is not.
+func TestServiceBilledByTwoPlansIsFound(t *testing.T) {
+	for name, tt := range map[string]struct {
+		one, other []int64
+		both       bool
+	}{"side by side": {[]int64{0, 10}, []int64{10, 20}, false}, "at once": {[]int64{0, 10, 20, 30}, []int64{12, 15, 29, 40}, true}} {
+		if _, both := meet(tt.one, tt.other); both != tt.both {
+			t.Errorf("%s: %v", name, both)
+		}
+	}
+	b := billedService{{"main", "a@1", "fee"}: {0: 1, 10: 0, 5: 0, 20: -1}, {"main", "b@1", "fee"}: {15: 1, 30: -1}}
+	if got := b.twice(); len(got) != 1 || !strings.Contains(got[0], "main is billed by a@1 and b@1") {
+		t.Errorf("found %v", got)
+	}
+	b[[3]string{"main", "a@1", "fee"}] = map[int64]int{0: 1, 15: -1, 20: 0} // taken back from 15 on
+	if got := b.twice(); len(got) != 0 {
+		t.Errorf("found %v", got)
+	}
+}
