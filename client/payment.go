@@ -56,7 +56,7 @@ type PaymentPage struct {
 type PaymentOrder struct {
 	Tenant    string   `json:"tenant,omitempty" doc:"Slug or id; left away: whose invoices are named."`
 	Currency  string   `json:"currency" example:"EUR"`
-	Amount    int64    `json:"amount" minimum:"1" doc:"Minor units."`
+	Amount    int64    `json:"amount" doc:"Minor units, above zero."`
 	Fee       int64    `json:"fee,omitempty" minimum:"0" doc:"Of it, what the bank kept."`
 	Date      string   `json:"date,omitempty" example:"2026-05-08" doc:"When the bank had it: a date of the customer's zone, or an instant; left away: today."`
 	Invoices  []string `json:"invoices,omitempty" doc:"Numbers or ids; left away: those that the reference names, else what is due first."`
@@ -77,7 +77,7 @@ type PaymentBooked struct {
 
 // A ReversalOrder says that a bank took a payment back.
 type ReversalOrder struct {
-	Reason string `json:"reason" minLength:"1"`
+	Reason string `json:"reason" doc:"Needed, and kept."`
 	Date   string `json:"date,omitempty" doc:"Left away: today."`
 	Fee    int64  `json:"fee,omitempty" minimum:"0" doc:"What the bank took for it, beside the amount."`
 	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would be open again."`
@@ -118,7 +118,7 @@ type NoteOrder struct {
 	Full   bool   `json:"full,omitempty" doc:"All that is still charged: the invoice is void."`
 	Line   int    `json:"line,omitempty" minimum:"0" doc:"A line, from 1; left away: an amount over all lines."`
 	Amount int64  `json:"amount,omitempty" minimum:"0" doc:"Minor units, with tax; left away: the whole line."`
-	Reason string `json:"reason" minLength:"1" doc:"It is on the credit note."`
+	Reason string `json:"reason" doc:"Needed: it is on the credit note."`
 	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would be issued."`
 	Expect string `json:"expect,omitempty" doc:"The fingerprint of a dry run: where anything else would be done, nothing is."`
 }
@@ -135,7 +135,7 @@ type CreditNote struct {
 
 // A WriteOffOrder says that what an invoice has open will not be paid.
 type WriteOffOrder struct {
-	Reason string `json:"reason" minLength:"1"`
+	Reason string `json:"reason" doc:"Needed, and kept."`
 	DryRun bool   `json:"dry_run,omitempty"`
 	Expect string `json:"expect,omitempty" doc:"The fingerprint of a dry run."`
 }

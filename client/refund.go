@@ -24,9 +24,9 @@ type Refund struct {
 type RefundOrder struct {
 	Tenant   string `json:"tenant" doc:"Slug or id."`
 	Currency string `json:"currency" example:"EUR"`
-	Amount   int64  `json:"amount" minimum:"1" doc:"Minor units."`
+	Amount   int64  `json:"amount" doc:"Minor units, above zero."`
 	Date     string `json:"date,omitempty" doc:"When the bank sent it: a date of the customer's zone, or an instant; left away: today."`
-	Reason   string `json:"reason" minLength:"1"`
+	Reason   string `json:"reason" doc:"Needed, and kept."`
 	Key      string `json:"key,omitempty" doc:"The bank's reference: a refund of it is booked once."`
 	DryRun   bool   `json:"dry_run,omitempty"`
 	Expect   string `json:"expect,omitempty" doc:"The fingerprint of a dry run."`

@@ -72,7 +72,7 @@ type SubscriptionOrder struct {
 	Plan      string   `json:"plan" example:"pro@1"`
 	Quantity  string   `json:"quantity,omitempty" doc:"A decimal; left away: 1."`
 	From      string   `json:"from,omitempty" doc:"A date or an instant, also a past one; left away: now."`
-	AnchorDay int      `json:"anchor_day,omitempty" minimum:"0" maximum:"31"`
+	AnchorDay int      `json:"anchor_day,omitempty" doc:"On which day of the month its periods begin, 1 to 31; left away: the plan's."`
 	Taxes     []string `json:"taxes,omitempty" doc:"Left away: the customer's."`
 	Coupons   []string `json:"coupons,omitempty"`
 	Reason    string   `json:"reason,omitempty"`

@@ -89,3 +89,22 @@ func TestRequestsAboutMoneyAreDoneOnce(t *testing.T) {
 		}
 	})
 }
+
+// What is refused about money says what to do, and names no schema.
+func TestRefusalsAboutMoneyAreSentences(t *testing.T) {
+	d := dbtest.New(t)
+	s := serve(t, d, false)
+	invoiced(t, d, s.client)
+	for _, tt := range []struct{ path, body, want string }{
+		{"/v1/payments", `{"tenant":"acme","amount":0,"currency":"EUR"}`, "more than nothing"},
+		{"/v1/refunds", `{"tenant":"acme","amount":0,"currency":"EUR","reason":"x"}`, "say what was paid back"},
+		{"/v1/refunds", `{"tenant":"acme","amount":5,"currency":"EUR","reason":""}`, "Say why credit is paid back"},
+		{"/v1/invoices/R-1/credit-notes", `{"full":true,"reason":""}`, "Say why the invoice is credited"},
+		{"/v1/invoices/R-1/write-off", `{"reason":""}`, "Say why the invoice is written off"},
+		{"/v1/subscriptions", `{"tenant":"acme","plan":"basic@1","anchor_day":32}`, "1 to 31, not 32"},
+	} {
+		if status, _, text := s.do(t, "POST", tt.path, tt.body); status != 400 || !strings.Contains(string(text), tt.want) || strings.Contains(string(text), "expected") {
+			t.Errorf("%s %s: %d %s", tt.path, tt.body, status, text)
+		}
+	}
+}

@@ -109,7 +109,7 @@ func (o *PaymentOrder) tidy() error {
 	o.Amount.Currency = c
 	switch {
 	case o.Amount.Minor <= 0 || o.Amount.Minor > maxMinor:
-		return fault.New(fault.Invalid, "A payment is more than nothing and at most %s. What a bank took back is reversed: arcadia payment reverse PAYMENT", money.New(maxMinor, c))
+		return fault.New(fault.Invalid, "A payment is more than nothing and at most %s: say what arrived. What a bank took back is reversed: arcadia payment reverse PAYMENT", money.New(maxMinor, c))
 	case o.Fee < 0 || o.Fee > o.Amount.Minor:
 		return fault.New(fault.Invalid, "The bank's fee is a part of the payment, not %s.", money.New(o.Fee, c))
 	}

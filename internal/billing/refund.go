@@ -59,7 +59,7 @@ func (s *Service) RefundCredit(ctx context.Context, o RefundOrder, now time.Time
 		return r, err
 	}
 	if o.Amount.Currency = c; o.Amount.Minor <= 0 || o.Amount.Minor > maxMinor {
-		return r, fault.New(fault.Invalid, "A refund is more than nothing and at most %s.", money.New(maxMinor, c))
+		return r, fault.New(fault.Invalid, "A refund is more than nothing and at most %s: say what was paid back.", money.New(maxMinor, c))
 	}
 	if err := checkTexts(named{"reason", &o.Reason, 200}, named{"bank's reference", &o.Key, 200}); err != nil {
 		return r, err

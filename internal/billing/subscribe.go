@@ -192,7 +192,7 @@ func (o Order) agreement(customer Customer, at time.Time) (a Agreement, change C
 		}
 	}
 	if o.AnchorDay < 0 || o.AnchorDay > 31 {
-		check("anchor_day", fault.New(fault.Invalid, "The anchor day is 1 to 31, not %d.", o.AnchorDay))
+		check("anchor_day", fault.New(fault.Invalid, "The anchor day is 1 to 31, not %d: on which day of the month its periods begin, in short months on their last. Leave it away for the plan's.", o.AnchorDay))
 	}
 	check("reason", checkTexts(named{"reason", &o.Reason, 500}))
 	var err error

@@ -78,6 +78,7 @@ type customerSetCommand struct {
 	Terms    *int     `placeholder:"DAYS" help:"From an invoice's issue to when it is due."`
 	PO       *string  `name:"po" placeholder:"NUMBER" help:"The customer's own number for what it orders."`
 	Language *string  `help:"Of its invoices: en."`
+	Yes      bool     `short:"y" help:"Do not ask, where it changes what bills come to."`
 }
 
 // Run says how a tenant is billed.
@@ -115,6 +116,16 @@ func (c *customerSetCommand) Run(ctx context.Context, r *runner) (err error) {
 	if p.Taxes == nil {
 		p.Taxes = []string{}
 	}
+	if changes := billed(before.CustomerProfile, p); before.Tenant != "" && len(changes) > 0 {
+		if !c.Yes {
+			for _, change := range changes {
+				r.say("%s", change)
+			}
+		}
+		if err := r.confirm(c.Yes, "Change how %s is billed?", c.Tenant); err != nil {
+			return err
+		}
+	}
 	var got client.Customer
 	err = s.write(ctx, func(cl *client.Client) (err error) {
 		got, err = cl.PutCustomer(ctx, c.Tenant, p)
@@ -128,6 +139,21 @@ func (c *customerSetCommand) Run(ctx context.Context, r *runner) (err error) {
 	}
 	r.showCustomer(got)
 	return nil
+}
+
+// billed says what of a profile is different that bills hang on.
+func billed(before, p client.CustomerProfile) (changes []string) {
+	for _, f := range []struct{ is, was, what string }{
+		{p.Currency, before.Currency, "What it subscribes to from now on is in %[2]s, and was in %[1]s."},
+		{p.Zone, before.Zone, "The days of what it subscribes to from now on are those of %[2]s, and were those of %[1]s."},
+		{p.Issuer, before.Issuer, "What is issued from now on is from %[2]s, and was from %[1]s."},
+		{strings.Join(p.Taxes, ", "), strings.Join(before.Taxes, ", "), "Service from now on bears the taxes %[2]s, and bore %[1]s: also that of its subscriptions which had those."},
+	} {
+		if f.is != f.was {
+			changes = append(changes, fmt.Sprintf(f.what, orDash(f.was), orDash(f.is)))
+		}
+	}
+	return changes
 }
 
 func isNotFound(err error) bool { return asProblem(err).Code == "not_found" }

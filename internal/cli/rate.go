@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
 )
@@ -22,10 +24,23 @@ type fxSetCommand struct {
 	Rate   string `arg:"" help:"A decimal like 0.9215."`
 	From   string `required:"" placeholder:"DAY" help:"From this day of UTC on, like 2026-10-01."`
 	Source string `help:"Who says so, like ECB."`
+	Yes    bool   `short:"y" help:"Do not ask."`
 }
 
-// Run sets a rate.
+// Run sets a rate, once somebody has seen which it takes the place of.
 func (c *fxSetCommand) Run(ctx context.Context, r *runner) error {
+	if !c.Yes {
+		list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.Rate], error) {
+			return cl.Rates(ctx, strings.Trim(strings.ReplaceAll(strings.ToUpper(c.Pair), "USD", ""), "/"))
+		})
+		if err != nil {
+			return err
+		}
+		r.say("%s", c.replaces(list.Items))
+	}
+	if err := r.confirm(c.Yes, "Set %s to %s from %s on?", c.Pair, c.Rate, c.From); err != nil {
+		return err
+	}
 	rate, err := send(ctx, r, func(cl *client.Client) (client.Rate, error) {
 		return cl.SetRate(ctx, client.RateOrder{Pair: c.Pair, Rate: c.Rate, From: c.From, Source: c.Source})
 	})
@@ -37,6 +52,21 @@ func (c *fxSetCommand) Run(ctx context.Context, r *runner) error {
 	}
 	r.say("%s is %s from %s on.", rate.Pair, rate.Rate, rate.From)
 	return nil
+}
+
+// replaces says what a rate takes the place of, among those that there are, the newest first.
+func (c *fxSetCommand) replaces(rates []client.Rate) string {
+	until := "until another is set"
+	for _, rate := range rates {
+		switch {
+		case rate.From == c.From:
+			return fmt.Sprintf("From %s on %s was to be %s. What ends on that day or later, %s, is exchanged at %s instead.", c.From, rate.Pair, rate.Rate, until, c.Rate)
+		case rate.From < c.From:
+			return fmt.Sprintf("%s is %s since %s. What ends from %s on, %s, is exchanged at %s instead.", rate.Pair, rate.Rate, rate.From, c.From, until, c.Rate)
+		}
+		until = "and before " + rate.From
+	}
+	return fmt.Sprintf("There is no rate before %s. What ends from then on, %s, is exchanged at %s.", c.From, until, c.Rate)
 }
 
 type fxListCommand struct {
