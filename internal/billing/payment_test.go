@@ -342,3 +342,16 @@ func TestMoneyAddsUp(t *testing.T) {
 	}
 	sound(t, s, checks[0].Count)
 }
+
+// A payment settles invoices of its own currency alone.
+func TestAPaymentInAnotherCurrencySettlesNothing(t *testing.T) {
+	d := dbtest.New(t)
+	s, at := owing(t, d)
+	_, err := s.RecordPayment(t.Context(), PaymentOrder{Tenant: "acme", Amount: money.New(3600, "USD"), Invoices: []string{"R-1"}, By: "test"}, at)
+	if !errors.Is(err, fault.Invalid) || !strings.Contains(fault.Message(err), "R-1 is in EUR, the payment in USD") {
+		t.Errorf("in dollars: %v", err)
+	}
+	if list, _, err := s.Payments(t.Context(), PaymentFilter{}); err != nil || len(list) != 0 {
+		t.Errorf("booked: %+v, %v", list, err)
+	}
+}
