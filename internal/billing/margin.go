@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/money"
@@ -95,6 +96,27 @@ func (s *Service) exchangeMargins(ctx context.Context, list []Margin, currencies
 		}
 	}
 	return nil
+}
+
+// InCurrency is what DigitalOcean charges, in dollars, in the currency of a catalog at the
+// rate of a day, rounded once, and that rate; nil where it is dollars. It answers
+// fault.Conflict, with which rate is missing, where there is none.
+func (s *Service) InCurrency(ctx context.Context, dollars exact.Number, c money.Currency, on time.Time) (money.Amount, *Rate, error) {
+	if c == cloudCurrency {
+		amount, err := money.Round(dollars, c)
+		return amount, nil, err
+	}
+	rates, err := listRates(ctx, s.db.Read(), c)
+	if err != nil {
+		return money.Amount{}, nil, err
+	}
+	rate, err := (&Catalog{Currency: c, Rates: rates}).rateOn(on)
+	if err != nil {
+		return money.Amount{}, nil, err
+	}
+	value, _ := rate.exchange(dollars, rating.Explanation{})
+	amount, err := money.Round(value, c)
+	return amount, &rate, err
 }
 
 func amounts(of map[money.Currency]int64) []money.Amount {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
@@ -32,6 +33,7 @@ type tenantBilling struct {
 	month         period.Period     // this one, of its zone
 	usage         []meterUse
 	margin        *margin // nil where either side of it is not known
+	noMargin      string  // which rate of exchange is missing for it: a sentence
 	twins         ui.Twin
 }
 
@@ -41,11 +43,12 @@ type meterUse struct {
 	totals []metering.Total
 }
 
-// A margin is what a tenant brings this month and what it costs, both in cents of US
-// dollars.
+// A margin is what a tenant brings this month and what it costs, both in minor units of
+// the currency in which it is billed.
 type margin struct {
 	revenue, cost int64
-	unpriced      int // resources of which a part has no price
+	rate          *billing.Rate // at which DigitalOcean's dollars were exchanged; nil: it is billed in dollars
+	unpriced      int           // resources of which a part has no price
 }
 
 // mostOfStatement is how many lines of the statement the page shows.
@@ -132,7 +135,7 @@ func (s *Server) readBilling(ctx context.Context, view *tenantBilling) (err erro
 	if err := s.readMonth(ctx, view); err != nil {
 		return err
 	}
-	return s.readMargin(ctx, view)
+	return s.readMargin(ctx, view, now)
 }
 
 // readMonth reads what the tenant used this month so far.
@@ -156,9 +159,10 @@ func (s *Server) readMonth(ctx context.Context, view *tenantBilling) error {
 }
 
 // readMargin reads what the tenant brings and costs this month. DigitalOcean's prices
-// are in US dollars, and so are bills, or they cannot be compared.
-func (s *Server) readMargin(ctx context.Context, view *tenantBilling) error {
-	if view.customer.Currency != "USD" {
+// are in US dollars: where bills are not, they are exchanged at today's rate, and not
+// compared where there is none.
+func (s *Server) readMargin(ctx context.Context, view *tenantBilling, now time.Time) error {
+	if view.customer.Currency == "" {
 		return nil
 	}
 	m := margin{}
@@ -195,7 +199,15 @@ func (s *Server) readMargin(ctx context.Context, view *tenantBilling) error {
 	if cost.Resources == 0 && cost.MonthEnd == 0 {
 		return nil
 	}
-	m.cost, m.unpriced = (int64(cost.MonthEnd)+5000)/10000, cost.Unpriced
+	amount, rate, err := s.o.Bills.InCurrency(ctx, exact.Fraction(int64(cost.MonthEnd), 1_000_000), view.customer.Currency, now)
+	switch {
+	case fault.KindOf(err) == fault.Conflict:
+		view.noMargin = fault.Message(err)
+		return nil
+	case err != nil:
+		return err
+	}
+	m.cost, m.rate, m.unpriced = amount.Minor, rate, cost.Unpriced
 	view.margin = &m
 	return nil
 }
