@@ -24,7 +24,7 @@ const (
 	ManualBackup    BackupReason = "manual"   // somebody asked: kept until somebody deletes it, or for the days that were asked for
 	ScheduledBackup BackupReason = "schedule" // kept as the schedule's retention says
 	SafetyBackup    BackupReason = "safety"   // before a restore in place
-	FinalBackup     BackupReason = "final"    // before a teardown
+	FinalBackup     BackupReason = "final"    // before a teardown, or what an archived stack was resumed of
 )
 
 // A StackBackup is a snapshot of each droplet and each volume of a stack, which were
@@ -64,24 +64,30 @@ func recordBackup(ctx context.Context, tx *sql.Tx, s *Building, c *Copying) erro
 	if c.Backup == "" {
 		return nil
 	}
-	at := time.Now()
-	expires := db.NullTime{}
+	b := StackBackup{ID: c.Backup, Stack: s.Stack, Tenant: tenant.ID(s.Tenant), Account: s.Account, Saga: s.Saga, Reason: c.Reason, Spec: s.Spec, TakenAt: time.Now()}
 	if c.KeepFor > 0 {
-		expires.Time = at.Add(time.Duration(c.KeepFor) * 24 * time.Hour)
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO stack_backups (id, stack_id, tenant_id, account, saga_id, reason, spec, taken_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		string(c.Backup), string(s.Stack), s.Tenant, s.Account, string(s.Saga), string(c.Reason), db.JSON[blueprint.Spec]{V: s.Spec}, db.Micros(at), expires); err != nil {
-		return err
+		b.ExpiresAt = b.TakenAt.Add(time.Duration(c.KeepFor) * 24 * time.Hour)
 	}
 	for _, want := range c.items(s) {
 		i, ok := c.Items[want.Key]
 		if !ok {
 			return fmt.Errorf("backup %s: %s was not verified", c.Backup, want.Key)
 		}
+		b.Items = append(b.Items, i)
+	}
+	return insertBackup(ctx, tx, b)
+}
+
+func insertBackup(ctx context.Context, tx *sql.Tx, b StackBackup) error {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO stack_backups (id, stack_id, tenant_id, account, saga_id, reason, spec, taken_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		string(b.ID), string(b.Stack), string(b.Tenant), b.Account, string(b.Saga), string(b.Reason), db.JSON[blueprint.Spec]{V: b.Spec}, db.Micros(b.TakenAt), db.NullTime{Time: b.ExpiresAt}); err != nil {
+		return err
+	}
+	for _, i := range b.Items {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO stack_backup_items (backup_id, key, kind, snapshot, marker, source, name, region, size_gb, min_disk_gib)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			string(c.Backup), i.Key, i.Kind, i.Snapshot, i.Marker, i.Source, i.Name, i.Region, i.SizeGB, i.MinDiskGiB); err != nil {
+			string(b.ID), i.Key, i.Kind, i.Snapshot, i.Marker, i.Source, i.Name, i.Region, i.SizeGB, i.MinDiskGiB); err != nil {
 			return err
 		}
 	}

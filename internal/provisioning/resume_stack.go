@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // ResumeStackKind puts a suspended stack back into service.
@@ -21,6 +23,9 @@ type Resumption struct {
 
 	Level     int                 `json:"level"` // of the suspension
 	SkipProbe bool                `json:"skip_probe,omitempty"`
+	Backup    BackupID            `json:"backup,omitempty"`    // that the snapshots become once the stack works; empty: there are none
+	Items     []BackupItem        `json:"items,omitempty"`     // what they are
+	TakenAt   time.Time           `json:"taken_at,omitzero"`   // the first of them
 	Power     map[string]*Power   `json:"power,omitempty"`     // by droplet
 	Addresses map[string]*Leading `json:"addresses,omitempty"` // by reserved address
 	Records   map[string]*Rewrite `json:"records,omitempty"`   // by record
@@ -73,9 +78,6 @@ func (p *Steps) resumeStack() saga.Kind[Resumption] {
 			{Name: pointOfNoReturn, Pivot: true, Local: func(context.Context, *sql.Tx, *Resumption) error { return nil }},
 			{Name: openGateStep, Do: unfrozen(p, ofArchived(p.openGate)), Forward: true, Retry: again},
 			{Name: liftQuarantineStep, Do: unfrozen(p, func(ctx context.Context, s *Resumption) error { return p.liftQuarantine(ctx, &s.Building) }), Forward: true, Retry: again},
-			{Name: deleteSnapshotsStep, Do: unfrozen(p, func(ctx context.Context, s *Resumption) error {
-				return p.removeAll(ctx, &s.Building, blueprint.SnapshotKind)
-			}), Forward: true, Retry: again},
 			{Name: "record_stack", Local: recordResumption, Forward: true},
 		},
 	}
@@ -105,7 +107,41 @@ func (s *Resumption) archived(kind blueprint.Kind) (all []blueprint.Resource, fr
 // checkResumption asks whether the account has room for what is made again.
 func (p *Steps) checkResumption(ctx context.Context, s *Resumption) error {
 	s.Saga = saga.Current(ctx).Saga
+	if err := p.readArchive(ctx, s); err != nil {
+		return err
+	}
 	return p.hasRoom(ctx, s.Account, s.lacking())
+}
+
+// resumedDays is how long the snapshots that a stack was resumed of are kept as a backup:
+// that its probes are content does not say that all data are there.
+const resumedDays = 7
+
+// readArchive notes what the snapshots are that the stack is made of again.
+func (p *Steps) readArchive(ctx context.Context, s *Resumption) error {
+	c, err := p.cloud(ctx, s.Account)
+	if err != nil {
+		return saga.Permanent(err)
+	}
+	s.Items, s.TakenAt = nil, saga.Current(ctx).Now()
+	for _, one := range s.of(blueprint.SnapshotKind) {
+		of, ok := s.Spec.Resource(one.Snapshot.Of)
+		if !ok {
+			continue
+		}
+		is, err := c.Snapshot(ctx, s.made(one.ID).ID)
+		if err != nil {
+			return err
+		}
+		if !is.CreatedAt.IsZero() && is.CreatedAt.Before(s.TakenAt) {
+			s.TakenAt = is.CreatedAt
+		}
+		s.Items = append(s.Items, BackupItem{
+			Key: of.ID, Kind: string(of.Kind), Snapshot: is.ID, Marker: is.Name, Source: is.Resource, Name: of.Name, Region: one.Snapshot.Region,
+			SizeGB: is.SizeGigabytes, MinDiskGiB: is.MinDiskGiB,
+		})
+	}
+	return nil
 }
 
 // lacking is a spec of what snapshots stand for.
@@ -416,10 +452,23 @@ func (p *Steps) resumeHealth(ctx context.Context, s *Resumption) error {
 	return p.checkHealth(ctx, &s.Building)
 }
 
-// recordResumption says that the stack is in service.
+// recordResumption says that the stack is in service, and that the snapshots are a backup
+// of it, which is kept for a while.
 func recordResumption(ctx context.Context, tx *sql.Tx, s *Resumption) error {
 	if err := settleStack(ctx, tx, &s.Building, s.Saga, StackActive, 0); err != nil {
 		return err
 	}
-	return dropSpent(ctx, tx, &s.Building)
+	if _, err := tx.ExecContext(ctx, `DELETE FROM stack_resources WHERE stack_id = $1 AND kind = $2`, string(s.Stack), string(blueprint.SnapshotKind)); err != nil {
+		return err
+	}
+	if err := drop(ctx, tx, &s.Building, func(r blueprint.Resource) bool { return r.ID == quarantineID || r.Kind == blueprint.SnapshotKind }); err != nil {
+		return err
+	}
+	if s.Backup == "" {
+		return nil
+	}
+	return insertBackup(ctx, tx, StackBackup{
+		ID: s.Backup, Stack: s.Stack, Tenant: tenant.ID(s.Tenant), Account: s.Account, Saga: s.Saga, Reason: FinalBackup, Spec: s.Spec,
+		TakenAt: s.TakenAt, ExpiresAt: time.Now().Add(resumedDays * 24 * time.Hour), Items: s.Items,
+	})
 }

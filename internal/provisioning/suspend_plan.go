@@ -12,6 +12,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/inventory"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 )
@@ -412,7 +413,9 @@ func (s *Service) drawResume(ctx context.Context, r PlanRequest, d *drawn) error
 	}
 	d.Steps = planned(s.steps.resumeStack(), calls)
 	d.input = func(of PlanID) any {
-		state.Plan = of
+		if state.Plan = of; level == Archived {
+			state.Backup = BackupID(id.New("backup"))
+		}
 		return state
 	}
 	return nil
@@ -420,7 +423,7 @@ func (s *Service) drawResume(ctx context.Context, r PlanRequest, d *drawn) error
 
 // drawRestored counts what is made again of snapshots, and what that changes.
 func (s *Service) drawRestored(ctx context.Context, l *ledger, c *digitalocean.Client, state *Resumption, add func(step, call string)) error {
-	archived := map[string]bool{}
+	archived, kept := map[string]bool{}, int64(0)
 	for _, one := range state.of(blueprint.SnapshotKind) {
 		r, ok := state.Spec.Resource(one.Snapshot.Of)
 		id := state.made(one.ID).ID
@@ -441,11 +444,15 @@ func (s *Service) drawRestored(ctx context.Context, l *ledger, c *digitalocean.C
 		} else {
 			add("restore_volumes", "POST /v2/volumes")
 		}
-		if monthly, err = l.counts(one, true, false, false, false); err != nil {
+		if monthly, err = l.counts(one, true, true, false, false); err != nil {
 			return err
 		}
-		l.change("destroy", one, "once the stack works", monthly)
-		add(deleteSnapshotsStep, "DELETE /v2/snapshots/{id}")
+		l.change("change", one, fmt.Sprintf("it is kept as a backup for %d days once the stack works", resumedDays), monthly)
+		if price, err := l.price(one, false); err != nil {
+			return err
+		} else if price != nil {
+			kept += *price
+		}
 	}
 	for _, r := range state.Spec.Resources {
 		if m := state.Made[r.ID]; m == nil || m.ID == "" || r.Kind == blueprint.SnapshotKind {
@@ -470,7 +477,8 @@ func (s *Service) drawRestored(ctx context.Context, l *ledger, c *digitalocean.C
 	if len(archived) == 0 {
 		return nil
 	}
-	l.d.Warnings = append(l.d.Warnings, "Droplets get new addresses of their own, and run no user data again: their disks have been set up already.")
+	l.d.Warnings = append(l.d.Warnings, "Droplets get new addresses of their own, and run no user data again: their disks have been set up already.",
+		fmt.Sprintf("The snapshots that it is made of are kept as a backup for %d days once it works, and longer as long as that is its newest: %s USD of what it costs a month until then.", resumedDays, inventory.Micros(kept)))
 	room, err := roomFor(ctx, s.steps.forPlan(string(l.d.Stack), l.d.Account), c, state.lacking())
 	if err != nil {
 		return err

@@ -477,13 +477,17 @@ func recordSuspension(ctx context.Context, tx *sql.Tx, s *Suspension) error {
 
 // dropSpent takes what a suspension adds to a stack out of its spec, once it is deleted.
 func dropSpent(ctx context.Context, tx *sql.Tx, s *Building) error {
-	spent := func(r blueprint.Resource) bool {
+	return drop(ctx, tx, s, func(r blueprint.Resource) bool {
 		return (r.ID == quarantineID || r.Kind == blueprint.SnapshotKind) && s.made(r.ID).Deleted
-	}
-	if !slices.ContainsFunc(s.Spec.Resources, spent) {
+	})
+}
+
+// drop takes resources out of a stack's spec.
+func drop(ctx context.Context, tx *sql.Tx, s *Building, these func(blueprint.Resource) bool) error {
+	if !slices.ContainsFunc(s.Spec.Resources, these) {
 		return nil
 	}
-	s.Spec.Resources = slices.DeleteFunc(slices.Clone(s.Spec.Resources), spent)
+	s.Spec.Resources = slices.DeleteFunc(slices.Clone(s.Spec.Resources), these)
 	_, err := tx.ExecContext(ctx, `UPDATE stacks SET spec = $1 WHERE id = $2`, db.JSON[blueprint.Spec]{V: s.Spec}, string(s.Stack))
 	return err
 }

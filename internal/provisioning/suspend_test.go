@@ -190,22 +190,33 @@ func TestSuspendAndResume(t *testing.T) {
 			if !y.answers(before.reserved.IP) {
 				t.Errorf("resumed from %s, nothing answers at %s", levels[len(levels)-1], before.reserved.IP)
 			}
-			if got := untagged(y.kinds()); !slices.Equal(got, lastingWhole) {
+			if got := withoutCopies(untagged(y.kinds())); !slices.Equal(got, lastingWhole) {
 				t.Errorf("after levels %q there is %q, want %q", levels, got, lastingWhole)
 			}
 		}
 		if tags := y.kinds(); len(tags)-len(untagged(tags)) > 8 {
 			t.Errorf("each time some tags are left: %q", tags)
 		}
+		kept, err := s.Backups(ctx, y.stack(s).ID, false)
+		if err != nil || len(kept) != 2 || kept[0].Reason != provisioning.FinalBackup || len(kept[0].Items) != 2 || kept[0].ExpiresAt.Sub(kept[0].TakenAt) < 7*24*time.Hour {
+			t.Fatalf("resumed twice from level 3 it has %d backups, %v: want two final ones of two snapshots for a week", len(kept), err)
+		}
+		y.apply(s, engine, on(provisioning.Restore, "backup", string(kept[1].ID), "safety_backup", "false"), saga.Completed) // of droplets that are gone
+		y.marked(s, true)
 		y.apply(s, engine, on(provisioning.Suspend, "level", "3"), saga.Completed)
 		y.apply(s, engine, on(provisioning.Teardown, "final_snapshot", "false"), saga.Completed)
-		if left := untagged(y.kinds()); len(left) != 0 {
+		if left := withoutCopies(untagged(y.kinds())); len(left) != 0 {
 			t.Errorf("torn down while archived, and %q is left", left)
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { run(t, newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)) })
 	})
+}
+
+// withoutCopies are the kinds of what is no snapshot.
+func withoutCopies(kinds []string) []string {
+	return slices.DeleteFunc(kinds, func(k string) bool { return strings.Contains(k, "snapshot") })
 }
 
 // suspended asks that the stack is as it is to be at a level.
@@ -234,7 +245,7 @@ func (y *yard) suspended(s *provisioning.Service, level string, before view) {
 		if is.droplet.ID != 0 || is.volumes != 0 || is.snaps != 2 || is.reserved.Droplet != 0 || len(is.firewalls) > 0 {
 			y.t.Errorf("archived, there is %+v", is)
 		}
-		if got := untagged(y.kinds()); !slices.Equal(got, []string{"domain_record", "domain_record", "firewall", "reserved_ip", "snapshot", "volume_snapshot", "vpc"}) {
+		if got := withoutCopies(untagged(y.kinds())); !slices.Equal(got, []string{"domain_record", "domain_record", "firewall", "reserved_ip", "vpc"}) {
 			y.t.Errorf("archived, there is %q", got)
 		}
 	}
@@ -267,7 +278,7 @@ func TestUnwindSuspension(t *testing.T) {
 					}
 					y.inService(s, before)
 					y.marked(s, true)
-					if got := untagged(y.kinds()); !slices.Equal(got, lastingWhole) {
+					if got := withoutCopies(untagged(y.kinds())); !slices.Equal(got, lastingWhole) {
 						t.Errorf("there is %q, want %q", got, lastingWhole)
 					}
 				},
