@@ -40,7 +40,7 @@ func serveStops(t *testing.T, sig syscall.Signal) {
 	}
 	// What waited goes on with the next server, from where it was.
 	next := h.serve(t)
-	if text := h.run(t, "saga", "list", "--state", "waiting").want(t, 0).out; !strings.Contains(text, "snapshot_droplet") {
+	if text := h.run(t, "saga", "list", "--state", "waiting").want(t, 0).out; !strings.Contains(text, "Snapshot web-1") {
 		t.Errorf("the next server at %s does not know the saga:\n%s", next.url, text)
 	}
 }

@@ -91,9 +91,9 @@ func TestProtectedWhileItIsTornDown(t *testing.T) {
 }
 
 // TestAProtectedStackIsResumed: what a suspension added to a stack goes, whatever protects
-// the stack.
+// the stack; snapshots stay as a backup of it.
 func TestAProtectedStackIsResumed(t *testing.T) {
-	for _, level := range []string{"1", "3"} {
+	for level, kept := range map[string]int{"1": 0, "3": 2} {
 		synctest.Test(t, func(t *testing.T) {
 			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
 			engine := y.engine(y.options)
@@ -104,8 +104,8 @@ func TestAProtectedStackIsResumed(t *testing.T) {
 				t.Fatal(err)
 			}
 			y.apply(s, engine, on(provisioning.Resume), saga.Completed)
-			if got := y.snapshots(); len(got) != 0 {
-				t.Errorf("%q is left", got)
+			if got, all := y.snapshots(), must(s.Backups(t.Context(), of.ID, false)); len(got) != kept || len(all) != kept/2 {
+				t.Errorf("resumed from level %s, %q is left, and %d backups", level, got, len(all))
 			}
 		})
 	}
