@@ -17,6 +17,7 @@ type StackBackup struct {
 	ExpiresAt *Time             `json:"expires_at" format:"date-time" doc:"When it may be deleted; null: no time is set."`
 	DeletedAt *Time             `json:"deleted_at" format:"date-time"`
 	Items     []StackBackupItem `json:"items" nullable:"false"`
+	Lost      []string          `json:"lost" nullable:"false" doc:"Keys of the items whose snapshot was deleted at DigitalOcean by somebody else, as far as the inventory knows: the backup cannot be restored."`
 }
 
 // A StackBackupItem is the snapshot of one droplet or volume.

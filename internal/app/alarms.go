@@ -20,6 +20,8 @@ func (a *App) reports(ctx context.Context, account string) ([]inventory.Report, 
 		switch alarm.Kind {
 		case provisioning.BackupOverdue:
 			rule = inventory.BackupOverdue
+		case provisioning.BackupLost:
+			rule = inventory.BackupLost
 		case provisioning.DrillFailed:
 			rule, verb = inventory.DrillFailed, "drill"
 		}

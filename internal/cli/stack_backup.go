@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
 )
@@ -54,6 +55,8 @@ func keptUntil(b client.StackBackup) string {
 	switch {
 	case b.DeletedAt != nil:
 		return "deleted " + b.DeletedAt.UTC().Format("2006-01-02 15:04")
+	case len(b.Lost) > 0:
+		return "lost: " + strings.Join(b.Lost, ", ")
 	case b.ExpiresAt != nil:
 		return b.ExpiresAt.UTC().Format("2006-01-02 15:04")
 	}

@@ -31,6 +31,7 @@ const (
 	// What the inventory is told, of stacks.
 	BackupFailed  FindingRule = "backup_failed"  // the last one by schedule
 	BackupOverdue FindingRule = "backup_overdue" // nobody knows why
+	BackupLost    FindingRule = "backup_lost"    // its snapshots were deleted by somebody else
 	DrillFailed   FindingRule = "drill_failed"   // nobody has seen a backup work since
 )
 
@@ -38,12 +39,13 @@ const (
 func FindingRules() []FindingRule {
 	return []FindingRule{
 		Unattributed, UnattachedVolume, UnassignedIP, OldSnapshot, OrphanSnapshot, DropletOff, ExpiringCert, ExpiringToken, NoBackup,
-		OpenFirewall, NoFirewall, QuotaNearlyUsed, Unpriced, ContradictedByRule, BackupFailed, BackupOverdue, DrillFailed,
+		OpenFirewall, NoFirewall, QuotaNearlyUsed, Unpriced, ContradictedByRule, BackupFailed, BackupOverdue, BackupLost,
+		DrillFailed,
 	}
 }
 
 // reportedRules are those by which the inventory finds nothing itself.
-var reportedRules = []FindingRule{BackupFailed, BackupOverdue, DrillFailed}
+var reportedRules = []FindingRule{BackupFailed, BackupOverdue, BackupLost, DrillFailed}
 
 // OfStack reports whether the findings of a rule are of a stack, whose name they have.
 func OfStack(r FindingRule) bool { return slices.Contains(reportedRules, r) }

@@ -18,6 +18,7 @@ type AlarmKind string
 const (
 	BackupFailed  AlarmKind = "backup_failed"
 	BackupOverdue AlarmKind = "backup_overdue"
+	BackupLost    AlarmKind = "backup_lost"
 	DrillFailed   AlarmKind = "drill_failed"
 )
 
@@ -51,6 +52,14 @@ func (s *Service) Alarms(ctx context.Context, account string, at time.Time) ([]A
 	for _, b := range all {
 		scheduled[b.Stack] = b
 	}
+	backups, err := s.Backups(ctx, "", false)
+	if err != nil {
+		return nil, err
+	}
+	ofStack := map[StackID][]StackBackup{}
+	for _, b := range backups {
+		ofStack[b.Stack] = append(ofStack[b.Stack], b)
+	}
 	last, err := s.lastBackups(ctx)
 	if err != nil {
 		return nil, err
@@ -72,13 +81,13 @@ func (s *Service) Alarms(ctx context.Context, account string, at time.Time) ([]A
 				return nil, err
 			}
 		}
-		found := map[AlarmKind]string{kind: says}
+		found := map[AlarmKind]string{kind: says, BackupLost: lostSays(ofStack[stack.ID])}
 		if d, ok := drilled[stack.ID]; ok {
 			if found[DrillFailed], err = s.drillSays(ctx, d); err != nil {
 				return nil, err
 			}
 		}
-		for _, kind := range []AlarmKind{BackupFailed, BackupOverdue, DrillFailed} {
+		for _, kind := range []AlarmKind{BackupFailed, BackupOverdue, BackupLost, DrillFailed} {
 			if found[kind] == "" {
 				continue
 			}

@@ -41,6 +41,7 @@ type StackBackup struct {
 	ExpiresAt time.Time // zero: no time is set
 	DeletedAt time.Time // zero: it is there
 	Items     []BackupItem
+	Lost      []string // keys of those whose snapshot is gone, as far as the inventory knows: it cannot be restored
 }
 
 // A BackupItem is the snapshot of one droplet or volume.
@@ -110,7 +111,11 @@ func scanBackup(row row) (b StackBackup, err error) {
 // Backups are the backups of a stack that are there, or of all stacks where it is empty,
 // the newest first; deleted ones too where gone is set.
 func (s *Service) Backups(ctx context.Context, of StackID, gone bool) ([]StackBackup, error) {
-	return backups(ctx, s.db.Read(), `($1 = '' OR stack_id = $1) AND ($2 OR deleted_at IS NULL)`, string(of), gone)
+	all, err := backups(ctx, s.db.Read(), `($1 = '' OR stack_id = $1) AND ($2 OR deleted_at IS NULL)`, string(of), gone)
+	if err != nil {
+		return nil, err
+	}
+	return s.withLost(ctx, all)
 }
 
 func backups(ctx context.Context, q db.Queryer, where string, args ...any) ([]StackBackup, error) {
@@ -153,13 +158,17 @@ func (s *Service) Backup(ctx context.Context, id BackupID) (StackBackup, error) 
 	if err == nil && len(found) == 0 {
 		err = fault.New(fault.NotFound, "There is no backup %s. See: arcadia stack backups STACK", clip(string(id)))
 	}
+	if err == nil {
+		found, err = s.withLost(ctx, found)
+	}
 	if err != nil {
 		return StackBackup{}, err
 	}
 	return found[0], nil
 }
 
-// usable is a backup of a stack that is there: the one that is named, or the newest.
+// usable is a backup of a stack that is there: the one that is named, or the newest of
+// which nothing is lost.
 func (s *Service) usable(ctx context.Context, of Stack, ref string) (StackBackup, error) {
 	if ref == "" {
 		all, err := s.Backups(ctx, of.ID, false)
@@ -169,7 +178,10 @@ func (s *Service) usable(ctx context.Context, of Stack, ref string) (StackBackup
 		if err != nil {
 			return StackBackup{}, err
 		}
-		return all[0], nil
+		if n := lastGood(all); n >= 0 {
+			return all[n], nil
+		}
+		return StackBackup{}, fault.New(fault.Conflict, "None of the backups of stack %s can be restored. %s Make another with: arcadia stack backup %s", of.Name, lostSays(all), of.Name)
 	}
 	b, err := s.Backup(ctx, BackupID(ref))
 	switch {

@@ -156,7 +156,7 @@ func (s *Service) drawPrune(ctx context.Context, r PlanRequest, d *drawn) error 
 		if err != nil {
 			return err
 		}
-		if !d.stack.State.over() && one.ID == all[0].ID {
+		if n := lastGood(all); !d.stack.State.over() && n >= 0 && one.ID == all[n].ID {
 			return fault.New(fault.Conflict, "Backup %s is the last good one of stack %s. Make another first.", one.ID, d.Name)
 		}
 		over = []StackBackup{one}

@@ -47,29 +47,38 @@ type Keeping struct {
 // keepings say of each of one stack's backups why it is there at a time. Scheduled ones
 // go where the retention does not keep them, others when their time is over. The newest
 // stays while there is a stack that may need it. A stack without a retention keeps its
-// scheduled ones.
+// scheduled ones. One of which something is lost is the newest of nothing, takes no good
+// one's place in a retention, and stays as long as it would have: what is left of it may
+// be all that somebody has.
 func keepings(all []StackBackup, keep *blueprint.Retention, zone *time.Location, there bool, at time.Time) []Keeping {
-	var scheduled []time.Time
+	var scheduled, good []time.Time
 	newest := time.Time{}
 	for _, b := range all {
-		newest = period.Later(newest, b.TakenAt)
+		whole := len(b.Lost) == 0
+		if whole {
+			newest = period.Later(newest, b.TakenAt)
+		}
 		if b.Reason == ScheduledBackup {
-			scheduled = append(scheduled, b.TakenAt)
+			if scheduled = append(scheduled, b.TakenAt); whole {
+				good = append(good, b.TakenAt)
+			}
 		}
 	}
-	var rules map[time.Time][]string
+	var rules, withLost map[time.Time][]string
 	if keep != nil {
-		rules = kept(scheduled, *keep, zone)
+		rules, withLost = kept(good, *keep, zone), kept(scheduled, *keep, zone)
 	}
 	keeps := make([]Keeping, len(all))
 	for i, b := range all {
 		k := Keeping{Until: b.ExpiresAt}
 		gone := !b.ExpiresAt.IsZero() && !at.Before(b.ExpiresAt)
 		if b.Reason == ScheduledBackup && keep != nil && there {
-			k.Rules = rules[b.TakenAt]
+			if k.Rules = rules[b.TakenAt]; len(b.Lost) > 0 {
+				k.Rules = withLost[b.TakenAt]
+			}
 			gone = len(k.Rules) == 0
 		}
-		k.Newest = gone && there && b.TakenAt.Equal(newest)
+		k.Newest = gone && there && len(b.Lost) == 0 && b.TakenAt.Equal(newest)
 		k.Over = gone && !k.Newest
 		keeps[i] = k
 	}

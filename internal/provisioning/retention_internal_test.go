@@ -148,3 +148,31 @@ func TestTheLastGoodBackupStays(t *testing.T) {
 		}
 	}
 }
+
+// TestALostBackupTakesNoGoodOnesPlace: of what is lost neither a retention nor what keeps
+// the newest counts, and it stays as long as it would have.
+func TestALostBackupTakesNoGoodOnesPlace(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 3, 30, 0, 0, time.UTC) }
+	lost := []string{"volume.data"}
+	keep := &blueprint.Retention{Daily: 2}
+	scheduled := []StackBackup{
+		{ID: "lost", Reason: ScheduledBackup, TakenAt: day(4), Lost: lost},
+		{ID: "second", Reason: ScheduledBackup, TakenAt: day(3)},
+		{ID: "first", Reason: ScheduledBackup, TakenAt: day(2)},
+		{ID: "old", Reason: ScheduledBackup, TakenAt: day(1)},
+	}
+	byHand := []StackBackup{
+		{ID: "lost", Reason: ManualBackup, TakenAt: day(4), ExpiresAt: day(5), Lost: lost},
+		{ID: "good", Reason: ManualBackup, TakenAt: day(3), ExpiresAt: day(4)},
+	}
+	for _, tt := range []struct {
+		all  []StackBackup
+		keep *blueprint.Retention
+		want BackupID
+	}{{scheduled, keep, "old"}, {byHand, nil, "lost"}} {
+		over := expired(tt.all, tt.keep, time.UTC, true, day(9))
+		if len(over) != 1 || over[0].ID != tt.want {
+			t.Errorf("it deletes %+v, want %s alone", over, tt.want)
+		}
+	}
+}

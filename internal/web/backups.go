@@ -203,6 +203,8 @@ func (c *custody) lookFor(stacks []provisioning.Stack, named map[provisioning.St
 // keptWords say why a backup is there.
 func (b backupLine) keptWords() string {
 	switch {
+	case len(b.Lost) > 0:
+		return "Lost: " + strings.Join(b.Lost, ", ") + " was deleted at DigitalOcean, so that it cannot be restored"
 	case len(b.Rules) > 0:
 		return ui.Upper(strings.Join(b.Rules, ", "))
 	case b.Over:
@@ -218,7 +220,7 @@ func (b backupLine) keptWords() string {
 }
 
 var reasonWords = map[provisioning.BackupReason]string{
-	provisioning.ManualBackup: "By hand", provisioning.ScheduledBackup: "By schedule", provisioning.SafetyBackup: "Before a restore", provisioning.FinalBackup: "Before a teardown",
+	provisioning.ManualBackup: "By hand", provisioning.ScheduledBackup: "By schedule", provisioning.SafetyBackup: "Before a restore", provisioning.FinalBackup: "Before a teardown, or of a suspension",
 }
 
 // copied is what a backup has copies of: "1 droplet, 2 volumes".

@@ -33,7 +33,8 @@ var findingTitles = map[inventory.FindingRule]string{
 	inventory.ExpiringCert: "Certificates that expire", inventory.ExpiringToken: "Tokens that expire", inventory.NoBackup: "No backup",
 	inventory.OpenFirewall: "Open to the world", inventory.NoFirewall: "No firewall", inventory.QuotaNearlyUsed: "Quota",
 	inventory.Unpriced: "Without a price", inventory.ContradictedByRule: "Contradictions", inventory.BackupFailed: "Backups that failed",
-	inventory.BackupOverdue: "Backups overdue", inventory.DrillFailed: "Drills that failed",
+	inventory.BackupOverdue: "Backups overdue", inventory.BackupLost: "Backups that are lost",
+	inventory.DrillFailed: "Drills that failed",
 }
 
 func findingTitle(r inventory.FindingRule) string {

@@ -176,9 +176,12 @@ func (s *Server) named(v *visit, one provisioning.Stack) (map[string][]choice, e
 	if err != nil {
 		return nil, err
 	}
-	for i, b := range backups {
+	for _, b := range backups {
+		if len(b.Lost) > 0 {
+			continue
+		}
 		words := b.TakenAt.UTC().Format("2 January 2006 15:04 UTC") + ", " + lower(reasonWords[b.Reason])
-		if i == 0 {
+		if len(all["backup"]) == 0 {
 			all["backup"] = append(all["backup"], choice{"", "The newest: " + words})
 			continue
 		}

@@ -12,6 +12,7 @@ func StackBackups(all []provisioning.StackBackup) client.StackBackupPage {
 		one := client.StackBackup{
 			ID: string(b.ID), Stack: string(b.Stack), Account: b.Account, Reason: string(b.Reason), Saga: string(b.Saga), TakenAt: client.Time{Time: b.TakenAt},
 			ExpiresAt: client.At(b.ExpiresAt), DeletedAt: client.At(b.DeletedAt), Items: make([]client.StackBackupItem, len(b.Items)),
+			Lost: append([]string{}, b.Lost...),
 		}
 		for j, item := range b.Items {
 			one.Items[j] = client.StackBackupItem{
