@@ -117,6 +117,15 @@ type Document struct {
 	Total         int64              `json:"total" doc:"With tax."`
 	CreditApplied int64              `json:"credit_applied"`
 	Due           int64              `json:"due"`
+
+	Credits *DocumentCredits `json:"credits,omitempty" doc:"Of a credit note that somebody issued."`
+}
+
+// DocumentCredits is which invoice a credit note is about, and why it was issued.
+type DocumentCredits struct {
+	Invoice string `json:"invoice" doc:"Its number."`
+	Reason  string `json:"reason"`
+	KnownAt Time   `json:"known_at" format:"date-time" doc:"Since when bills know of it."`
 }
 
 // A Period is [from, to).

@@ -1,12 +1,74 @@
 package api_test
 
 import (
+	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 )
+
+// A migration is two requests: what it would do, and that it be done. Whoever joins the
+// plan between them is in neither what was looked at nor migrated unseen.
+func TestAMigrationIsWhatWasLookedAt(t *testing.T) {
+	d := dbtest.New(t)
+	s := serve(t, d, false)
+	c, ctx := s.client, t.Context()
+	invoiced(t, d, c)
+	catalog, err := c.Catalog(ctx, "EUR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]any
+	if err := json.Unmarshal(catalog.Document, &file); err != nil {
+		t.Fatal(err)
+	}
+	plans := file["plans"].([]any)
+	next := maps.Clone(plans[0].(map[string]any))
+	next["version"] = 2
+	file["plans"] = append(plans, next)
+	text, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ApplyCatalog(ctx, client.CatalogFile{Document: string(text)}); err != nil {
+		t.Fatal(err)
+	}
+	order := client.MigrationOrder{From: "basic@1", To: "basic@2", DryRun: true}
+	seen, err := c.MigrateSubscriptions(ctx, order)
+	if err != nil || seen.Done || len(seen.Items) != 1 {
+		t.Fatalf("what it would do: %+v, %v", seen, err)
+	}
+	if got, err := c.ImportBilling(ctx, client.BillingImport{Kind: "customers", CSV: "slug,issuer,currency\nzeta,main,EUR\n"}); err != nil || !got.Done {
+		t.Fatalf("a customer: %+v, %v", got, err)
+	}
+	if _, err := c.Subscribe(ctx, client.SubscriptionOrder{Tenant: "zeta", Plan: "basic@1"}); err != nil {
+		t.Fatal(err)
+	}
+	order.DryRun, order.Expect = false, seen.Fingerprint
+	if _, err := c.MigrateSubscriptions(ctx, order); code(err) != "conflict" || !strings.Contains(err.Error(), "2 of 2 get basic@2") {
+		t.Errorf("applied to another world: %v", err)
+	}
+	catalog, err = c.Catalog(ctx, "EUR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range catalog.Entries {
+		if e.Kind == "plan" && *e.Version == "2" && (e.UsedAt != nil || len(e.Holdings) > 0) {
+			t.Errorf("somebody was migrated by a migration that was refused: %+v", e)
+		}
+	}
+	order.DryRun, order.Expect = true, ""
+	if seen, err = c.MigrateSubscriptions(ctx, order); err != nil || len(seen.Items) != 2 {
+		t.Fatalf("looked at again: %+v, %v", seen, err)
+	}
+	order.DryRun, order.Expect = false, seen.Fingerprint
+	if done, err := c.MigrateSubscriptions(ctx, order); err != nil || !done.Done || len(done.Items) != 2 {
+		t.Errorf("as it was looked at: %+v, %v", done, err)
+	}
+}
 
 func TestImportsOverTheAPI(t *testing.T) {
 	d := dbtest.New(t)

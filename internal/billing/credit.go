@@ -306,7 +306,7 @@ func (s *Service) issueByHand(ctx context.Context, tx *sql.Tx, n *Note, parts []
 	}
 	n.Issued = Issued{
 		ID: id.New("inv"), Tenant: of.Tenant, Subscription: of.Subscription, Purpose: Credit, From: of.From, To: of.To, revision: -1 - count, Series: issuer.CreditSeries,
-		Number: numbers.number + 1, IssueAt: at, IssuedAt: at, IssuedBy: o.By, DueAt: at, Currency: of.Currency, Total: d.Total, State: InvoiceIssued, PreviousHash: numbers.hash,
+		Number: numbers.number + 1, IssueAt: at, IssuedAt: at, IssuedBy: o.By, DueAt: at, Currency: of.Currency, Total: d.Total, State: InvoiceIssued, PreviousHash: numbers.hash, Zone: of.Zone,
 	}
 	i := &n.Issued
 	if i.Document, err = json.Marshal(d); err != nil {

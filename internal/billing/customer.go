@@ -158,11 +158,16 @@ func (s *Service) Customer(ctx context.Context, ref string) (Customer, error) {
 		return Customer{}, err
 	}
 	c, err := findCustomer(ctx, s.db.Read(), t.ID)
-	if fault.KindOf(err) == fault.NotFound {
-		err = fault.New(fault.NotFound, "Nobody has said how tenant %s is billed. Say it with: arcadia customer set %s", t.Slug, t.Slug)
-	}
 	c.Slug = t.Slug
-	return c, err
+	return c, unbilled(err, t.Slug)
+}
+
+// unbilled says what to do about a tenant that is no customer.
+func unbilled(err error, slug string) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return fault.New(fault.NotFound, "Nobody has said how tenant %s is billed. Say it with: arcadia customer set %s --issuer ID --currency EUR", slug, slug)
+	}
+	return err
 }
 
 // Customers are all of them, by their tenants' slugs.

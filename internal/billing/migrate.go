@@ -103,9 +103,28 @@ func (s *Service) Migrate(ctx context.Context, o MigrationOrder, now time.Time) 
 				return "", err
 			}
 		}
-		return digest(text.String()), nil
+		found := digest(text.String())
+		if o.Expect != "" && o.Expect != found {
+			return "", fault.New(fault.Conflict, "The migration is another than was looked at: now %s. Look at it again.", m.summary(o.To))
+		}
+		return found, nil
 	})
 	return m, err
+}
+
+// summary is who gets the plan and what that comes to, in a line.
+func (m *Migration) summary(to string) string {
+	gets := 0
+	var sums []string
+	for _, t := range m.Totals {
+		gets += t.Items
+		sums = append(sums, fmt.Sprintf("%s in place of %s", money.New(t.After, t.Currency), money.New(t.Before, t.Currency)))
+	}
+	text := fmt.Sprintf("%d of %d get %s", gets, len(m.Items), to)
+	if len(sums) > 0 {
+		text += ", " + strings.Join(sums, " and ")
+	}
+	return text
 }
 
 // catalogWith is the catalog that has both plans of a migration.

@@ -54,7 +54,7 @@ func (s *Service) Statement(ctx context.Context, o StatementOrder) (Statement, e
 	}
 	customer, err := findCustomer(ctx, s.db.Read(), t.ID)
 	if err != nil {
-		return Statement{}, err
+		return Statement{}, unbilled(err, t.Slug)
 	}
 	st := Statement{Slug: t.Slug, Zone: customer.Zone}
 	if st.From, st.To, err = between(o.From, o.To, customer.Zone); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -181,7 +182,7 @@ func documentText(b *strings.Builder, p pen, d *billing.Invoice, sub *billing.Su
 		}
 		fmt.Fprintf(b, "  %s\n", line)
 		if i > 0 && explain {
-			explainText(b, d.Lines[i-1].Explain, 4)
+			explainText(b, d.Lines[i-1].Explain, 4, math.MaxInt)
 		}
 	}
 	totals := [][]string{{"Subtotal", amount(d.Subtotal)}}

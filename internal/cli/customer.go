@@ -107,6 +107,9 @@ func (c *customerSetCommand) Run(ctx context.Context, r *runner) (err error) {
 			*to = *from
 		}
 	}
+	if p.Issuer == "" || p.Currency == "" {
+		return usage{fmt.Errorf("nobody has said how %s is billed yet: say at least who sends its invoices and in which currency, with --issuer and --currency. Issuers are made with: arcadia issuer set ID", c.Tenant)}
+	}
 	if c.Terms != nil {
 		p.TermsDays = *c.Terms
 	}
@@ -215,8 +218,8 @@ func (*customerListCommand) Run(ctx context.Context, r *runner) error {
 	}
 	return listing(r, list, list.Items,
 		"Nobody is billed yet. Say how a tenant is with: arcadia customer set TENANT --issuer ID --currency EUR",
-		"TENANT|LEGAL NAME|CURRENCY|ZONE|ISSUER|TERMS|MAIL", func(c client.Customer) []string {
-			return []string{c.Tenant, c.LegalName, c.Currency, c.Zone, c.Issuer, plural(c.TermsDays, "day"), orDash(c.Email)}
+		"TENANT|LEGAL NAME|CURRENCY|ZONE|ISSUER|TERMS", func(c client.Customer) []string {
+			return []string{c.Tenant, c.LegalName, c.Currency, c.Zone, c.Issuer, plural(c.TermsDays, "day")}
 		})
 }
 

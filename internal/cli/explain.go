@@ -7,12 +7,15 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/rating"
 )
 
-// explainText writes an explanation as a tree, one rule a line.
-func explainText(b *strings.Builder, e rating.Explanation, indent int) {
+// explainText writes an explanation as a tree, one rule a line, with so many names at
+// most of what a rule is about.
+func explainText(b *strings.Builder, e rating.Explanation, indent, names int) {
 	facts := make([]string, 0, len(e.Facts))
 	for _, f := range e.Facts {
 		value := short(f.Number)
 		switch {
+		case len(f.Texts) > names:
+			value = fmt.Sprintf("%s, and %d more", strings.Join(f.Texts[:names], ", "), len(f.Texts)-names)
 		case f.Texts != nil:
 			value = strings.Join(f.Texts, ", ")
 		case f.Text != "":
@@ -26,6 +29,6 @@ func explainText(b *strings.Builder, e rating.Explanation, indent int) {
 	}
 	b.WriteByte('\n')
 	for _, part := range e.Of {
-		explainText(b, part, indent+2)
+		explainText(b, part, indent+2, names)
 	}
 }

@@ -74,7 +74,7 @@ func (c *invoiceListCommand) Run(ctx context.Context, r *runner) error {
 		r.say("Nothing is open.")
 		return nil
 	case len(page.Items) == 0 && (narrowed || c.Tenant != ""):
-		r.say("No document is like that.")
+		r.say("No document is like that. All of them: arcadia invoice list")
 		return nil
 	case len(page.Items) == 0:
 		r.say("No invoice was issued yet. Issue what is due with: arcadia billing run")
@@ -182,24 +182,29 @@ func (r *runner) invoiceTable(items []client.Invoice) error {
 		if i.Number != nil {
 			number = *i.Number
 		}
-		if i.DueAt != nil {
+		if i.DueAt != nil && i.Purpose != "credit_note" {
 			due = period.DayIn(i.DueAt.Time, i.Zone)
 		}
-		amount := func(minor int64) string { return money.New(minor, money.Currency(i.Currency)).String() }
-		rows = append(rows, []string{number, i.Tenant, purposeText(i.Purpose), period.DaysIn(i.Document.Period.From.Time, i.Document.Period.To.Time, i.Zone),
-			standingText(i, time.Now()), amount(i.Total), amount(i.Open), due})
+		open := "–"
+		if i.Open != 0 {
+			open = money.New(i.Open, money.Currency(i.Currency)).Decimal()
+		}
+		rows = append(rows, []string{number, i.Tenant, strings.TrimPrefix(purposeText(i.Purpose), "invoice "), period.DaysIn(i.Document.Period.From.Time, i.Document.Period.To.Time, i.Zone),
+			standingText(i, time.Now()), money.New(i.Total, money.Currency(i.Currency)).String(), open, due})
 	}
 	return table(r.Out, "NUMBER|TENANT|DOCUMENT|PERIOD|STATE|TOTAL|OPEN|DUE ON", rows)
 }
 
-// standingText is how it stands with a document: of what is open also whether it was to
-// be paid by now.
+// standingText is how it stands with a document, in the words of --state and of the pages:
+// what was to be paid by now is overdue, also where some of it was paid.
 func standingText(i client.Invoice, now time.Time) string {
-	state := strings.ReplaceAll(i.State, "_", " ")
-	if i.State != "test" && i.Open > 0 && i.DueAt != nil && i.DueAt.Before(now) {
-		return state + ", overdue"
+	switch {
+	case i.State == "issued" && i.Purpose == "credit_note":
+		return "credited"
+	case i.State != "test" && i.Open > 0 && i.DueAt != nil && i.DueAt.Before(now):
+		return "overdue"
 	}
-	return state
+	return strings.ReplaceAll(i.State, "_", " ")
 }
 
 type invoiceShowCommand struct {
@@ -221,9 +226,16 @@ func (c *invoiceShowCommand) Run(ctx context.Context, r *runner) error {
 func (r *runner) showInvoice(i client.Invoice) error {
 	d := i.Document
 	amount := func(minor int64) string { return money.New(minor, money.Currency(d.Currency)).Decimal() }
-	r.say("%s, %s for %s: %s", *i.Number, purposeText(i.Purpose), i.Tenant, strings.ReplaceAll(i.State, "_", " "))
+	r.say("%s, %s for %s: %s", *i.Number, purposeText(i.Purpose), i.Tenant, standingText(i, time.Now()))
 	r.say("%s", penFor(r.Out).in(wire.Dim, i.ID+" · "+i.Subscription))
-	r.say("Issued %s by %s, due by %s.\n", clockIn(*i.IssuedAt, i.Zone), i.IssuedBy, period.DayIn(i.DueAt.Time, i.Zone))
+	switch {
+	case d.Credits != nil:
+		r.say("Issued %s by %s. It credits %s: %s\n", clockIn(*i.IssuedAt, i.Zone), i.IssuedBy, d.Credits.Invoice, d.Credits.Reason)
+	case i.Purpose == "credit_note":
+		r.say("Issued %s by %s.\n", clockIn(*i.IssuedAt, i.Zone), i.IssuedBy)
+	default:
+		r.say("Issued %s by %s, due by %s.\n", clockIn(*i.IssuedAt, i.Zone), i.IssuedBy, period.DayIn(i.DueAt.Time, i.Zone))
+	}
 	rows := [][]string{}
 	for _, l := range d.Lines {
 		name := l.Charge

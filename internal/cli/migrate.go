@@ -5,6 +5,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/money"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 type subscriptionMigrateCommand struct {
@@ -40,13 +41,14 @@ func (r *runner) showMigration(c *subscriptionMigrateCommand, m client.Migration
 	amount := func(minor int64, currency string) string { return money.New(minor, money.Currency(currency)).String() }
 	rows := [][]string{}
 	for _, x := range m.Items {
-		row := []string{x.Tenant, x.Subscription, x.Item, x.Quantity, "–", "–", "–", "–", "stays: " + x.Left}
+		row := []string{x.Subscription, x.Tenant, x.Item, x.Quantity, "–", "–", "–", "stays: " + x.Left}
 		if x.Left == "" {
-			row = append(row[:4], clockIn(*x.EffectiveAt, x.Zone), amount(x.Before, x.Currency), amount(x.After, x.Currency), amount(x.Difference, x.Currency), c.To)
+			after := money.New(x.After, money.Currency(x.Currency)).Decimal()
+			row = append(row[:4], moment(x.EffectiveAt.Time, period.In(x.EffectiveAt.Time, x.Zone).Location()), amount(x.Before, x.Currency), after, amount(x.Difference, x.Currency))
 		}
 		rows = append(rows, row)
 	}
-	if err := table(r.Out, "TENANT|SUBSCRIPTION|ITEM|QUANTITY|FROM|NEXT BILLS|INSTEAD|DIFFERENCE|PLAN", rows); err != nil {
+	if err := table(r.Out, "SUBSCRIPTION|TENANT|ITEM|QUANTITY|FROM|NEXT BILLS|INSTEAD|DIFFERENCE", rows); err != nil {
 		return err
 	}
 	r.say("")

@@ -128,7 +128,7 @@ func (r *runner) explainLine(currency, zone string, l client.ExplainedLine) erro
 		return err
 	}
 	var b strings.Builder
-	explainText(&b, tree, 3)
+	explainText(&b, tree, 3, 2) // the others stand below, one a line
 	fmt.Fprint(r.Out, b.String())
 	if len(l.Events) > 0 {
 		rows := make([][]string, len(l.Events))

@@ -187,7 +187,11 @@ func (c *paymentListCommand) Run(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	err = listing(r, page, page.Items, "No payment was booked yet. Book one with: arcadia payment record AMOUNT CURRENCY --tenant TENANT",
+	none := "No payment was booked yet."
+	if c.Tenant != "" || c.Invoice != "" {
+		none = "No payment is like that."
+	}
+	err = listing(r, page, page.Items, none+" Book one with: arcadia payment record AMOUNT CURRENCY --tenant TENANT",
 		"PAYMENT|TENANT|PAID ON|AMOUNT|FOR|CREDIT|STATE", func(p client.Payment) []string {
 			amount := func(minor int64) string { return money.New(minor, money.Currency(p.Currency)).String() }
 			state, credit := "booked", "–"

@@ -247,16 +247,13 @@ func (c *usageConflictsCommand) Run(ctx context.Context, r *runner) error {
 		r.say("There are no conflicts: no event was told again with another content.")
 		return nil
 	}
-	rows := [][]string{}
 	for _, one := range conflicts {
-		rows = append(rows, []string{
-			one.Tenant, one.Counts.Source, one.Counts.ID, eventText(one.Counts), eventText(one.Against), count(one.Told), one.LastAt.UTC().Format(time.DateTime),
-		})
+		r.say("%s of %s", one.Counts.Source+"/"+one.Counts.ID, one.Tenant)
+		r.say("  counts      %s", eventText(one.Counts))
+		r.say("  told later  %s", eventText(one.Against))
+		r.say("  %s, the last at %s UTC\n", plural(int(one.Told), "time"), one.LastAt.UTC().Format(time.DateTime))
 	}
-	if err := table(r.Out, "TENANT|SOURCE|EVENT|COUNTS|TOLD LATER|TIMES|LAST", rows); err != nil {
-		return err
-	}
-	r.say("\nWhat was told first counts. To correct it, send an event with an id of its own that replaces it.")
+	r.say("What was told first counts. To correct it, send an event with an id of its own that replaces it.")
 	return nil
 }
 

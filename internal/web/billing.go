@@ -306,6 +306,8 @@ type invoiceView struct {
 	billing.Issued
 	sheet string // as its receiver sees it
 	lines []billing.ExplainedLine
+
+	credits *billing.Credits // of a credit note that somebody issued
 	story billing.Story
 	twins ui.Twin
 }
@@ -337,7 +339,11 @@ func (s *Server) invoice(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := invoiceView{Page: v.page(i.Ref(), "/billing"), Issued: i, sheet: string(markup), lines: lines}
+	document, _, err := i.Read()
+	if err != nil {
+		return err
+	}
+	view := invoiceView{Page: v.page(i.Ref(), "/billing"), Issued: i, sheet: string(markup), lines: lines, credits: document.Credits}
 	if !i.IsTest() {
 		if view.story, err = s.o.Bills.Story(ctx, i); err != nil {
 			return err

@@ -111,6 +111,25 @@ func TestBillingPages(t *testing.T) {
 			}
 		}
 	}
+	// A credit note says what it is about, and is never due.
+	note, err := s.bills.CreditInvoice(ctx, billing.NoteOrder{Invoice: "R-1", Amount: 100, Reason: "outage", By: "clerk"}, from.Add(3*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, says := range map[string][]string{
+		"/invoices/" + note.Ref():           {"Credited", `href="/invoices/R-1"`, "outage", "Zur Rechnung"},
+		"/invoices/" + note.Ref() + ".json": {`"invoice": "R-1"`, `"reason": "outage"`},
+	} {
+		page := s.get(t, path)
+		for _, text := range says {
+			if page.status != 200 || !strings.Contains(page.body, text) {
+				t.Errorf("%s is %d and does not say %q", path, page.status, text)
+			}
+		}
+		if strings.Contains(page.body, "Due by") {
+			t.Errorf("%s says when a credit note is due", path)
+		}
+	}
 	if found := s.get(t, "/invoices?q=R-1"); found.status != 303 || found.header.Get("Location") != "/invoices/R-1" {
 		t.Errorf("a number leads to %d %s", found.status, found.header.Get("Location"))
 	}

@@ -305,7 +305,7 @@ func thousands(digits string) string {
 	for ; len(digits) > 3; digits = digits[:len(digits)-3] {
 		parts = append([]string{digits[len(digits)-3:]}, parts...)
 	}
-	return strings.Join(append([]string{digits}, parts...), "\u2009")
+	return strings.Join(append([]string{digits}, parts...), "\u202f")
 }
 
 // partName is when a part was, in words.

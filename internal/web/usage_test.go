@@ -49,12 +49,12 @@ func TestUsagePage(t *testing.T) {
 		}
 	}
 	for path, says := range map[string][]string{
-		"/usage":                          {"1\u2009234.5", "acme", "other", "data-plot", at.Format("Mon 2 Jan"), "mail", "s/1", "counts n 1200.5, told later n 7"},
+		"/usage":                          {"1\u202f234.5", "acme", "other", "data-plot", at.Format("Mon 2 Jan"), "mail", "s/1", "counts n 1200.5, told later n 7"},
 		"/usage?tenant=other":             {">34<", `aria-label="Of all tenants"`, "No event contradicts another", "All that was accepted is in a meter"},
-		"/usage?span=7d":                  {"1\u2009234.5", at.Format("2 Jan 15:04")},
+		"/usage?span=7d":                  {"1\u202f234.5", at.Format("2 Jan 15:04")},
 		"/usage?span=24h":                 {"Nothing was used in this time"},
-		"/usage?meter=peak":               {"does not add up", "1\u2009200.5"},
-		"/usage?meter=peak&tenant=acme":   {"1\u2009200.5", "data-plot"},
+		"/usage?meter=peak":               {"does not add up", "1\u202f200.5"},
+		"/usage?meter=peak&tenant=acme":   {"1\u202f200.5", "data-plot"},
 		"/usage.json?span=24h":            {`"items": []`},
 		"/usage.json?meter=calls":         {`"quantity": "1200.5"`, `"tenant": "acme"`},
 		"/usage.csv?tenant=other&span=7d": {"tenant,meter,from,to,quantity,events", "other,calls," + at.Format("2006-01-02T15:04")},

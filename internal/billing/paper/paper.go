@@ -96,6 +96,9 @@ func Read(i billing.Issued, logo []byte) (*Sheet, error) {
 	if inv.Purpose != billing.Credit && inv.Due > 0 {
 		s.Facts = append(s.Facts, Pair{w.payBy, p.long(i.DueAt)})
 	}
+	if inv.Credits != nil { // a document that corrects another names it (Article 219 of Directive 2006/112/EC)
+		s.Facts = append(s.Facts, Pair{w.credits, inv.Credits.Invoice}, Pair{w.reason, inv.Credits.Reason})
+	}
 	if po := parties.Customer.PONumber; po != "" {
 		s.Facts = append(s.Facts, Pair{w.order, po})
 	}

@@ -86,7 +86,7 @@ func TestGoldenDocuments(t *testing.T) {
 		long.Lines = append(long.Lines, all[2].Lines[0])
 	}
 	note := all[0]
-	note.Purpose = billing.Credit
+	note.Purpose, note.Credits = billing.Credit, &billing.Credits{Invoice: "R-11", Reason: "Ausfall am 3. Mai"}
 	branded := parties("en", "Europe/Berlin")
 	branded.Issuer.Logo = "kept"
 	bearing, err := paper.Read(issued(t, all[0], branded), logo(t))

@@ -14,6 +14,7 @@ type words struct {
 	code                                            string
 	invoice, creditNote                             string
 	number, issued, served, payBy, order            string
+	credits, reason                                 string // of a credit note: its invoice, and why
 	taxID, vatID                                    string
 	columns                                         Columns
 	reversal, adjustment, commitment, coupon        string
@@ -32,7 +33,7 @@ type words struct {
 // languages are those that documents can be in; the first is for all others.
 var languages = []words{{
 	code: "en", invoice: "Invoice", creditNote: "Credit note",
-	number: "Number", issued: "Issued", served: "Period", payBy: "Due by", order: "Your order", taxID: "Tax ID", vatID: "VAT ID",
+	number: "Number", issued: "Issued", served: "Period", payBy: "Due by", order: "Your order", credits: "For invoice", reason: "Reason", taxID: "Tax ID", vatID: "VAT ID",
 	columns:  Columns{"Description", "Quantity", "Unit price", "Amount"},
 	reversal: "taken back", adjustment: "corrected", commitment: "Minimum commitment, what is missing to it", coupon: "Discount given back",
 	subtotal: "Subtotal", discount: "Discount", tax: "{tax} {rate} % on {base}", taxIncluded: "{tax} {rate} % on {base}, included", vat: "VAT",
@@ -46,7 +47,7 @@ var languages = []words{{
 	date:   func(y, d int, month string) string { return fmt.Sprintf("%d %s %d", d, month, y) },
 }, {
 	code: "de", invoice: "Rechnung", creditNote: "Rechnungskorrektur",
-	number: "Nummer", issued: "Rechnungsdatum", served: "Zeitraum", payBy: "Zahlbar bis", order: "Ihre Bestellnummer", taxID: "Steuernummer", vatID: "USt-IdNr.",
+	number: "Nummer", issued: "Rechnungsdatum", served: "Zeitraum", payBy: "Zahlbar bis", order: "Ihre Bestellnummer", credits: "Zur Rechnung", reason: "Grund", taxID: "Steuernummer", vatID: "USt-IdNr.",
 	columns:  Columns{"Leistung", "Menge", "Einzelpreis", "Betrag"},
 	reversal: "Rücknahme", adjustment: "Korrektur", commitment: "Mindestabnahme, Differenz", coupon: "Rücknahme eines Rabatts",
 	subtotal: "Zwischensumme", discount: "Rabatt", tax: "{tax} {rate} % auf {base}", taxIncluded: "{tax} {rate} % auf {base}, enthalten", vat: "USt.",
@@ -60,7 +61,7 @@ var languages = []words{{
 	date:   func(y, d int, month string) string { return fmt.Sprintf("%d. %s %d", d, month, y) },
 }, {
 	code: "fr", invoice: "Facture", creditNote: "Avoir",
-	number: "Numéro", issued: "Date d’émission", served: "Période", payBy: "À régler avant le", order: "Votre bon de commande", taxID: "N° fiscal", vatID: "N° TVA",
+	number: "Numéro", issued: "Date d’émission", served: "Période", payBy: "À régler avant le", order: "Votre bon de commande", credits: "Facture concernée", reason: "Motif", taxID: "N° fiscal", vatID: "N° TVA",
 	columns:  Columns{"Désignation", "Quantité", "Prix unitaire", "Montant"},
 	reversal: "reprise", adjustment: "régularisation", commitment: "Engagement minimum, complément", coupon: "Reprise de remise",
 	subtotal: "Sous-total", discount: "Remise", tax: "{tax} {rate} % sur {base}", taxIncluded: "{tax} {rate} % sur {base}, comprise", vat: "TVA",

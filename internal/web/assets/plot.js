@@ -3,7 +3,7 @@
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = (n) => String(n).padStart(2, "0");
-const spaced = (n) => n.toLocaleString("en", { maximumFractionDigits: 3 }).replaceAll(",", "\u2009");
+const spaced = (n) => n.toLocaleString("en", { maximumFractionDigits: 3 }).replaceAll(",", "\u202f");
 
 function drawPlot(host) {
   const data = JSON.parse(host.dataset.plot);

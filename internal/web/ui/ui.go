@@ -100,7 +100,7 @@ func (q Query) String() string {
 // URL is the address for an attribute.
 func (q Query) URL() templ.SafeURL { return templ.URL(q.String()) }
 
-// Number writes a whole number with thin spaces between thousands.
+// Number writes a whole number with thin spaces between thousands, where no line breaks.
 func Number(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	digits := strings.TrimPrefix(text, "-")
@@ -110,7 +110,7 @@ func Number(n int64) string {
 		digits = digits[:len(digits)-3]
 	}
 	parts = append([]string{digits}, parts...)
-	out := strings.Join(parts, "\u2009")
+	out := strings.Join(parts, "\u202f")
 	if n < 0 {
 		return "−" + out
 	}
