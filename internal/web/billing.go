@@ -308,8 +308,8 @@ type invoiceView struct {
 	lines []billing.ExplainedLine
 
 	credits *billing.Credits // of a credit note that somebody issued
-	story billing.Story
-	twins ui.Twin
+	story   billing.Story
+	twins   ui.Twin
 }
 
 // invoice is the page of a document: as its receiver sees it, and how it came about.
