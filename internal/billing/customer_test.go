@@ -2,6 +2,7 @@ package billing
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,4 +87,32 @@ func TestTaxIDsAndBanks(t *testing.T) {
 			t.Errorf("IBAN %q: %v, want ok: %t", iban, err, ok)
 		}
 	}
+}
+
+// A number that is kept is kept as it is, however it was typed, and never runs on into
+// something else on an invoice.
+func FuzzTaxID(f *testing.F) {
+	for kind := range taxIDForms {
+		f.Add(kind, "DE 136.695-976")
+	}
+	f.Add("us_ein", "12-3456789")
+	f.Add("eu_vat", "de\u0131136695976")
+	f.Fuzz(func(t *testing.T, kind, value string) {
+		if kept, err := (TaxID{kind, value}).tidy(); err == nil {
+			if again, err := kept.tidy(); err != nil || again != kept {
+				t.Fatalf("%+v is kept as %+v, and that as %+v, %v", value, kept, again, err)
+			}
+			if typed, err := (TaxID{kind, " " + strings.ToLower(kept.Value) + "."}).tidy(); err != nil || typed != kept {
+				t.Fatalf("%q typed small is %+v, %v", kept.Value, typed, err)
+			}
+			if strings.ContainsFunc(kept.Value, func(r rune) bool { return r <= ' ' || r > '~' }) {
+				t.Fatalf("%q is kept", kept.Value)
+			}
+		}
+		if bank, err := (Bank{IBAN: value}).tidy(); err == nil {
+			if again, err := bank.tidy(); err != nil || again != bank {
+				t.Fatalf("IBAN %q is kept as %+v, and that as %+v, %v", value, bank, again, err)
+			}
+		}
+	})
 }

@@ -15,7 +15,7 @@ func explainText(b *strings.Builder, e rating.Explanation, indent, names int) {
 		value := short(f.Number)
 		switch {
 		case len(f.Texts) > names:
-			value = fmt.Sprintf("%s, and %d more", strings.Join(f.Texts[:names], ", "), len(f.Texts)-names)
+			value = strings.Join(f.Texts[:names], ", ") + ", …"
 		case f.Texts != nil:
 			value = strings.Join(f.Texts, ", ")
 		case f.Text != "":
