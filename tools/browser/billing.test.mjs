@@ -56,7 +56,7 @@ test("usage is drawn, and stands in the table too", async (t) => {
   const rows = await page.locator('table:has(caption:text("the last part first")) tbody td:nth-child(2)').allInnerTexts();
   const number = (text) => Number(text.replaceAll(/\D/g, ""));
   assert.equal(rows.length, 7);
-  assert.ok(rows.reduce((sum, r) => sum + number(r), 0) > 0 && total.replaceAll("\u2009", "").includes(String(rows.reduce((sum, r) => sum + number(r), 0))), `${rows} adds up to what is said: ${total}`);
+  assert.ok(rows.reduce((sum, r) => sum + number(r), 0) > 0 && total.replaceAll("\u202f", "").includes(String(rows.reduce((sum, r) => sum + number(r), 0))), `${rows} adds up to what is said: ${total}`);
   assert.match(await page.locator("#live").innerText(), /mail\.sent/);
   const still = await visit(t, { javaScriptEnabled: false });
   await still.goto("/usage?span=7d&by=day");
