@@ -11,6 +11,7 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/journal"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
@@ -114,4 +115,62 @@ func TestABillingRunIsKilledAtEveryStatement(t *testing.T) {
 		t.Errorf("%d points on the way to %d documents:\n%s", points, len(want), want)
 	}
 	t.Run("postgres", func(t *testing.T) { t.Logf("killed at %d points on PostgreSQL", killing.Every(t, db.Postgres, 13)) })
+}
+
+// What bills gave back as service ended is released to the account, and pays what is
+// open, once: the run is killed before and after every statement, and the next one ends
+// with the same states, the same credit and nothing more to release.
+func TestReleasesAreKilledAtEveryStatement(t *testing.T) {
+	at := time.Date(2026, 5, 11, 0, 0, 0, 0, time.UTC)
+	end := func(t *testing.T, d *db.DB) string {
+		s := New(d, nil, nil)
+		var rows int
+		if err := d.Read().QueryRowContext(t.Context(), `SELECT COUNT(*) FROM billing_releases`).Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%s; %d released, credit of subscriptions %d, of accounts %d", stateOfAll(t, s), rows, -balance(t, d, journal.CustomerCredit), -balance(t, d, journal.AccountCredit))
+	}
+	// Nothing that was served is left, and so all that was paid is credit.
+	const want = "R-1 paid 0, R-2 paid 0, R-3 paid 0, R-4 paid 0, R-5 paid 0, R-6 paid 0; 2 released, credit of subscriptions 0, of accounts 3600"
+	killing := dbtest.Killing{
+		Prepare: func(t *testing.T, d *db.DB) {
+			s, at := owing(t, d)
+			pay(t, s, at, PaymentOrder{Tenant: "acme", Amount: eur(3600), Invoices: []string{"R-3"}})
+			subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-04-10"}, at)
+			subscriptions, err := s.Subscriptions(t.Context(), "acme")
+			if err != nil {
+				t.Fatal(err)
+			}
+			runAt(t, s, at.Add(time.Hour))
+			for _, a := range subscriptions {
+				o := ChangeOrder{Type: CancelChange, When: a.StartedAt.Format(time.RFC3339), By: "test"}
+				if _, _, err := s.ChangeSubscription(t.Context(), a.ID, o, at.Add(2*time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		Do: func(t *testing.T, d *db.DB) error {
+			s := New(d, nil, nil)
+			_, err := s.RunBilling(t.Context(), RunOrder{By: "test"}, at)
+			return err
+		},
+		Check: func(t *testing.T, d *db.DB, where string) {
+			s := New(d, nil, nil)
+			left := shown(t, s)
+			sound(t, s, int64(len(left)))
+			for range 2 { // taken up, and nothing is left for a third
+				runAt(t, s, at)
+				if got := end(t, d); got != want {
+					t.Errorf("killed %s, and taken up:\n%s, want\n%s", where, got, want)
+				}
+			}
+			sound(t, s, int64(len(shown(t, s))))
+		},
+	}
+	stride := 1
+	if testing.Short() {
+		stride = 7
+	}
+	t.Logf("killed at %d points on SQLite", killing.Every(t, db.SQLite, stride))
+	t.Run("postgres", func(t *testing.T) { t.Logf("killed at %d points on PostgreSQL", killing.Every(t, db.Postgres, 37)) })
 }

@@ -171,6 +171,16 @@ func Balances(ctx context.Context, q db.Queryer, tenant string) ([]Balance, erro
 		GROUP BY p.tenant_id, p.account, p.currency HAVING SUM(p.amount) <> 0 ORDER BY p.tenant_id, p.account, p.currency`, tenant)
 }
 
+// Totals are what one account of all tenants adds up to, by currency, where that is not
+// nothing.
+func Totals(ctx context.Context, q db.Queryer, account Account) ([]money.Amount, error) {
+	return db.All(ctx, q, func(rows *sql.Rows) (sum money.Amount, err error) {
+		err = rows.Scan((*string)(&sum.Currency), &sum.Minor)
+		return sum, err
+	}, `SELECT p.currency, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p JOIN journal_seals s ON s.entry_id = p.entry_id
+		WHERE p.account = $1 GROUP BY p.currency HAVING SUM(p.amount) <> 0 ORDER BY p.currency`, string(account))
+}
+
 // BalancesTx are those of one account of some tenants that are not nothing, in the
 // caller's transaction of d, in the order of the tenants.
 func BalancesTx(ctx context.Context, d *db.DB, tx *sql.Tx, account Account, tenants []string) ([]Balance, error) {

@@ -91,6 +91,35 @@ func TestTheLifeOfATenant(t *testing.T) {
 	})
 }
 
+// A tenant that is closed while the process is killed, before or after any statement, is
+// as it was or closed, and closing it again leaves it closed since then.
+func TestClosingIsKilledAtEveryStatement(t *testing.T) {
+	at := noon.Add(time.Hour)
+	var before tenant.Tenant
+	killing := dbtest.Killing{
+		Prepare: func(t *testing.T, d *db.DB) { before = add(t, tenant.New(d), "acme") },
+		Do: func(t *testing.T, d *db.DB) error {
+			_, err := tenant.New(d).Close(t.Context(), "acme", at)
+			return err
+		},
+		Check: func(t *testing.T, d *db.DB, where string) {
+			want := before
+			want.State, want.ChangedAt = tenant.Closed, at
+			left, err := tenant.New(d).Tenant(t.Context(), "acme")
+			if err != nil || left != before && left != want {
+				t.Errorf("killed %s, it is left %+v, %v", where, left, err)
+			}
+			if got, err := tenant.New(d).Close(t.Context(), "acme", at); left == before && (err != nil || got != want) || left == want && !errors.Is(err, fault.Conflict) {
+				t.Errorf("killed %s, and closed again: %+v, %v", where, got, err)
+			}
+		},
+	}
+	if points := killing.Every(t, db.SQLite, 1); points < 6 {
+		t.Errorf("killed at %d points", points)
+	}
+	t.Run("postgres", func(t *testing.T) { killing.Every(t, db.Postgres, 3) })
+}
+
 func TestListsHavePagesAndASearch(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := tenant.New(d)

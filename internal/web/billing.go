@@ -105,6 +105,7 @@ type receivableTwin struct {
 	OpenInvoices    int64  `json:"open_invoices"`
 	Overdue         int64  `json:"overdue"`
 	OverdueInvoices int64  `json:"overdue_invoices"`
+	Carried         int64  `json:"carried_forward"`
 	Issued          int64  `json:"issued_this_month"`
 	Documents       int64  `json:"documents"`
 }
@@ -112,7 +113,7 @@ type receivableTwin struct {
 func receivableTwins(owed []billing.Receivable) []receivableTwin {
 	twins := make([]receivableTwin, len(owed))
 	for i, r := range owed {
-		twins[i] = receivableTwin{string(r.Currency), r.Open, r.OpenInvoices, r.Overdue, r.OverdueInvoices, r.Issued, r.Documents}
+		twins[i] = receivableTwin{string(r.Currency), r.Open, r.OpenInvoices, r.Overdue, r.OverdueInvoices, r.Carried, r.Issued, r.Documents}
 	}
 	return twins
 }
@@ -239,7 +240,7 @@ func (s *Server) invoices(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page.any = page.any || len(owed) > 0
+	page.any = page.any || slices.ContainsFunc(owed, func(r billing.Receivable) bool { return r.Documents > 0 })
 	if len(owed) > 1 {
 		page.currencies = []ui.Choice{{Text: "All currencies", Count: -1}}
 		for _, r := range owed {
