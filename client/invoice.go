@@ -28,7 +28,7 @@ type Invoice struct {
 	Open         int64           `json:"open" doc:"Of what is due, what was not settled yet."`
 	Hash         string          `json:"hash" doc:"Of the document, its number, and all before it in its series; empty of a test document."`
 	Document     Document        `json:"document"`
-	Parties      json.RawMessage `json:"parties" doc:"Issuer and customer as they were at the issue; null in a dry run."`
+	Parties      json.RawMessage `json:"parties" doc:"Issuer and customer as they were at the issue, and under originals the numbers of the invoices of which lines take something back; null in a dry run."`
 }
 
 // An InvoicePage is one page of a list of documents.

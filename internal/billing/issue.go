@@ -22,12 +22,13 @@ import (
 // subscription has changed since it was worked out, or that cannot be issued for
 // another reason, says so in its err and has no document issued; the others have.
 func (s *Service) issue(ctx context.Context, bills []*bill, by string, now time.Time) error {
-	return s.issueIn(ctx, bills, by, now, false)
+	return s.issueIn(ctx, bills, by, now, nil)
 }
 
-// issueIn issues the documents of bills. A test gives them numbers of test series, and
-// ends with errTest, which rolls all of it back.
-func (s *Service) issueIn(ctx context.Context, bills []*bill, by string, now time.Time, test bool) error {
+// issueIn issues the documents of bills. In test mode, where spent is not nil, they have
+// numbers of test series, and it ends with errTest, which rolls all of it back.
+func (s *Service) issueIn(ctx context.Context, bills []*bill, by string, now time.Time, spent spending) error {
+	test := spent != nil
 	bills = slices.DeleteFunc(slices.Clone(bills), func(b *bill) bool { return b.err != nil || len(b.new)+len(b.nothing) == 0 })
 	if len(bills) == 0 {
 		return nil
@@ -50,6 +51,9 @@ func (s *Service) issueIn(ctx context.Context, bills []*bill, by string, now tim
 					return err
 				}
 			}
+		}
+		if err := spent.spendTx(ctx, tx, bills, by, micros(now)); err != nil {
+			return err
 		}
 		if err := s.number(ctx, tx, bills, by, micros(now), test); err != nil {
 			return err
@@ -132,6 +136,17 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 		if err := takeNumbers(ctx, tx, name, all[name]); err != nil {
 			return err
 		}
+		if test { // behind those that are kept
+			next, err := nextTestNumber(ctx, tx, name)
+			if err != nil {
+				return err
+			}
+			all[name].number += next - 1
+		}
+	}
+	before, err := correctedBy(ctx, tx, bills)
+	if err != nil {
+		return err
 	}
 	var made entered
 	err = each(func(b *bill, k *keyed, i *Issued) error {
@@ -144,6 +159,15 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 		i.DueAt = i.IssuedAt.In(zone).AddDate(0, 0, of.customer.TermsDays).UTC()
 		numbers.number++
 		i.Number, i.PreviousHash, i.Parties = numbers.number, numbers.hash, of.parties[b.agreement.Zone]
+		if k.takesBack() {
+			there := before[b.agreement.ID]
+			made := slices.DeleteFunc(slices.Clone(b.issued), func(o Issued) bool { // by this transaction, and with it
+				return o.Number == 0 || slices.ContainsFunc(there, func(x Issued) bool { return x.ID == o.ID })
+			})
+			if err := i.nameOriginals(of, b.agreement.Zone, slices.Concat(there, made)); err != nil {
+				return err
+			}
+		}
 		i.Hash = i.hash()
 		numbers.hash = i.Hash
 		made.add(i, k.TaxTotal)
@@ -164,6 +188,44 @@ func (s *Service) number(ctx context.Context, tx *sql.Tx, bills []*bill, by stri
 		return err
 	}
 	return s.creditPays(ctx, tx, made.issued)
+}
+
+// correctedBy are the documents that were issued of subscriptions whose bills take
+// something back: of those it does.
+func correctedBy(ctx context.Context, tx *sql.Tx, bills []*bill) (map[SubscriptionID][]Issued, error) {
+	var subs []SubscriptionID
+	for _, b := range bills {
+		if b.err == nil && slices.ContainsFunc(b.new, keyed.takesBack) {
+			subs = append(subs, b.agreement.ID)
+		}
+	}
+	if len(subs) == 0 {
+		return nil, nil
+	}
+	list, err := listIssued(ctx, tx, IssuedFilter{subscriptions: subs, Limit: -1})
+	of := make(map[SubscriptionID][]Issued)
+	for _, i := range list {
+		of[i.Subscription] = append(of[i.Subscription], i)
+	}
+	return of, err
+}
+
+// takesBack reports whether a document has a line that gives back what an earlier one
+// charged.
+func (k keyed) takesBack() bool {
+	return slices.ContainsFunc(k.Lines, func(l Line) bool {
+		return l.Kind != ChargeLine && l.Charge != couponCharge && (l.Amount < 0) != (k.Purpose == Credit) && l.Amount != 0
+	})
+}
+
+// nameOriginals has a document name the invoices of which its lines take something back,
+// of those of its subscription, of which it is one.
+func (i *Issued) nameOriginals(from sender, zone string, issued []Issued) (err error) {
+	p := partiesOf(from.issuer, from.customer, zone)
+	if p.Originals, err = originalsOf(i.ID, issued); err == nil {
+		i.Parties, err = json.Marshal(p)
+	}
+	return err
 }
 
 // creditPays has the credit of accounts pay what was just issued, in its order.

@@ -108,7 +108,8 @@ func (i *Issued) check() (tax int64, err error) {
 	return d.TaxTotal, nil
 }
 
-// Parties are who a document is from and to, as they were at its issue.
+// Parties are who a document is from and to, as they were at its issue, and the numbers of
+// the invoices that it corrects: what only its issue knows.
 type Parties struct {
 	Issuer struct {
 		LegalName string  `json:"legal_name"`
@@ -128,6 +129,13 @@ type Parties struct {
 		Language  string  `json:"language"`
 		Zone      string  `json:"zone"` // of the subscription's dates; empty of documents that were issued before it was kept: UTC
 	} `json:"customer"`
+	Originals []Original `json:"originals,omitempty"`
+}
+
+// An Original is an invoice of which a line takes something back.
+type Original struct {
+	Line    int    `json:"line"`    // of this document, from 1
+	Invoice string `json:"invoice"` // number
 }
 
 func partiesOf(i Issuer, c Customer, zone string) (p Parties) {

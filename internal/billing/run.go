@@ -57,7 +57,10 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 	run := Run{UpTo: o.UpTo, Issued: []Issued{}, Failed: []RunFailure{}, Test: o.Test}
 	issue := s.issue
 	if o.Test {
-		issue = s.issueTest
+		spent := make(spending)
+		issue = func(ctx context.Context, bills []*bill, by string, now time.Time) error {
+			return s.issueTest(ctx, bills, by, now, spent)
+		}
 	}
 	if o.Test && o.DryRun {
 		return run, fault.New(fault.Invalid, "A run is dry or in test mode, not both: in test mode it issues nothing either.")

@@ -19,47 +19,91 @@ type takenLine struct {
 type chargedLine struct {
 	keptLine
 	invoice string // id
+	ref     string // its number, as it is written
 	number  int    // from 0
 	left    int64  // of its amount
 }
 
+// A takenPart is what a line takes back of one that an earlier document charged.
+type takenPart struct {
+	of *chargedLine
+	takenLine
+}
+
 // takenBack is what the bills of one subscription took back of lines that earlier ones
 // charged, by the id of the invoice and the line from 0. Credit notes by hand are not
-// among it. A line that takes something back says of a fee which line that is; of usage
-// and commitments it is about those of the same service, the last issued first. Where that
-// line took the place of another that was as much, it was on no document, and the line is
-// about what was billed of the item for that time. What is taken back beyond what lines
-// charge is told of the last of them.
+// among it.
 func takenBack(issued []Issued) (map[string]map[int]takenLine, error) {
+	taken := make(map[string]map[int]takenLine)
+	err := eachTakenBack(issued, func(_ *Issued, _ int, parts []takenPart) {
+		for _, part := range parts {
+			of := taken[part.of.invoice]
+			if of == nil {
+				of = make(map[int]takenLine)
+				taken[part.of.invoice] = of
+			}
+			all := of[part.of.number]
+			of[part.of.number] = takenLine{all.amount + part.amount, all.tax + part.tax}
+		}
+	})
+	return taken, err
+}
+
+// originalsOf are the invoices of which the lines of a document take something back, by
+// line, the last issued first. It is among the documents of its subscription that are
+// given.
+func originalsOf(id string, issued []Issued) (all []Original, err error) {
+	err = eachTakenBack(issued, func(by *Issued, line int, parts []takenPart) {
+		if by.ID != id {
+			return
+		}
+		for _, part := range parts {
+			if o := (Original{line + 1, part.of.ref}); !slices.Contains(all, o) {
+				all = append(all, o)
+			}
+		}
+	})
+	return all, err
+}
+
+// eachTakenBack goes through the lines of one subscription's bills that take something
+// back. Of a fee such a line says which line that is; of usage and commitments it is about
+// those of the same service, the last issued first. Where that line took the place of
+// another that was as much, it was on no document, and the line is about what was billed
+// of the item for that time. What is taken back beyond what lines charge is told of the
+// last of them.
+func eachTakenBack(issued []Issued, see func(by *Issued, line int, parts []takenPart)) error {
 	issued = slices.DeleteFunc(slices.Clone(issued), func(i Issued) bool { return i.revision < 0 })
 	slices.SortFunc(issued, func(a, b Issued) int { return cmp.Or(a.IssueAt.Compare(b.IssueAt), cmp.Compare(a.ID, b.ID)) })
-	taken := make(map[string]map[int]takenLine)
 	var charged []*chargedLine
 	for _, i := range issued {
 		var d kept
 		if err := json.Unmarshal(i.Document, &d); err != nil {
-			return nil, err
-		}
-		sign := int64(1)
-		if i.Purpose == Credit {
-			sign = -1
+			return err
 		}
 		for n, l := range d.Lines {
-			l.Amount, l.Tax = sign*l.Amount, sign*l.Tax
+			if i.Purpose == Credit {
+				l.Amount, l.Tax = -l.Amount, -l.Tax
+			}
 			switch {
 			case l.Charge == couponCharge:
 			case l.Amount > 0:
-				charged = append(charged, &chargedLine{keptLine: l, invoice: i.ID, number: n, left: l.Amount})
-			case l.Amount < 0 && l.Kind != ChargeLine:
-				l.takeFrom(charged, taken)
+				charged = append(charged, &chargedLine{keptLine: l, invoice: i.ID, ref: i.Ref(), number: n, left: l.Amount})
+			case l.takesBack():
+				see(&i, n, l.takeFrom(charged))
 			}
 		}
 	}
-	return taken, nil
+	return nil
+}
+
+// takesBack reports whether a line, with its sign, gives back what another charged.
+func (l *keptLine) takesBack() bool {
+	return l.Amount < 0 && l.Kind != ChargeLine && l.Charge != couponCharge
 }
 
 // takeFrom takes what a line takes back from those that it is about.
-func (l *keptLine) takeFrom(charged []*chargedLine, taken map[string]map[int]takenLine) {
+func (l *keptLine) takeFrom(charged []*chargedLine) (parts []takenPart) {
 	from, to, isFee := billedTime(&l.Explain)
 	var about, instead []*chargedLine
 	for _, c := range slices.Backward(charged) {
@@ -86,12 +130,9 @@ func (l *keptLine) takeFrom(charged []*chargedLine, taken map[string]map[int]tak
 		}
 		its := portion(tax, part, amount)
 		amount, tax, c.left = amount-part, tax-its, c.left-part
-		if taken[c.invoice] == nil {
-			taken[c.invoice] = make(map[int]takenLine)
-		}
-		all := taken[c.invoice][c.number]
-		taken[c.invoice][c.number] = takenLine{all.amount + part, all.tax + its}
+		parts = append(parts, takenPart{c, takenLine{part, its}})
 	}
+	return parts
 }
 
 // billedTime is the service of the line that a reversal of a fee says it takes back.

@@ -11,6 +11,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/id"
+	"github.com/arcadia-cloud/arcadia/internal/journal"
 )
 
 // InvoiceTest is the state of a document that was issued in test mode. Nobody owes
@@ -27,15 +28,20 @@ func (i Issued) IsTest() bool { return i.State == InvoiceTest }
 var errTest = errors.New("billing: issued in test mode")
 
 // issueTest issues the documents of bills as [Service.issue] does, in a transaction that
-// is rolled back, and keeps them apart as test documents. Credit of an account that
-// pays for bills of several such transactions is shown on each of them.
-func (s *Service) issueTest(ctx context.Context, bills []*bill, by string, now time.Time) error {
-	err := s.issueIn(ctx, bills, by, now, true)
+// is rolled back, and keeps them apart as test documents. A run in test mode is several
+// such transactions: what credit of accounts paid in those before is spent in this one.
+func (s *Service) issueTest(ctx context.Context, bills []*bill, by string, now time.Time, spent spending) error {
+	err := s.issueIn(ctx, bills, by, now, spent)
 	if err != nil && !errors.Is(err, errTest) {
 		return err
 	}
 	for _, b := range bills { // what another run issued meanwhile is no test's
 		b.issued = slices.DeleteFunc(append([]Issued{}, b.issued...), func(i Issued) bool { return !isTestSeries(i.Series) })
+		for _, i := range b.issued {
+			if b.err == nil {
+				spent[purse{string(i.Tenant), i.Currency}] += i.Due - i.Open
+			}
+		}
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		for _, b := range bills {
@@ -50,6 +56,31 @@ func (s *Service) issueTest(ctx context.Context, bills []*bill, by string, now t
 		}
 		return nil
 	})
+}
+
+// spending is what credit of accounts paid in test mode, in minor units. Nothing of it is
+// in the journal.
+type spending map[purse]int64
+
+// spendTx takes what was spent off the credit of the accounts of bills, in a transaction
+// that is rolled back.
+func (x spending) spendTx(ctx context.Context, tx *sql.Tx, bills []*bill, by string, now time.Time) error {
+	done := make(map[purse]bool)
+	for _, b := range bills {
+		p := purse{string(b.agreement.Tenant), b.agreement.Currency}
+		if x[p] == 0 || done[p] {
+			continue
+		}
+		done[p] = true
+		_, err := journal.PostTx(ctx, tx, journal.Entry{
+			Key: "credit/" + id.New("use"), At: now, EnteredAt: now, Actor: by, Description: "credit pays test documents",
+			Postings: []journal.Posting{posting(b.agreement.Tenant, p.currency, journal.AccountCredit, x[p]), posting(b.agreement.Tenant, p.currency, journal.Receivable, -x[p])},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keepTest keeps a document with the next number of its test series. It is in no chain,

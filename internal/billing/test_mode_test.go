@@ -56,7 +56,8 @@ func TestTestMode(t *testing.T) {
 		}
 		together := s.together
 		s.together = 1 // numbers go on from one transaction to the next
-		if run, err := s.RunBilling(ctx, RunOrder{Test: true, By: "test"}, at); err != nil || len(run.Issued) != 2 || run.Issued[1].Ref() != "TEST-R-2" {
+		if run, err := s.RunBilling(ctx, RunOrder{Test: true, By: "test"}, at); err != nil || len(run.Issued) != 2 || run.Issued[1].Ref() != "TEST-R-2" ||
+			run.Issued[0].Open != 2600 || run.Issued[1].Open != 3600 { // nor is credit there twice
 			t.Fatalf("in several transactions: %+v, %v", run, err)
 		}
 		s.together = together

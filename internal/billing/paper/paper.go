@@ -32,12 +32,13 @@ type Sheet struct {
 	BankHead string
 	Footer   string
 
-	logo     []byte // PNG; nil: none
-	issued   time.Time
-	page     string // "Page %d of %s"
-	american bool   // Letter instead of A4
-	document billing.Invoice
-	zone     *time.Location
+	logo      []byte // PNG; nil: none
+	issued    time.Time
+	page      string // "Page %d of %s"
+	american  bool   // Letter instead of A4
+	document  billing.Invoice
+	originals [][]string // by line, the invoices of which it takes something back
+	zone      *time.Location
 }
 
 // A Party is who a document is from or to.
@@ -102,8 +103,18 @@ func Read(i billing.Issued, logo []byte) (*Sheet, error) {
 	if po := parties.Customer.PONumber; po != "" {
 		s.Facts = append(s.Facts, Pair{w.order, po})
 	}
-	for _, l := range inv.Lines {
-		s.Lines = append(s.Lines, p.line(l))
+	s.originals = make([][]string, len(inv.Lines))
+	for _, o := range parties.Originals {
+		if o.Line >= 1 && o.Line <= len(inv.Lines) {
+			s.originals[o.Line-1] = append(s.originals[o.Line-1], o.Invoice)
+		}
+	}
+	for n, l := range inv.Lines {
+		line := p.line(l)
+		if of := s.originals[n]; len(of) > 0 {
+			line.Under = append(line.Under, w.credits+" "+strings.Join(of, ", "))
+		}
+		s.Lines = append(s.Lines, line)
 	}
 	s.Sums = p.sums(inv)
 	s.Notes = p.notes(inv, parties)

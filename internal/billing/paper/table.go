@@ -29,17 +29,17 @@ func (s *Sheet) CSV() ([]byte, error) {
 		}
 		_ = w.Write(append([]string{s.Number}, cells...)) // its error is kept
 	}
-	_ = w.Write([]string{"invoice", "row", "name", "item", "plan", "kind", "group", "from", "to", "quantity", "unit_price", "amount", "tax", "currency"})
-	for _, l := range inv.Lines {
+	_ = w.Write([]string{"invoice", "row", "name", "item", "plan", "kind", "group", "from", "to", "quantity", "unit_price", "amount", "tax", "currency", "original"})
+	for n, l := range inv.Lines {
 		price := ""
 		if l.UnitPrice != nil {
 			price = l.UnitPrice.String()
 		}
 		row("line", l.Charge, l.Item, l.Plan, string(l.Kind), groupText(l.Group), at(l.Service.From), at(l.Service.To), l.Quantity.String(), price,
-			amount(l.Amount), amount(l.Tax), string(inv.Currency))
+			amount(l.Amount), amount(l.Tax), string(inv.Currency), s.original(n))
 	}
 	sum := func(what, name, kind, quantity string, minor int64) {
-		row(what, name, "", "", kind, "", at(inv.Period.From), at(inv.Period.To), quantity, "", amount(minor), "", string(inv.Currency))
+		row(what, name, "", "", kind, "", at(inv.Period.From), at(inv.Period.To), quantity, "", amount(minor), "", string(inv.Currency), "")
 	}
 	for _, d := range inv.Discounts {
 		sum("discount", d.Coupon, "", "", -d.Amount)
@@ -54,6 +54,15 @@ func (s *Sheet) CSV() ([]byte, error) {
 	sum("due", "", "", "", inv.Due)
 	w.Flush()
 	return b.Bytes(), w.Error()
+}
+
+// original is the invoices of which a line takes something back, those of the document
+// where it is a credit note by hand.
+func (s *Sheet) original(line int) string {
+	if s.document.Credits != nil {
+		return s.document.Credits.Invoice
+	}
+	return strings.Join(s.originals[line], " ")
 }
 
 // formulaFree is how many cells of a row, the number apart, hold text.
