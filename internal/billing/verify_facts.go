@@ -18,7 +18,8 @@ import (
 
 // verifyFacts checks what bills are made of against what was issued: that events count
 // once, that no service was billed twice, that runs go on from what was issued, that no
-// resource is two tenants' at once, and that each line says what it came of.
+// resource is two tenants' at once or has a gap in its life, and that each line says what it
+// came of.
 func (s *Service) verifyFacts(ctx context.Context, issued []Issued, agreements []Agreement) ([]Verification, error) {
 	counted := Verification{Name: "each event counts once"}
 	var err error
@@ -27,6 +28,10 @@ func (s *Service) verifyFacts(ctx context.Context, issued []Issued, agreements [
 	}
 	runs, err := s.verifyRuns(ctx, issued)
 	if err != nil {
+		return nil, err
+	}
+	whole := Verification{Name: "lives of resources have no gap"}
+	if whole.Count, whole.Wrong, err = s.meters.Torn(ctx); err != nil {
 		return nil, err
 	}
 	lives, err := s.verifyLives(ctx)
@@ -66,7 +71,7 @@ func (s *Service) verifyFacts(ctx context.Context, issued []Issued, agreements [
 		}
 	}
 	slices.Sort(explained.Wrong)
-	return []Verification{counted, service, runs, lives, explained}, nil
+	return []Verification{counted, service, runs, lives, whole, explained}, nil
 }
 
 // verifyRuns checks that no document was issued twice, and that each subscription counts

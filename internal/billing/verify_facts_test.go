@@ -1,7 +1,9 @@
 package billing
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +54,10 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 			}
 			return `UPDATE billing_invoices SET document = ` + text + ` WHERE series = 'R-' AND number = ` + number
 		}
+		life := func(from, to int, of string) string {
+			return fmt.Sprintf(`INSERT INTO usage_lifetimes (urn, began_at, ended_at, began_seq, began_by, ended_by, account, kind, size, status, tenant_id)
+				VALUES ('do:droplet:2', %d, NULLIF(%d, 0), 1, 'lists', 'lists', 'main', 'droplet', 's', 'active', %s)`, from, to, cmp.Or(of, "NULL"))
+		}
 		for _, tt := range []struct {
 			check, trigger, table string
 			statements            []string
@@ -65,6 +71,9 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 				statements: []string{rewrite("2", "2026-03-31T22:00:00.000000Z", "2026-03-30T22:00:00.000000Z")}},
 			{check: "billing runs go on from what was issued", statements: []string{`UPDATE billing_marks SET billed_to = 0`}},
 			{check: "no resource is two tenants' at once", facts: Facts{Lifetimes: []metering.Lifetime{{URN: "do:droplet:1", From: day(t, "2026-03-01"), To: day(t, "2026-03-12")}}}},
+			{check: "lives of resources have no gap", statements: []string{life(1, 5, ""), life(5, 8, "'ten_1'"), life(9, 0, "'ten_1'")}},
+			{check: "lives of resources have no gap", statements: []string{life(1, 5, ""), life(4, 8, "'ten_1'")}},
+			{check: "credit is used in its order", trigger: "billing_invoices_stay", table: invoices, statements: []string{rewrite("2", `"credit_applied":0`, `"credit_applied":1`)}},
 			{check: "each line says what it came of", trigger: "billing_invoices_stay", table: invoices, statements: []string{rewrite("1", `"amount":3000`, `"amount":3001`)}},
 		} {
 			t.Run(tt.check, func(t *testing.T) {
@@ -117,4 +126,42 @@ func TestServiceBilledByTwoPlansIsFound(t *testing.T) {
 	if got := b.twice(); len(got) != 0 {
 		t.Errorf("found %v", got)
 	}
+}
+
+// Lives that follow each other are whole, whoever's they are and whether they have ended.
+func TestWholeLivesAreNotTorn(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := house(t, d, nil)
+		for _, one := range []string{"'a', 1, 5, NULL", "'a', 5, 8, 'ten_1'", "'a', 8, NULL, 'ten_2'", "'b', 3, 4, NULL"} {
+			tamper(t, d, "", "", `INSERT INTO usage_lifetimes (urn, began_at, ended_at, tenant_id, began_seq, began_by, ended_by, account, kind, size, status)
+				VALUES (`+one+`, 1, 'lists', 'lists', 'main', 'droplet', 's', 'active')`)
+		}
+		if n, torn, err := s.meters.Torn(t.Context()); err != nil || n != 2 || len(torn) != 0 {
+			t.Errorf("%d lives, torn are %v, %v", n, torn, err)
+		}
+	})
+}
+
+// Credit of an account that pays parts of two invoices at once is found, also where sums and
+// states are as they would be of it.
+func TestCreditOutOfOrderIsFound(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, at := owing(t, d)
+		pay(t, s, at, PaymentOrder{Tenant: "acme", Amount: eur(3600 + 4600), Invoices: []string{"R-1"}})
+		if _, err := s.ApplyCredit(t.Context(), CreditOrder{Tenant: "acme", By: "test"}, at); err != nil {
+			t.Fatal(err)
+		}
+		stands(t, s, "R-1 paid 0, R-2 paid 0, R-3 partially_paid 2600")
+		sound(t, s, 3)
+		number := func(n int) string {
+			return fmt.Sprintf(`(SELECT id FROM billing_invoices WHERE series = 'R-' AND number = %d)`, n)
+		}
+		tamper(t, d, "billing_settlements_stay", "billing_settlements",
+			`UPDATE billing_settlements SET amount = amount - 500 WHERE kind = 'credit' AND invoice_id = `+number(2),
+			`UPDATE billing_settlements SET amount = amount + 500 WHERE kind = 'credit' AND invoice_id = `+number(3),
+			`INSERT INTO billing_states (invoice_id, seq, state, at, actor, reason) SELECT invoice_id, MAX(seq) + 1, 'partially_paid', MAX(at), 'x', 'x' FROM billing_states WHERE invoice_id = `+number(2)+` GROUP BY invoice_id`)
+		if got := found(t, s); len(got) != 1 || got[0] != "credit is used in its order" {
+			t.Errorf("found: %v", got)
+		}
+	})
 }

@@ -19,7 +19,7 @@ type purse struct {
 }
 
 // verifyMoney checks what was paid: that what tenants owe by the journal is what their
-// invoices have open, that no credit was spent twice, that whatever settles an invoice
+// invoices have open, that no credit was spent twice, or otherwise than in its order, that whatever settles an invoice
 // is in the journal, and that states are what settlements make of them.
 func (s *Service) verifyMoney(ctx context.Context, issued []Issued) ([]Verification, error) {
 	balances, err := journal.Balances(ctx, s.db.Read(), "")
@@ -47,8 +47,12 @@ func (s *Service) verifyMoney(ctx context.Context, issued []Issued) ([]Verificat
 	if err != nil {
 		return nil, err
 	}
+	burned, err := s.verifyBurned(ctx, issued, settled)
+	if err != nil {
+		return nil, err
+	}
 	openings, err := s.verifyOpenings(ctx, balances)
-	return []Verification{owed, credit, left, booked, back, verifyStates(issued, settled, totals), openings}, err
+	return []Verification{owed, credit, burned, left, booked, back, verifyStates(issued, settled, totals), openings}, err
 }
 
 func verifyOwed(issued []Issued, balances []journal.Balance) Verification {
