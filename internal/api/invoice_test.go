@@ -131,7 +131,7 @@ func TestBillingOverTheAPI(t *testing.T) {
 		t.Errorf("Margins = %+v, %v", l, err)
 	}
 	checks, err := c.VerifyBilling(ctx)
-	if err != nil || len(checks.Items) != 19 {
+	if err != nil || len(checks.Items) != 21 {
 		t.Errorf("VerifyBilling = %+v, %v", checks, err)
 	}
 	for _, check := range checks.Items {
