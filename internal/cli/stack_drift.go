@@ -35,7 +35,7 @@ func (c *stackDriftCommand) Run(ctx context.Context, r *runner) error {
 	case len(d.Differences) == 0 && len(d.Unknown) == 0:
 		r.say("%s/%s is as it is expected, as of %s.", d.Tenant, d.Name, d.AsOf.UTC().Format("2006-01-02 15:04 UTC"))
 	case d.Heard > 0:
-		r.say("%s: %s a month%s.", plural(d.Heard, "difference"), added(d.Monthly), withoutPrice(d.Unpriced))
+		r.say("%s: %s %s a month%s.", plural(d.Heard, "difference"), d.Currency, added(d.Monthly), withoutPrice(d.Unpriced))
 		r.say("Plan what to do with: arcadia stack repair %s, or arcadia stack absorb %s --reason WHY", c.Stack, c.Stack)
 	}
 	return nil

@@ -447,6 +447,9 @@ func (s *Service) applyTx(ctx context.Context, tx *sql.Tx, p Plan, now drawn, ac
 	}
 	request := saga.Request{Kind: kind, Input: now.input(p.ID), Tenant: string(p.Tenant), RequestedBy: actor}
 	if started, _, err = s.engine.StartTx(ctx, tx, request); err != nil {
+		if fault.KindOf(err) == fault.Conflict { // what is under way leaves the stack another than the plan found it
+			err = fault.Wrap(fault.Conflict, err, "Plan %s was not applied: %s Then make a new plan.", p.ID, fault.Message(err))
+		}
 		return started, err
 	}
 	begin := now.begin
