@@ -175,13 +175,13 @@ func (e Expr) Words() string {
 			out.WriteString(p.text)
 			continue
 		}
-		out.WriteString(p.ref.String())
+		out.WriteString(p.ref.inWords())
 	}
 	return out.String()
 }
 
-// String is what a reference stands for, in words.
-func (r reference) String() string {
+// inWords is what a reference stands for.
+func (r reference) inWords() string {
 	words := r.words()
 	property := strings.NewReplacer("public_ipv6", "public IPv6 address", "public_ip", "public address", "private_ip", "private address", "ip_range", "address range").Replace(words[len(words)-1])
 	thing := strings.NewReplacer("reserved_ip", "reserved IP", "vpc", "network").Replace(words[0])
