@@ -15,14 +15,11 @@ import (
 // account, which pays one invoice whole before it pays another.
 func (s *Service) verifyBurned(ctx context.Context, issued []Issued, settled []Settlement) (Verification, error) {
 	v := Verification{Name: "credit is used in its order"}
-	of, at := make(map[SubscriptionID][]Issued), make(map[string]*Issued, len(issued))
-	for n, i := range issued {
-		at[i.ID] = &issued[n]
-		if i.revision >= 0 {
-			of[i.Subscription] = append(of[i.Subscription], i)
-		}
+	at := make(map[string]*Issued, len(issued))
+	for n := range issued {
+		at[issued[n].ID] = &issued[n]
 	}
-	for sub, bills := range of {
+	for sub, bills := range billsOf(issued) {
 		releases, err := listReleases(ctx, s.db.Read(), sub)
 		if err != nil {
 			return v, err

@@ -39,12 +39,7 @@ func (s *Service) verifyFacts(ctx context.Context, issued []Issued, agreements [
 		return nil, err
 	}
 	service, explained := Verification{Name: "no service is billed twice"}, Verification{Name: "each line says what it came of"}
-	of := make(map[SubscriptionID][]Issued)
-	for _, i := range issued {
-		if i.revision >= 0 {
-			of[i.Subscription] = append(of[i.Subscription], i)
-		}
-	}
+	of := billsOf(issued)
 	catalogs := s.catalogs(ctx)
 	for _, a := range agreements {
 		catalog, err := catalogs.of(a.Currency)
@@ -72,6 +67,18 @@ func (s *Service) verifyFacts(ctx context.Context, issued []Issued, agreements [
 	}
 	slices.Sort(explained.Wrong)
 	return []Verification{counted, service, runs, lives, whole, explained}, nil
+}
+
+// billsOf are the documents that runs issued, by subscription, in their order; without
+// those by hand.
+func billsOf(issued []Issued) map[SubscriptionID][]Issued {
+	of := make(map[SubscriptionID][]Issued)
+	for _, i := range issued {
+		if i.revision >= 0 {
+			of[i.Subscription] = append(of[i.Subscription], i)
+		}
+	}
+	return of
 }
 
 // verifyRuns checks that no document was issued twice, and that each subscription counts
