@@ -34,7 +34,7 @@ func (s *Service) readClaims(ctx context.Context, account string, urns []string)
 	if c.stacks, err = s.stacksOf(ctx, s.db.Read()); err != nil {
 		return c, err
 	}
-	all, err := s.Backups(ctx, "", false)
+	all, err := backups(ctx, s.db.Read(), `deleted_at IS NULL`)
 	if err != nil {
 		return c, err
 	}
