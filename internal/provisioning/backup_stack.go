@@ -98,7 +98,15 @@ func (s *Service) drawBackedUp(ctx context.Context, d *drawn, c *Copying) error 
 	if err != nil {
 		return err
 	}
+	d.warnOfRunning()
 	return drawCopies(d, c, sizes)
+}
+
+// warnOfRunning says what a copy of a droplet that runs is.
+func (d *drawn) warnOfRunning() {
+	if d.stack.Level < PoweredOff && len(d.building.standingOf(blueprint.DropletKind)) > 0 {
+		d.Warnings = append(d.Warnings, "Droplets are copied as they run, as after a power cut: what their programs have not written yet is in no snapshot. To have files closed, stop the service, or switch the droplets off, before.")
+	}
 }
 
 // drawCopies shows what is copied, and what the snapshots cost at most: what a disk
@@ -106,9 +114,6 @@ func (s *Service) drawBackedUp(ctx context.Context, d *drawn, c *Copying) error 
 func drawCopies(d *drawn, c *Copying, sizes []digitalocean.Size) error {
 	if len(c.items(&d.building)) == 0 {
 		return fault.New(fault.Unprocessable, "Stack %s has no droplet and no volume that could be copied.", d.Name)
-	}
-	if d.stack.Level < PoweredOff && len(d.building.standingOf(blueprint.DropletKind)) > 0 {
-		d.Warnings = append(d.Warnings, "Droplets are copied as they run, as after a power cut: what their programs have not written yet is in no snapshot. To have files closed, stop the service, or switch the droplets off, before.")
 	}
 	for _, i := range c.items(&d.building) {
 		r, _ := d.building.Spec.Resource(i.Key)

@@ -46,7 +46,7 @@ func TestPlansWarn(t *testing.T) {
 		}
 		y.apply(s, engine, make, saga.Completed)
 		for verb, want := range map[provisioning.Verb][]string{
-			provisioning.Teardown: {"automatic backups that DigitalOcean has of droplet.web end", "go to other customers", "copied as they run"},
+			provisioning.Teardown: {"automatic backups that DigitalOcean has of droplet.web end", "go to other customers", "shut themselves down"},
 			provisioning.BackUp:   {"copied as they run"},
 		} {
 			_, warnings := said(on(verb))
@@ -56,7 +56,10 @@ func TestPlansWarn(t *testing.T) {
 				}
 			}
 		}
-		if _, warnings := said(on(provisioning.Teardown, "final_snapshot", "false")); strings.Contains(warnings, "copied as they run") {
+		if _, warnings := said(on(provisioning.Teardown)); strings.Contains(warnings, "copied as they run") {
+			t.Errorf("droplets are off when they are copied, and the plan says that they run: %q", warnings)
+		}
+		if _, warnings := said(on(provisioning.Teardown, "final_snapshot", "false")); strings.Contains(warnings, "copied") {
 			t.Errorf("nothing is copied, and the plan says how: %q", warnings)
 		}
 	})

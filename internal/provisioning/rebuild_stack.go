@@ -195,6 +195,7 @@ func (s *Service) drawRebuild(ctx context.Context, r PlanRequest, d *drawn) erro
 	}
 	if r.Options["backup"] == "true" {
 		state.Reason = SafetyBackup
+		d.warnOfRunning()
 		if err := drawCopies(d, &state.Copying, sizes); err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package provisioning_test
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
-	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
@@ -106,109 +104,6 @@ func TestARestoreBringsTheDataBack(t *testing.T) {
 		}
 		if got := y.written(s, of); !maps.Equal(got, wasWritten) {
 			t.Errorf("the old stack has %v after it was copied", got)
-		}
-	})
-}
-
-// TestATeardownKeepsAFinalBackup tears a stack down: its data are in a backup that can be
-// restored, its name is held, and it can be taken all the same by who says so.
-func TestATeardownKeepsAFinalBackup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
-		of := y.stack(s).ID
-		y.write(s, "42 rows")
-		y.apply(s, engine, on(provisioning.Teardown, "final_days", "9"), saga.Completed)
-		all, err := s.Backups(ctx, of, false)
-		if err != nil || len(all) != 1 || all[0].Reason != provisioning.FinalBackup || all[0].ExpiresAt.Sub(all[0].TakenAt) != 9*24*time.Hour {
-			t.Fatalf("there are the backups %+v: %v", all, err)
-		}
-		again := provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "everything", Tenant: "acme", Name: "web", Account: "main"}
-		if _, err := s.PlanStack(ctx, again, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "held until") {
-			t.Errorf("the name of a stack that is gone a moment ago: %v", err)
-		}
-		again.Options = map[string]string{"reuse_name": "true"}
-		if _, err := s.PlanStack(ctx, again, "cli:test", time.Now()); err != nil {
-			t.Errorf("told to, it is refused all the same: %v", err)
-		}
-		back := provisioning.PlanRequest{Verb: provisioning.Restore, Stack: string(of), Options: map[string]string{"into": "back", "dns": "true"}}
-		p, _ := y.apply(s, engine, back, saga.Completed)
-		if got := y.written(s, p.Stack); !maps.Equal(got, wasWritten) {
-			t.Errorf("made of the final backup, the disks have %v", got)
-		}
-	})
-}
-
-// TestATeardownWaitsForItsGrace has a teardown, told nothing, wait as the settings say:
-// cancelled meanwhile the stack stays, and after it the stack goes.
-func TestATeardownWaitsForItsGrace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx := t.Context()
-		p := bubblePace
-		p.settings.Grace, p.options.Poll = 2*time.Hour, 5*time.Minute
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
-		there := y.kinds()
-		begin := func() saga.ID {
-			plan, err := s.PlanStack(ctx, on(provisioning.Teardown), "cli:test", time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if said := strings.Join(plan.Warnings, " "); !strings.Contains(said, "For 2h0m0s after it is applied nothing is destroyed") {
-				t.Errorf("the plan says %q", said)
-			}
-			_, started, err := s.ApplyPlan(ctx, plan.ID, "cli:test", time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(110 * time.Minute)
-			if got := y.kinds(); !slices.Equal(got, there) {
-				t.Errorf("ten minutes before that there is %q, want %q", got, there)
-			}
-			return started.ID
-		}
-		first := begin()
-		if _, err := engine.Cancel(ctx, first, saga.Actor{Name: "cli:test"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(t, engine, first, saga.RolledBack)
-		time.Sleep(time.Hour)
-		if got, state := y.kinds(), y.stack(s).State; !slices.Equal(got, there) || state != provisioning.StackActive {
-			t.Errorf("cancelled, the stack is %s and has %q, want %q", state, got, there)
-		}
-		settle(t, engine, begin(), saga.Completed)
-	})
-}
-
-// TestHeldAddressesAreReleasedInTheEnd has a teardown keep its address for a day.
-func TestHeldAddressesAreReleasedInTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		slow := y.options
-		slow.Poll = 5 * time.Minute // it has a day to wait
-		engine := y.engine(slow)
-		s := y.serve(engine)
-		p, err := s.PlanStack(t.Context(), on(provisioning.Teardown, "final_snapshot", "false", "quarantine_days", "1", "keep_addresses", "true"), "cli:test", time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(2 * time.Hour)
-		if got := untagged(y.kinds()); len(got) != 1 || got[0] != "reserved_ip" {
-			t.Errorf("two hours later there is %q, want the address alone", got)
-		}
-		settle(t, engine, started.ID, saga.Completed)
-		if got := untagged(y.kinds()); len(got) != 0 {
-			t.Errorf("in the end there is %q", got)
 		}
 	})
 }

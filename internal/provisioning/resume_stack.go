@@ -107,7 +107,8 @@ func (s *Resumption) archived(kind blueprint.Kind) (all []blueprint.Resource, fr
 // checkResumption asks whether the account has room for what is made again.
 func (p *Steps) checkResumption(ctx context.Context, s *Resumption) error {
 	s.Saga = saga.Current(ctx).Saga
-	if err := p.readArchive(ctx, s); err != nil {
+	var err error
+	if s.Items, s.TakenAt, err = p.readArchive(ctx, s.Account, s.archive()); err != nil {
 		return err
 	}
 	return p.hasRoom(ctx, s.Account, s.lacking())
@@ -117,31 +118,40 @@ func (p *Steps) checkResumption(ctx context.Context, s *Resumption) error {
 // that its probes are content does not say that all data are there.
 const resumedDays = 7
 
-// readArchive notes what the snapshots are that the stack is made of again.
-func (p *Steps) readArchive(ctx context.Context, s *Resumption) error {
-	c, err := p.cloud(ctx, s.Account)
+// archive are the snapshots that stand for what a suspension destroyed, as the stack
+// knows them.
+func (s *Building) archive() (items []BackupItem) {
+	for _, one := range s.standingOf(blueprint.SnapshotKind) {
+		if of, ok := s.Spec.Resource(one.Snapshot.Of); ok {
+			items = append(items, BackupItem{Key: of.ID, Kind: string(of.Kind), Snapshot: s.made(one.ID).ID, Name: of.Name, Region: one.Snapshot.Region})
+		}
+	}
+	return items
+}
+
+// readArchive reads what these are, and when the first of them was taken. It answers
+// fault.Conflict where one is not there any more.
+func (p *Steps) readArchive(ctx context.Context, account string, items []BackupItem) (all []BackupItem, takenAt time.Time, err error) {
+	c, err := p.cloud(ctx, account)
 	if err != nil {
-		return saga.Permanent(err)
+		return nil, takenAt, saga.Permanent(err)
 	}
-	s.Items, s.TakenAt = nil, saga.Current(ctx).Now()
-	for _, one := range s.of(blueprint.SnapshotKind) {
-		of, ok := s.Spec.Resource(one.Snapshot.Of)
-		if !ok {
-			continue
+	takenAt = time.Now()
+	for _, one := range items {
+		is, err := c.Snapshot(ctx, one.Snapshot)
+		if errors.Is(err, digitalocean.NotFound) {
+			return nil, takenAt, fault.Wrap(fault.Conflict, err, "Snapshot %s, which stands for %s, is not there any more: the stack cannot be resumed, and is torn down with --no-final-snapshot.", one.Snapshot, one.Key)
 		}
-		is, err := c.Snapshot(ctx, s.made(one.ID).ID)
 		if err != nil {
-			return err
+			return nil, takenAt, err
 		}
-		if !is.CreatedAt.IsZero() && is.CreatedAt.Before(s.TakenAt) {
-			s.TakenAt = is.CreatedAt
+		if !is.CreatedAt.IsZero() && is.CreatedAt.Before(takenAt) {
+			takenAt = is.CreatedAt
 		}
-		s.Items = append(s.Items, BackupItem{
-			Key: of.ID, Kind: string(of.Kind), Snapshot: is.ID, Marker: is.Name, Source: is.Resource, Name: of.Name, Region: one.Snapshot.Region,
-			SizeGB: is.SizeGigabytes, MinDiskGiB: is.MinDiskGiB,
-		})
+		one.Marker, one.Source, one.SizeGB, one.MinDiskGiB = is.Name, is.Resource, is.SizeGigabytes, is.MinDiskGiB
+		all = append(all, one)
 	}
-	return nil
+	return all, takenAt, nil
 }
 
 // lacking is a spec of what snapshots stand for.

@@ -525,26 +525,6 @@ func (y *yard) unwound(p pace, s *provisioning.Service, begun saga.ID) sagatest.
 	}
 }
 
-// TestUnwindTeardown cuts the tearing down of a stack: before its point of no return the
-// stack stays whole, after it nothing stays but its final backup.
-func TestUnwindTeardown(t *testing.T) {
-	g := stage[struct{}]{
-		set: func(y *yard, _ *provisioning.Service, _ *saga.Engine) (struct{}, provisioning.PlanRequest) {
-			y.standing()
-			return struct{}{}, on(provisioning.Teardown)
-		},
-		check: func(t *testing.T, y *yard, _ *provisioning.Service, _ struct{}, end saga.Saga) {
-			left := untagged(y.kinds())
-			if end.State == saga.Completed && (len(left) != 2 || len(y.snapshots()) != 2) || end.State == saga.RolledBack && !slices.Equal(left, whole) {
-				t.Errorf("it is %s, and there is %q", end.State, left)
-			}
-		},
-	}
-	sagatest.Unwind(t, sagatest.Case{
-		Ends: saga.Completed, Pivot: "point_of_no_return", Within: 24 * time.Hour, Bubble: synctest.Test, Sample: 25, Presets: weathers, Build: g.build,
-	})
-}
-
 // standing makes the stack web with an engine of its own, which is stopped then.
 func (y *yard) standing() *provisioning.Service {
 	y.t.Helper()

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // TeardownStackKind destroys a stack.
@@ -27,6 +29,10 @@ const LongestGrace = 90 * 24 * time.Hour
 type Removal struct {
 	Building // what there is to destroy: everything in Made has its id
 	Copying  // the final backup; none without a Backup
+
+	Power   map[string]*Power `json:"power,omitempty"`   // by droplet: off while it is copied
+	Archive []BackupItem      `json:"archive,omitempty"` // of an archived stack: the snapshots that become the final backup
+	TakenAt time.Time         `json:"taken_at,omitzero"` // the first of them
 
 	Grace time.Duration `json:"grace,omitempty"` // how long after its begin nothing is done yet
 	Until time.Time     `json:"until,omitzero"`  // when that is over
@@ -52,12 +58,17 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 			{Name: "check_protection", NothingToUndo: "it only reads", Do: func(ctx context.Context, s *Removal) error { // after the grace
 				return p.unprotected(ctx, s.protectable())
 			}},
+			{Name: "power_off", Do: p.copiedDroplets(p.powerOff), Undo: p.copiedDroplets(p.powerBack), Retry: p.patient(), Again: p.patient()},
 		},
 	}
 	k.Steps = append(k.Steps, copySteps(p, func(s *Removal) (*Building, *Copying) { return &s.Building, &s.Copying })...)
+	k.Steps = append(k.Steps, saga.Step[Removal]{Name: "verify_archive", Do: p.verifyArchive, Retry: p.patient(), NothingToUndo: "it only reads"})
 	k.Steps = append(k.Steps, saga.Step[Removal]{Name: pointOfNoReturn, Pivot: true, Local: func(ctx context.Context, tx *sql.Tx, s *Removal) error {
 		if err := stillUnprotected(ctx, tx, &s.Building, s.protectable()); err != nil {
 			return err
+		}
+		if len(s.Archive) > 0 {
+			return recordArchive(ctx, tx, s)
 		}
 		return recordBackup(ctx, tx, &s.Building, &s.Copying)
 	}})
@@ -100,6 +111,50 @@ func (p *Steps) waitForGrace(ctx context.Context, s *Removal) error {
 		return saga.Wait(s.Until, "nothing is destroyed before %s: cancel the saga until then to keep the stack", minute(s.Until))
 	}
 	return nil
+}
+
+// copiedDroplets does something with each droplet of which the final backup has a copy:
+// they are off meanwhile, so that their files are closed in it.
+func (p *Steps) copiedDroplets(do func(context.Context, *builder, blueprint.Resource, *Power) error) func(context.Context, *Removal) error {
+	return unfrozen(p, func(ctx context.Context, s *Removal) error {
+		if s.Backup == "" {
+			return nil
+		}
+		b, err := p.builder(ctx, &s.Building)
+		if err != nil {
+			return err
+		}
+		return all(s.standingOf(blueprint.DropletKind), func(r blueprint.Resource) error {
+			err := do(ctx, b, r, entry(&s.Power, r.ID))
+			if errors.Is(err, digitalocean.NotFound) {
+				return fault.Wrap(fault.NotFound, err, "%s is not there any more, so that no final backup can be made of it. Plan the teardown with --no-final-snapshot.", r.ID)
+			}
+			return err
+		})
+	})
+}
+
+// verifyArchive asks that the snapshots which stand for an archived stack are there,
+// before they are all that is left of it.
+func (p *Steps) verifyArchive(ctx context.Context, s *Removal) (err error) {
+	if len(s.Archive) == 0 {
+		return nil
+	}
+	s.Saga = saga.Current(ctx).Saga
+	s.Archive, s.TakenAt, err = p.readArchive(ctx, s.Account, s.Archive)
+	return err
+}
+
+// recordArchive makes the snapshots of an archived stack its final backup.
+func recordArchive(ctx context.Context, tx *sql.Tx, s *Removal) error {
+	b := StackBackup{
+		ID: s.Backup, Stack: s.Stack, Tenant: tenant.ID(s.Tenant), Account: s.Account, Saga: s.Saga, Reason: FinalBackup, Spec: s.Spec, TakenAt: s.TakenAt, Items: s.Archive,
+	}
+	b.Spec.Resources = slices.DeleteFunc(slices.Clone(b.Spec.Resources), func(r blueprint.Resource) bool { return r.Kind == blueprint.SnapshotKind })
+	if s.KeepFor > 0 {
+		b.ExpiresAt = time.Now().Add(time.Duration(s.KeepFor) * 24 * time.Hour)
+	}
+	return insertBackup(ctx, tx, b)
 }
 
 // holdAddresses waits with what leads nowhere any more: the tenant may come back, and
@@ -182,15 +237,21 @@ func (s *Service) drawOptions(r PlanRequest, d *drawn, removal *Removal) error {
 	switch {
 	case r.Options["final_snapshot"] != "true":
 		tell("There is no final backup: its data are lost for good.")
-	case len(removal.items(&d.building)) == 0:
+	case len(removal.items(&d.building))+len(d.building.archive()) == 0:
 		tell("It has no droplet and no volume of which a final backup could be made.")
 	default:
 		removal.Reason = FinalBackup
-		if removal.KeepFor > 0 {
-			tell("Its final backup is kept for %d days.", removal.KeepFor)
-		}
+		tell("Its final backup is kept %s.", keptFor(removal.KeepFor))
 	}
 	return nil
+}
+
+// keptFor says how long something is kept; 0: no time is set.
+func keptFor(days int) string {
+	if days == 0 {
+		return "until somebody deletes it"
+	}
+	return fmt.Sprintf("for %d days", days)
 }
 
 func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) error {
@@ -199,7 +260,10 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 		return err
 	}
 	removal.Made = map[string]*Made{}
-	sizes, err := s.readRemoval(ctx, d, removal.Made)
+	if removal.Reason != "" {
+		removal.Archive = d.building.archive()
+	}
+	sizes, err := s.readRemoval(ctx, d, &removal)
 	if err != nil {
 		return err
 	}
@@ -208,11 +272,24 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 	}
 	d.warnOfEnds()
 	calls := d.deletes()
-	if removal.Reason != "" {
+	switch {
+	case len(removal.Archive) > 0:
+		if _, _, err := s.steps.readArchive(ctx, d.Account, removal.Archive); err != nil {
+			return err
+		}
+		delete(calls, deleteSnapshotsStep)
+	case removal.Reason != "":
 		if err := drawCopies(d, &removal.Copying, sizes); err != nil {
 			return err
 		}
 		maps.Copy(calls, d.building.copyCalls())
+		if droplets := d.building.standingOf(blueprint.DropletKind); d.stack.Level < PoweredOff && len(droplets) > 0 {
+			tell := fmt.Sprintf("Before they are copied, droplets shut themselves down, or are switched off after %s: the stack is out of service from then on.", politely)
+			d.Warnings = append(d.Warnings, tell)
+			for range droplets {
+				calls["power_off"] = append(calls["power_off"], "POST /v2/droplets/{id}/actions")
+			}
+		}
 	}
 	d.Steps = planned(s.steps.teardownStack(), calls)
 	d.input = func(of PlanID) any {
@@ -239,7 +316,7 @@ func (d *drawn) warnOfEnds() {
 
 // readRemoval lists what there is to destroy, with what it costs, and returns the sizes
 // that it read.
-func (s *Service) readRemoval(ctx context.Context, d *drawn, destroyed map[string]*Made) ([]digitalocean.Size, error) {
+func (s *Service) readRemoval(ctx context.Context, d *drawn, removal *Removal) ([]digitalocean.Size, error) {
 	made := map[string]StackResource{}
 	for _, r := range d.has {
 		made[r.Key] = r
@@ -260,12 +337,19 @@ func (s *Service) readRemoval(ctx context.Context, d *drawn, destroyed map[strin
 		if r.Kind == blueprint.TagKind && !strings.HasPrefix(r.Name, blueprint.StackTagPrefix) {
 			continue // others carry it too
 		}
-		destroyed[r.ID] = d.building.Made[r.ID]
 		change := Change{Action: "destroy", Key: r.ID, Kind: string(r.Kind), Name: r.Name, URN: one.URN, Detail: detailOf(r)}
+		stays := r.Kind == blueprint.SnapshotKind && len(removal.Archive) > 0
+		if stays {
+			change.Action, change.Detail = "change", "it is kept as the final backup "+keptFor(removal.KeepFor)
+		} else {
+			removal.Made[r.ID] = d.building.Made[r.ID]
+		}
 		monthly, known, err := monthlyOf(r, sizes.Items, time.Now())
 		switch {
 		case err != nil || !known:
 			d.Unpriced = append(d.Unpriced, r.ID)
+		case stays:
+			d.Before, d.After, change.Monthly = d.Before+monthly, d.After+monthly, new(int64)
 		default:
 			d.Before += monthly
 			less := -monthly
