@@ -183,7 +183,7 @@ func retax(ctx context.Context, tx *sql.Tx, before, c Customer, at time.Time) er
 	if slices.Equal(before.Taxes, c.Taxes) {
 		return nil
 	}
-	agreements, err := listAgreements(ctx, tx, c.Tenant, "")
+	agreements, err := listAgreements(ctx, tx, agreementFilter{tenant: c.Tenant})
 	if err != nil {
 		return err
 	}

@@ -60,15 +60,15 @@ func (b *bill) document(k *keyed) Issued {
 	}
 }
 
-// bills works out what is to be issued of subscriptions, in their order and so many at
-// a time, on all cores and the next while those before are issued. An error of its own
-// is the last it yields.
-func (s *Service) bills(ctx context.Context, agreements []Agreement, upTo time.Time) iter.Seq2[[]*bill, error] {
+// bills works out what is to be issued of subscriptions, in their order and as they come,
+// on all cores and the next while those before are issued. An error of its own is the
+// last it yields.
+func (s *Service) bills(ctx context.Context, agreements iter.Seq2[[]Agreement, error], upTo time.Time) iter.Seq2[[]*bill, error] {
 	return s.billsAhead(ctx, agreements, upTo, false)
 }
 
 // billsAhead works out what is upcoming too, where ahead is true.
-func (s *Service) billsAhead(ctx context.Context, agreements []Agreement, upTo time.Time, ahead bool) iter.Seq2[[]*bill, error] {
+func (s *Service) billsAhead(ctx context.Context, agreements iter.Seq2[[]Agreement, error], upTo time.Time, ahead bool) iter.Seq2[[]*bill, error] {
 	type batch struct {
 		bills []*bill
 		err   error
@@ -76,15 +76,21 @@ func (s *Service) billsAhead(ctx context.Context, agreements []Agreement, upTo t
 	return func(yield func([]*bill, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		ready := make(chan batch)
+		// Who issues has one of the cores. All that is to be issued waits for that: nothing
+		// else may take it away.
+		cores := make(chan struct{}, runtime.GOMAXPROCS(0))
 		var working sync.WaitGroup
 		working.Go(func() {
 			defer close(ready)
 			catalogs := s.catalogs(ctx)
 			catalogs.ahead = ahead
-			for some := range slices.Chunk(agreements, s.together) {
-				bills, err := s.billAll(ctx, some, upTo, catalogs)
+			for some, err := range agreements {
+				var b batch
+				if b.err = err; err == nil {
+					b.bills, b.err = s.billAll(ctx, some, upTo, catalogs, cores)
+				}
 				select {
-				case ready <- batch{bills, err}:
+				case ready <- b:
 				case <-ctx.Done():
 					return
 				}
@@ -92,8 +98,13 @@ func (s *Service) billsAhead(ctx context.Context, agreements []Agreement, upTo t
 		})
 		defer working.Wait()
 		defer stop()
+		issued := func(b batch) bool {
+			cores <- struct{}{}
+			defer func() { <-cores }()
+			return yield(b.bills, b.err)
+		}
 		for b := range ready {
-			if !yield(b.bills, b.err) || b.err != nil {
+			if !issued(b) || b.err != nil {
 				return
 			}
 		}
@@ -103,7 +114,8 @@ func (s *Service) billsAhead(ctx context.Context, agreements []Agreement, upTo t
 	}
 }
 
-func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time.Time, catalogs *catalogs) ([]*bill, error) {
+// billAll works out bills on as many cores as are free.
+func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time.Time, catalogs *catalogs, cores chan struct{}) ([]*bill, error) {
 	ids := make([]SubscriptionID, len(agreements))
 	for i, a := range agreements {
 		ids[i] = a.ID
@@ -129,12 +141,14 @@ func (s *Service) billAll(ctx context.Context, agreements []Agreement, upTo time
 	bills := make([]*bill, len(agreements))
 	var next atomic.Int64
 	var working sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range cap(cores) {
 		working.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(agreements); n = int(next.Add(1)) - 1 {
+				cores <- struct{}{}
 				b := &bill{agreement: agreements[n], billed: billed[ids[n]], releases: releases[ids[n]]}
 				b.err = s.bill(ctx, b, issued[ids[n]], upTo, catalogs)
 				bills[n] = b
+				<-cores
 			}
 		})
 	}
@@ -209,8 +223,10 @@ func (s *Service) rate(ctx context.Context, b *bill, upTo time.Time, catalogs *c
 	b.warnings = out.Warnings
 	b.uncovered, b.resources = sub.uncovered(facts.Lifetimes, upTo)
 	all := out.keyed()
+	written := make([]byte, 0, 8<<10) // few documents are longer
 	for n := range all {
-		all[n].text = all[n].appendJSON(nil)
+		written = all[n].appendJSON(written[:0])
+		all[n].text = bytes.Clone(written)
 	}
 	return all, nil
 }

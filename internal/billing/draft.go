@@ -44,17 +44,15 @@ type DueOrder struct {
 func (s *Service) BillDue(ctx context.Context, o DueOrder, now time.Time) (Progress, error) {
 	begun := time.Now()
 	p := Progress{ID: id.New("brun"), BegunAt: micros(now), UpTo: micros(now).Add(-Settle), By: o.By, Failed: []RunFailure{}, Warnings: []Warning{}}
-	agreements, err := s.Subscriptions(ctx, "")
-	if err != nil {
+	var err error
+	if p.Subscriptions, err = countBegun(ctx, s.db.Read(), p.UpTo); err != nil {
 		return p, err
 	}
-	agreements = slices.DeleteFunc(agreements, func(a Agreement) bool { return a.StartedAt.After(p.UpTo) })
-	p.Subscriptions = int64(len(agreements))
 	if err := s.saveProgress(ctx, p); err != nil {
 		return p, err
 	}
 	var left warnings
-	for bills, err := range s.billsAhead(ctx, agreements, p.UpTo, true) {
+	for bills, err := range s.billsAhead(ctx, begunBy(s.agreements(ctx, ""), p.UpTo), p.UpTo, true) {
 		if err != nil {
 			return p, err
 		}

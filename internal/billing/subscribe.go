@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -467,19 +468,52 @@ func (o *Outcome) documents() []Invoice {
 
 // Subscriptions are those of a tenant, of all where ref is empty, by id.
 func (s *Service) Subscriptions(ctx context.Context, ref string) ([]Agreement, error) {
-	slugs, err := s.tenants.Slugs(ctx)
-	if err != nil {
-		return nil, err
+	all := []Agreement{}
+	for some, err := range s.agreements(ctx, ref) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
 	}
-	of, err := s.tenantOf(ctx, ref)
-	if err != nil {
-		return nil, err
+	return all, nil
+}
+
+// agreements are the Subscriptions, so many at a time. An error is the last it yields.
+func (s *Service) agreements(ctx context.Context, ref string) iter.Seq2[[]Agreement, error] {
+	return func(yield func([]Agreement, error) bool) {
+		slugs, err := s.tenants.Slugs(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		of, err := s.tenantOf(ctx, ref)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for f := (agreementFilter{tenant: of, limit: s.together}); ; {
+			some, err := listAgreements(ctx, s.db.Read(), f)
+			for i := range some {
+				some[i].Slug = slugs[some[i].Tenant]
+			}
+			if len(some) == 0 && err == nil || !yield(some, err) || err != nil || len(some) < f.limit {
+				return
+			}
+			f.after = some[len(some)-1].ID
+		}
 	}
-	agreements, err := listAgreements(ctx, s.db.Read(), of, "")
-	for i := range agreements {
-		agreements[i].Slug = slugs[agreements[i].Tenant]
+}
+
+// begunBy are those of agreements that began by an instant.
+func begunBy(agreements iter.Seq2[[]Agreement, error], by time.Time) iter.Seq2[[]Agreement, error] {
+	return func(yield func([]Agreement, error) bool) {
+		for some, err := range agreements {
+			some = slices.DeleteFunc(some, func(a Agreement) bool { return a.StartedAt.After(by) })
+			if (len(some) > 0 || err != nil) && !yield(some, err) {
+				return
+			}
+		}
 	}
-	return agreements, err
 }
 
 // CheckClose answers fault.Conflict where a tenant has subscriptions whose service does

@@ -1,8 +1,10 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"math"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -27,11 +29,19 @@ func insertChange(ctx context.Context, tx *sql.Tx, sub SubscriptionID, c Change)
 	return err
 }
 
-// listAgreements lists the subscriptions of a tenant, or all, or the one with an id.
-func listAgreements(ctx context.Context, q db.Queryer, t tenant.ID, sub SubscriptionID) ([]Agreement, error) {
-	const where = ` WHERE (CAST($1 AS TEXT) = '' OR s.tenant_id = $1) AND (CAST($2 AS TEXT) = '' OR s.id = $2)`
+// An agreementFilter picks subscriptions: zero fields pick all.
+type agreementFilter struct {
+	tenant tenant.ID
+	id     SubscriptionID
+	after  SubscriptionID // those that come after it, by id
+	limit  int            // so many; 0: all
+}
+
+// listAgreements lists subscriptions by id.
+func listAgreements(ctx context.Context, q db.Queryer, f agreementFilter) ([]Agreement, error) {
+	const where = ` WHERE (CAST($1 AS TEXT) = '' OR s.tenant_id = $1) AND (CAST($2 AS TEXT) = '' OR s.id = $2) AND s.id > $3`
 	rows, err := q.QueryContext(ctx, `SELECT s.id, s.tenant_id, s.currency, s.zone, s.anchor_day, s.taxes, s.coupons, s.started_at, s.created_at, s.created_by
-		FROM billing_subscriptions s`+where+` ORDER BY s.id`, string(t), string(sub))
+		FROM billing_subscriptions s`+where+` ORDER BY s.id LIMIT $4`, string(f.tenant), string(f.id), string(f.after), cmp.Or(int64(f.limit), math.MaxInt64))
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +60,13 @@ func listAgreements(ctx context.Context, q db.Queryer, t tenant.ID, sub Subscrip
 		at[a.ID] = len(agreements)
 		agreements = append(agreements, a)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
+	if err := rows.Err(); err != nil || len(agreements) == 0 {
+		return agreements, err
 	}
+	const those = where + ` AND s.id <= $4`
+	args := []any{string(f.tenant), string(f.id), string(f.after), string(agreements[len(agreements)-1].ID)}
 	rows, err = q.QueryContext(ctx, `SELECT c.subscription_id, c.seq, c.type, c.item, COALESCE(c.plan, ''), c.quantity, c.effective_at, c.until_at, c.recorded_at, c.entered_at, c.actor, c.reason
-		FROM billing_changes c JOIN billing_subscriptions s ON s.id = c.subscription_id`+where+` ORDER BY c.subscription_id, c.seq`, string(t), string(sub))
+		FROM billing_changes c JOIN billing_subscriptions s ON s.id = c.subscription_id`+those+` ORDER BY c.subscription_id, c.seq`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +100,20 @@ func listAgreements(ctx context.Context, q db.Queryer, t tenant.ID, sub Subscrip
 		}
 		return err
 	}, `SELECT m.subscription_id, m.seq, m.type, m.ids, m.effective_at, m.recorded_at, m.entered_at, m.actor, m.reason
-		FROM billing_amendments m JOIN billing_subscriptions s ON s.id = m.subscription_id`+where+` ORDER BY m.subscription_id, m.seq`, string(t), string(sub))
+		FROM billing_amendments m JOIN billing_subscriptions s ON s.id = m.subscription_id`+those+` ORDER BY m.subscription_id, m.seq`, args...)
+}
+
+// countBegun counts the subscriptions that began by an instant.
+func countBegun(ctx context.Context, q db.Queryer, by time.Time) (n int64, err error) {
+	err = q.QueryRowContext(ctx, `SELECT COUNT(*) FROM billing_subscriptions WHERE started_at <= $1`, db.Micros(by)).Scan(&n)
+	return n, err
 }
 
 func findAgreement(ctx context.Context, q db.Queryer, sub SubscriptionID) (Agreement, error) {
 	if sub == "" {
 		return Agreement{}, fault.New(fault.Invalid, "Name the subscription by its id, sub_ and 32 digits.")
 	}
-	all, err := listAgreements(ctx, q, "", sub)
+	all, err := listAgreements(ctx, q, agreementFilter{id: sub})
 	if err == nil && len(all) == 0 {
 		err = fault.New(fault.NotFound, "There is no subscription %q. Those there are: arcadia subscription list", cut(string(sub)))
 	}
