@@ -21,6 +21,7 @@ type Net struct {
 	steps   []string
 	commits int
 	calls   int
+	acts    int           // of a Do or an Undo that can be repeated
 	hit     bool          // the cut came about
 	failed  bool          // the step did that is to fail
 	struck  chan struct{} // closed at the hit, once somebody waits for it
@@ -165,8 +166,9 @@ func (n *Net) entering(p saga.Point) error {
 }
 
 func (n *Net) left(p saga.Point) error {
-	if n.plan.repeat && p.Err == nil {
-		if p.Undoing || n.plan.failAfter != p.Step {
+	if p.Err == nil && (p.Undoing || n.plan.failAfter != p.Step) {
+		n.acts++
+		if n.plan.repeat {
 			n.strike()
 			return saga.Repeat
 		}

@@ -186,7 +186,9 @@ func (c Case) unwind(t *testing.T) {
 		add("fail once after "+step, c.Ends, plan{failAfter: step, once: true})
 	}
 	add("repeat every Do", c.Ends, plan{repeat: true})
-	add("repeat every Do and Undo", saga.RolledBack, plan{repeat: true, failAfter: last})
+	if back.acts > 0 { // a single step that only looks has nothing to undo
+		add("repeat every Do and Undo", saga.RolledBack, plan{repeat: true, failAfter: last})
+	}
 	for _, way := range []struct {
 		name string
 		seen trace
@@ -323,6 +325,7 @@ type trace struct {
 	steps          []string // that were entered, which local ones are not
 	ledger         []string // all
 	commits, calls int
+	acts           int // of a Do or an Undo that can be repeated
 	end            saga.State
 	reached        bool // what was planned came about
 }
@@ -408,7 +411,7 @@ func (c Case) run(t *testing.T, p plan, ends saga.State, seed uint64) trace {
 	w.Check(t, end)
 	net.mu.Lock()
 	defer net.mu.Unlock()
-	seen := trace{steps: net.steps, commits: net.commits, calls: net.calls, end: end.State, reached: reached}
+	seen := trace{steps: net.steps, commits: net.commits, calls: net.calls, acts: net.acts, end: end.State, reached: reached}
 	for _, step := range end.Steps {
 		seen.ledger = append(seen.ledger, step.Name)
 	}
