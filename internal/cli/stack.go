@@ -383,7 +383,11 @@ func (r *runner) showStack(s client.Stack, err error) error {
 	if r.json {
 		return r.print(s)
 	}
-	r.say("%s/%s  %s\n%s, from %s, in account %s\nLast saga: %s (%s)", s.Tenant, s.Name, s.ID, s.State, s.Blueprint, s.Account, s.Saga, s.SagaState)
+	state := s.State
+	if s.Level > 0 {
+		state += fmt.Sprintf(" at level %d", s.Level)
+	}
+	r.say("%s/%s  %s\n%s, from %s, in account %s\nLast saga: %s (%s)", s.Tenant, s.Name, s.ID, state, s.Blueprint, s.Account, s.Saga, s.SagaState)
 	if s.Failure != "" {
 		r.say("It was not made, and nothing of it is there: %s Its name is free.", s.Failure)
 	}

@@ -42,6 +42,36 @@ func TestTheGuardIsTheLastAct(t *testing.T) {
 	}
 }
 
+// TestAFreezeHoldsBetweenTwoAttempts begins a freeze, and ends a lease, while a deletion is
+// about to be sent again: it is not.
+func TestAFreezeHoldsBetweenTwoAttempts(t *testing.T) {
+	for _, what := range []string{"freeze", "lease"} {
+		over := false
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+			over = true
+			refuse(w, 503, "service_unavailable", "try again")
+		})
+		c := client(t, s.URL, func(o *digitalocean.Options) {
+			o.Freeze = func(context.Context, string, string) error {
+				if over && what == "freeze" {
+					return errors.New("frozen")
+				}
+				return nil
+			}
+		})
+		l := may()
+		l.Valid = func() error {
+			if over && what == "lease" {
+				return errors.New("the lease is over")
+			}
+			return nil
+		}
+		if err := c.DeleteSnapshot(l.in(t.Context()), "77"); !errors.Is(err, digitalocean.Unknown) || l.sent != 1 {
+			t.Errorf("a %s between two attempts: %v, sent %d times; want once, with an outcome that is not known", what, err, l.sent)
+		}
+	}
+}
+
 // A change that is cut off on its way is one whose outcome nobody knows: it leaves
 // only while there is time for its answer.
 func TestAChangeLeavesOnlyWithTimeForItsAnswer(t *testing.T) {

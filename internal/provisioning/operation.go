@@ -152,7 +152,7 @@ func (s *Service) onStack(ctx context.Context, o Operation, r PlanRequest) (d dr
 		for _, state := range o.From {
 			words = append(words, string(state))
 		}
-		return d, fault.New(fault.Conflict, "Stack %s is %s. To %s it, it has to be %s.", d.stack.Name, d.stack.State, o.Verb, strings.Join(words, " or "))
+		return d, fault.New(fault.Conflict, "Stack %s is %s, and %s needs one that is %s.%s", d.stack.Name, d.stack.State, o.Verb, strings.Join(words, " or "), o.wayOn(d.stack))
 	}
 	if d.owner, err = s.tenants.Tenant(ctx, string(d.stack.Tenant)); err != nil {
 		return d, err
@@ -165,6 +165,18 @@ func (s *Service) onStack(ctx context.Context, o Operation, r PlanRequest) (d dr
 	}}
 	d.building = standing(d.stack, d.has)
 	return d, nil
+}
+
+// wayOn says how a stack comes to where the operation can be done with it; empty: not at
+// all, or it is there already.
+func (o Operation) wayOn(is Stack) string {
+	switch {
+	case is.State == StackNew:
+		return fmt.Sprintf(" Saga %[1]s makes it, or takes it back: arcadia saga show %[1]s", is.Saga)
+	case is.State == StackSuspended && slices.Contains(o.From, StackActive):
+		return " Resume it first: arcadia stack resume " + is.Name
+	}
+	return ""
 }
 
 // standing is a stack that is there as its sagas see it.

@@ -142,11 +142,24 @@ func (s *Service) findStack(ctx context.Context, q db.Queryer, ref string) (Stac
 	case err != nil:
 		return Stack{}, err
 	case len(found) == 0:
-		return Stack{}, fault.New(fault.NotFound, "There is no stack %q. See: arcadia stack list", clip(ref))
+		return Stack{}, s.noStack(ctx, q, ref, name, owner)
 	case len(found) > 1:
 		return Stack{}, fault.New(fault.Conflict, "%d tenants have a stack named %q. Say whose: TENANT/%s, or its id.", len(found), clip(name), clip(name))
 	}
 	return found[0], s.tellUndone(ctx, found)
+}
+
+// noStack is fault.NotFound for a name that no stack has by now, with the id of the last one
+// that had it: its backups may be there yet.
+func (s *Service) noStack(ctx context.Context, q db.Queryer, ref, name, owner string) error {
+	over, err := s.stacks(ctx, q, `name = $1 AND state = 'gone' AND ($2 = '' OR tenant_id = $2)`, name, owner)
+	if err != nil {
+		return err
+	}
+	if len(over) > 0 {
+		return fault.New(fault.NotFound, "Stack %q is gone. What is kept of it goes by its id: arcadia stack backups %s", clip(ref), over[len(over)-1].ID)
+	}
+	return fault.New(fault.NotFound, "There is no stack %q. See: arcadia stack list", clip(ref))
 }
 
 // tellUndone has those stacks be failed, with why, whose first saga undid itself: nothing is

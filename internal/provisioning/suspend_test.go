@@ -345,5 +345,9 @@ func TestWhatASuspensionMinds(t *testing.T) {
 		if _, err := s.PlanStack(ctx, on(provisioning.Resume), "cli:test", time.Now()); !errors.Is(err, fault.Conflict) {
 			t.Errorf("what is in service was resumed: %v, stack %s", err, stack.State)
 		}
+		y.apply(s, engine, on(provisioning.Suspend, "level", "2"), saga.Completed)
+		if _, err := s.PlanStack(ctx, on(provisioning.Rebuild), "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "Resume it first: arcadia stack resume web") {
+			t.Errorf("a stack that is off is refused a rebuild with %v, want how to go on", err)
+		}
 	})
 }

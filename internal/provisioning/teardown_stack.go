@@ -187,7 +187,7 @@ func forgetStack(ctx context.Context, tx *sql.Tx, s *Removal) error {
 	if s.HoldName > 0 {
 		held.Time = at.Add(s.HoldName)
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'gone', gone_at = $1, updated_at = $1, name_held_until = $3, rev = rev + 1 WHERE id = $2`, db.Micros(at), string(s.Stack), held)
+	_, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'gone', level = 0, gone_at = $1, updated_at = $1, name_held_until = $3, rev = rev + 1 WHERE id = $2`, db.Micros(at), string(s.Stack), held)
 	return err
 }
 
@@ -241,7 +241,7 @@ func (s *Service) drawOptions(r PlanRequest, d *drawn, removal *Removal) error {
 		tell("It has no droplet and no volume of which a final backup could be made.")
 	default:
 		removal.Reason = FinalBackup
-		tell("Its final backup is kept %s.", keptFor(removal.KeepFor))
+		tell("Its final backup is kept %s. A stack is made of it with: arcadia stack restore %s --into NAME", keptFor(removal.KeepFor), d.Stack)
 	}
 	return nil
 }

@@ -55,6 +55,12 @@ func keepsAFinalBackup(t *testing.T, archived bool) {
 		if left := y.snapshots(); len(left) != 2 {
 			t.Errorf("torn down, there are the snapshots %q, want the two of the backup", left)
 		}
+		if gone, err := s.Stack(ctx, string(of)); err != nil || gone.State != provisioning.StackGone || gone.Level != 0 {
+			t.Errorf("torn down, it is %s at level %d, %v", gone.State, gone.Level, err)
+		}
+		if _, err := s.Stack(ctx, "acme/web"); !errors.Is(err, fault.NotFound) || !strings.Contains(fault.Message(err), "arcadia stack backups "+string(of)) {
+			t.Errorf("asked for by its name, it is answered with %v, want where its backups are", err)
+		}
 		again := provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "everything", Tenant: "acme", Name: "web", Account: "main"}
 		if _, err := s.PlanStack(ctx, again, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "held until") {
 			t.Errorf("the name of a stack that is gone a moment ago: %v", err)
