@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { openBooks } from "./books.mjs";
+import { chargeForResources, openBooks, subscribe } from "./books.mjs";
 import { World, axeFinds, launch, visitOf } from "./world.mjs";
 
 let browser, world, subscriptions;
@@ -93,4 +93,25 @@ test("what comes next is issued, is open, and is paid", async (t) => {
   await page.keyboard.press("Enter");
   await page.waitForURL(/tenant=alpha/);
   await looks(t, "/billing", "/invoices", "/invoices?state=void", `/invoices/${first.number}`, "/tenants/alpha/billing");
+});
+
+test("a plan says what comes onto the tenant's invoice", async (t) => {
+  const post = (path, body) => world.ask("POST", world.url + path, body);
+  for (const slug of ["served", "guest"]) await post("/v1/tenants", { slug });
+  await post("/v1/exchange-rates", { pair: "USD/EUR", from: "2026-01-01", rate: "0.9" });
+  await chargeForResources(world);
+  await subscribe(world, "served", "hosting@1");
+  const plan = async (tenant) => (await post("/v1/plans", { verb: "provision", account: "default", blueprint: "minimal", tenant, name: "edge", parameters: { region: "nyc3" } })).id;
+  const [charged, free] = [await plan("served"), await plan("guest")];
+  const page = await visit(t);
+  const quote = page.locator("section:has(#quote-title)");
+  await page.goto("/plans/" + charged);
+  const cells = (await quote.locator("tbody tr td.number").allInnerTexts()).map((text) => text.replaceAll(/[^0-9.+-]/g, ""));
+  assert.deepEqual(cells, ["0.00", "8.10", "8.10"], "a droplet of 6 dollars, times 1.5, in euros");
+  assert.match(await quote.innerText(), /Dollars count at the rate of USD\/EUR from 2026-01-01, 0\.9/);
+  await quote.getByRole("link", { name: "hosting@1" }).click();
+  await page.waitForURL(/\/subscriptions\//);
+  await page.goto("/plans/" + free);
+  assert.match(await quote.innerText(), /Nothing changes on an invoice: the tenant has no subscription/);
+  await looks(t, "/plans/" + charged);
 });
