@@ -119,6 +119,9 @@ func TestBillingOverTheAPI(t *testing.T) {
 	if l, err := c.Rates(ctx, "eur"); err != nil || len(l.Items) != 1 || l.Items[0].Rate != "0.9215" {
 		t.Errorf("Rates = %+v, %v", l, err)
 	}
+	if _, err := c.Rates(ctx, "eurs"); code(err) != "invalid" {
+		t.Errorf("rates of no currency: %v", err)
+	}
 	thisMonth := time.Now().UTC().Format("2006-01")
 	if _, err := c.CloseMonth(ctx, thisMonth, client.CloseOrder{}); code(err) != "invalid" {
 		t.Errorf("a month that is not over was closed: %v", err)

@@ -42,7 +42,14 @@ func (a *API) listRates(ctx context.Context, in *struct {
 }) (*struct {
 	Body client.List[client.Rate]
 }, error) {
-	rates, err := a.o.Bills.Rates(ctx, money.Currency(strings.ToUpper(in.Currency)))
+	of := money.Currency(in.Currency)
+	if in.Currency != "" {
+		var err error
+		if of, err = money.ParseCurrency(in.Currency); err != nil {
+			return nil, err
+		}
+	}
+	rates, err := a.o.Bills.Rates(ctx, of)
 	if err != nil {
 		return nil, err
 	}

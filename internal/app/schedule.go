@@ -16,7 +16,7 @@ const (
 	rollEvery   = time.Minute      // rolls usage up by hours
 	billEvery   = time.Hour        // issues and drafts invoices
 	backupEvery = time.Minute      // looks for backups that are due
-	forgetEvery = 24 * time.Hour   // removes old versions
+	forgetEvery = 24 * time.Hour   // removes old versions, and requests that were answered
 	jobsEnd     = 10 * time.Second // for running jobs, once the process is to stop
 )
 
@@ -56,7 +56,7 @@ type backupArgs struct{}
 // Kind is the job's name, for good.
 func (backupArgs) Kind() string { return "stack_schedules" }
 
-// forgetArgs is the job that removes what the inventory need not know any more.
+// forgetArgs is the job that removes what need not be known any more.
 type forgetArgs struct{}
 
 // Kind is the job's name, for good.
@@ -91,7 +91,8 @@ func (a *App) buildSchedules(context.Context) (err error) {
 	})
 	jobs.Handle(a.jobs, func(ctx context.Context, _ *jobs.Job[forgetArgs]) error {
 		_, _, err := a.inventory.Forget(ctx, time.Now().Add(-a.config.Retention))
-		return err
+		_, requests := a.bills.ForgetRequests(ctx, time.Now())
+		return errors.Join(err, requests)
 	})
 	return errors.Join(a.jobs.Every(sweepEvery, sweepArgs{}), a.jobs.Every(syncEvery, syncArgs{}), a.jobs.Every(followEvery, followArgs{}),
 		a.jobs.Every(rollEvery, rollArgs{}), a.jobs.Every(billEvery, billArgs{}), a.jobs.Every(backupEvery, backupArgs{}),

@@ -239,6 +239,37 @@ func TestMoreGivenBackThanChargedIsFound(t *testing.T) {
 	}
 }
 
+// A bank says on which day it had a payment and not when: on the day of the invoice it
+// comes after it, however early the day's beginning is.
+func TestAPaymentOnTheDayOfItsInvoiceComesAfterIt(t *testing.T) {
+	s := house(t, dbtest.New(t), nil)
+	issued := day(t, "2026-03-01").Add(15 * time.Hour)
+	subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: issued.Format(time.RFC3339)}, issued.Add(-time.Hour))
+	if done := runAt(t, s, issued.Add(time.Hour)); len(done.Issued) != 1 {
+		t.Fatalf("%+v", done.Issued)
+	}
+	p := pay(t, s, issued.Add(2*time.Hour), PaymentOrder{Tenant: "acme", Amount: eur(1000), At: "2026-03-01"})
+	if p.PaidAt.After(issued) {
+		t.Fatalf("paid at %v", p.PaidAt)
+	}
+	st, err := s.Statement(t.Context(), StatementOrder{Tenant: "acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := st.Accounts[0].Lines
+	if len(lines) != 2 || lines[0].Kind != "invoice" || lines[1].Kind != "payment" || lines[1].Balance != lines[0].Balance-1000 {
+		t.Errorf("%+v", lines)
+	}
+	// What begins within the day has what was before it as its opening.
+	part, err := s.Statement(t.Context(), StatementOrder{Tenant: "acme", From: "2026-03-01T12:00:00Z"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := part.Accounts[0]; a.Opening != -1000 || len(a.Lines) != 1 || a.Lines[0].Balance != a.Closing || a.Closing != st.Accounts[0].Closing {
+		t.Errorf("a part: %+v", a)
+	}
+}
+
 func TestAStatementOfAccount(t *testing.T) {
 	d := dbtest.New(t)
 	s, at := owing(t, d)
@@ -260,7 +291,7 @@ func TestAStatementOfAccount(t *testing.T) {
 			t.Errorf("the balance after %s is %d, want %d", l.Text, l.Balance, sum)
 		}
 	}
-	if got := strings.Join(kinds, " "); got != "invoice invoice invoice payment reversal invoice" || a.Opening != 0 || a.Closing != 7200 {
+	if got := strings.Join(kinds, " "); got != "invoice invoice invoice payment invoice reversal" || a.Opening != 0 || a.Closing != 7200 {
 		t.Errorf("%s, from %d to %d", got, a.Opening, a.Closing)
 	}
 	// A part of it begins where the part before it ends; the last day is included.

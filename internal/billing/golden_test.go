@@ -1,6 +1,8 @@
 package billing_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/arcadia-cloud/arcadia/internal/golden"
@@ -87,6 +89,37 @@ func TestAnchorsAtTheEndOfMonthsNeverDrift(t *testing.T) {
 			}
 			if days != tt.want {
 				t.Errorf("%s, %s: periods begin on %s, want %s", tt.start, unit, days, tt.want)
+			}
+		}
+	}
+}
+
+// Trap: leap years. A year of 366 days costs what one of 365 does, a part of it by its
+// own days, and one that begins on 29 February comes back to it.
+func TestLeapYears(t *testing.T) {
+	for _, tt := range []struct {
+		name, period, price, from, at string
+		want                          []string
+	}{
+		{"from July of a leap year: 184 of 366 days", "unit: year", "366.00", "2028-07-01", "2029-01-01", []string{"2028-01-01 18400", "2029-01-01 36600"}},
+		{"from July of a common year: 184 of 365 days", "unit: year", "365.00", "2027-07-01", "2028-01-01", []string{"2027-01-01 18400", "2028-01-01 36500"}},
+		{"from 1 March of a leap year: 306 of 366 days", "unit: year", "366.00", "2028-03-01", "2028-12-31", []string{"2028-01-01 30600"}},
+		{"a leap year as a whole", "unit: year", "366.00", "2028-01-01", "2028-12-31", []string{"2028-01-01 36600"}},
+		{"years from 29 February", "unit: year, anchor: anniversary", "366.00", "2028-02-29", "2032-03-01",
+			[]string{"2028-02-29 36600", "2029-02-28 36600", "2030-02-28 36600", "2031-02-28 36600", "2032-02-29 36600"}},
+		{"a month of a leap year: 15 of 29 days", "unit: month", "29.00", "2028-02-15", "2028-02-29", []string{"2028-02-01 1500"}},
+	} {
+		for _, unit := range []string{"second", "day"} {
+			w := world{
+				period: tt.period, plan: `proration: {unit: ` + unit + `}, charges: [{id: fee, type: recurring, price: "` + tt.price + `"}]`,
+				phases: `{plan: p@1, from: ` + tt.from + `}`, at: tt.at,
+			}
+			var got []string
+			for _, i := range w.preview(t).Invoices {
+				got = append(got, fmt.Sprint(i.Period.From.Format("2006-01-02"), " ", i.Total))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%s, by %s: %v, want %v", tt.name, unit, got, tt.want)
 			}
 		}
 	}

@@ -17,6 +17,10 @@ type Request struct {
 	Digest string // of all that is asked
 }
 
+// RequestsKept is for how long a request that comes again is known: it is done anew
+// after that.
+const RequestsKept = 30 * 24 * time.Hour
+
 type requestKey struct{}
 
 // WithRequest has what is asked with the context be done as one request: a second one of
@@ -72,4 +76,18 @@ func (s *Service) KeepAnswer(ctx context.Context, r Request, answer []byte) erro
 		_, err := tx.ExecContext(ctx, `UPDATE billing_requests SET answer = $2 WHERE key = $1 AND digest = $3 AND answer IS NULL`, r.Key, string(answer), r.Digest)
 		return err
 	})
+}
+
+// ForgetRequests forgets the requests that are older than [RequestsKept], and answers how
+// many there were.
+func (s *Service) ForgetRequests(ctx context.Context, now time.Time) (forgotten int64, err error) {
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		gone, err := tx.ExecContext(ctx, `DELETE FROM billing_requests WHERE done_at < $1`, db.Micros(now.Add(-RequestsKept)))
+		if err != nil {
+			return err
+		}
+		forgotten, err = gone.RowsAffected()
+		return err
+	})
+	return forgotten, err
 }

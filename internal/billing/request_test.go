@@ -3,6 +3,7 @@ package billing
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
@@ -40,6 +41,29 @@ func TestARequestWhoseAnswerWasLostIsNotDoneAgain(t *testing.T) {
 		}
 		if answer, err := s.Answered(ctx, r); err != nil || string(answer) != `{"x":1}` {
 			t.Errorf("kept: %s, %v", answer, err)
+		}
+	})
+}
+
+// A key is known for thirty days, and free from then on.
+func TestRequestsAreForgotten(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := house(t, d, nil)
+		r := Request{Key: "k", Digest: "a"}
+		if _, _, err := s.Subscribe(WithRequest(t.Context(), r), Order{Tenant: "acme", Plan: "basic@1", By: "test"}, noon); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.ForgetRequests(t.Context(), noon.Add(RequestsKept)); n != 0 || err != nil {
+			t.Errorf("on the last day %d were forgotten, %v", n, err)
+		}
+		if _, err := s.Answered(t.Context(), r); !errors.Is(err, ErrDone) {
+			t.Errorf("on the last day: %v", err)
+		}
+		if n, err := s.ForgetRequests(t.Context(), noon.Add(RequestsKept+time.Second)); n != 1 || err != nil {
+			t.Errorf("after it %d were forgotten, %v", n, err)
+		}
+		if answer, err := s.Answered(t.Context(), r); answer != nil || err != nil {
+			t.Errorf("after it: %s, %v", answer, err)
 		}
 	})
 }

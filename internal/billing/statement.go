@@ -1,7 +1,9 @@
 package billing
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
@@ -64,7 +66,11 @@ func (s *Service) Statement(ctx context.Context, o StatementOrder) (Statement, e
 	if err != nil {
 		return st, err
 	}
-	st.Accounts = statementOf(moves, st.From, st.To)
+	zone, err := period.Zone(customer.Zone)
+	if err != nil {
+		return st, err
+	}
+	st.Accounts = statementOf(inDays(moves, zone), st.From, st.To)
 	return st, nil
 }
 
@@ -93,7 +99,16 @@ func between(from, to, zone string) (f, t time.Time, err error) {
 	return f.UTC(), t.UTC(), nil
 }
 
-// statementOf adds up moves, which are in order, by currency.
+// inDays sorts moves by their days in a zone, those of a day as they were entered: a bank
+// says on which day it had a payment and not when, and what pays an invoice comes after it.
+func inDays(moves []journal.Move, zone *time.Location) []journal.Move {
+	slices.SortStableFunc(moves, func(a, b journal.Move) int {
+		return cmp.Or(cmp.Compare(period.DateOf(a.At, zone), period.DateOf(b.At, zone)), a.EnteredAt.Compare(b.EnteredAt))
+	})
+	return moves
+}
+
+// statementOf adds up moves by currency: what was before, then each in its order.
 func statementOf(moves []journal.Move, from, to time.Time) []StatementAccount {
 	accounts := []StatementAccount{}
 	at := make(map[money.Currency]int)
@@ -104,16 +119,18 @@ func statementOf(moves []journal.Move, from, to time.Time) []StatementAccount {
 			at[m.Amount.Currency] = n
 			accounts = append(accounts, StatementAccount{Currency: m.Amount.Currency, Lines: []StatementLine{}})
 		}
-		a := &accounts[n]
-		switch {
-		case !to.IsZero() && !m.At.Before(to):
-		case m.At.Before(from):
-			a.Opening += m.Amount.Minor
-			a.Closing += m.Amount.Minor
-		default:
-			a.Closing += m.Amount.Minor
-			a.Lines = append(a.Lines, StatementLine{Entry: m.Entry, At: m.At, Kind: m.Kind, Text: m.Description, Amount: m.Amount.Minor, Balance: a.Closing})
+		if m.At.Before(from) {
+			accounts[n].Opening += m.Amount.Minor
+			accounts[n].Closing += m.Amount.Minor
 		}
+	}
+	for _, m := range moves {
+		if m.At.Before(from) || !to.IsZero() && !m.At.Before(to) {
+			continue
+		}
+		a := &accounts[at[m.Amount.Currency]]
+		a.Closing += m.Amount.Minor
+		a.Lines = append(a.Lines, StatementLine{Entry: m.Entry, At: m.At, Kind: m.Kind, Text: m.Description, Amount: m.Amount.Minor, Balance: a.Closing})
 	}
 	return accounts
 }

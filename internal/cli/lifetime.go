@@ -43,21 +43,7 @@ func (c *usageLifetimesCommand) Run(ctx context.Context, r *runner) (err error) 
 		r.say("There are no such lifetimes. They come from the inventory: arcadia inventory sync")
 		return nil
 	}
-	rows := [][]string{}
-	for _, l := range page.Items {
-		price := "–"
-		if l.PriceMonthly != nil {
-			price = *l.PriceMonthly
-		}
-		tenant := "–"
-		if l.Tenant != nil {
-			tenant = *l.Tenant
-		}
-		rows = append(rows, []string{
-			strings.TrimPrefix(l.URN, "do:"), tenant, orDash(l.Size), orDash(l.Status), price, instantText(l.From), instantText(l.To), l.From.Evidence,
-		})
-	}
-	if err := table(r.Out, "RESOURCE|TENANT|SIZE|STATUS|USD A MONTH|FROM|TO|KNOWN BY", rows); err != nil {
+	if err := table(r.Out, "RESOURCE|TENANT|SIZE|USD/MONTH|FROM|TO", lifetimeRows(page.Items)); err != nil {
 		return err
 	}
 	if page.Next != nil {
@@ -66,7 +52,29 @@ func (c *usageLifetimesCommand) Run(ctx context.Context, r *runner) (err error) 
 	return nil
 }
 
-// instantText is a time, with how uncertain it is.
+// widestSize is how much of a size is shown: a record's is a text of any length.
+const widestSize = 16
+
+// lifetimeRows are lifetimes as a terminal has room for: status and evidence are in JSON.
+func lifetimeRows(lives []client.Lifetime) [][]string {
+	rows := [][]string{}
+	for _, l := range lives {
+		price, tenant, size := "–", "–", orDash(l.Size)
+		if l.PriceMonthly != nil {
+			price = *l.PriceMonthly
+		}
+		if l.Tenant != nil {
+			tenant = *l.Tenant
+		}
+		if runes := []rune(size); len(runes) > widestSize {
+			size = string(runes[:widestSize-1]) + "…"
+		}
+		rows = append(rows, []string{strings.TrimPrefix(l.URN, "do:"), tenant, size, price, instantText(l.From), instantText(l.To)})
+	}
+	return rows
+}
+
+// instantText is a time, with how uncertain it is: not later, or by how much it may be earlier.
 func instantText(i client.Instant) string {
 	switch {
 	case i.At == nil:
@@ -74,7 +82,7 @@ func instantText(i client.Instant) string {
 	case i.Exact:
 		return i.At.UTC().Format(time.DateTime)
 	case i.Earliest == nil:
-		return i.At.UTC().Format(time.DateTime) + " or before"
+		return "≤ " + i.At.UTC().Format(time.DateTime)
 	}
 	return i.At.UTC().Format(time.DateTime) + " −" + i.At.Sub(i.Earliest.Time).Round(time.Second).String()
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
+	"github.com/arcadia-cloud/arcadia/internal/money"
 )
 
 type fxCommand struct {
@@ -29,9 +32,13 @@ type fxSetCommand struct {
 
 // Run sets a rate, once somebody has seen which it takes the place of.
 func (c *fxSetCommand) Run(ctx context.Context, r *runner) error {
+	other, err := c.check()
+	if err != nil {
+		return usage{err}
+	}
 	if !c.Yes {
 		list, err := fetch(ctx, r, func(cl *client.Client) (client.List[client.Rate], error) {
-			return cl.Rates(ctx, strings.Trim(strings.ReplaceAll(strings.ToUpper(c.Pair), "USD", ""), "/"))
+			return cl.Rates(ctx, string(other))
 		})
 		if err != nil {
 			return err
@@ -52,6 +59,29 @@ func (c *fxSetCommand) Run(ctx context.Context, r *runner) error {
 	}
 	r.say("%s is %s from %s on.", rate.Pair, rate.Rate, rate.From)
 	return nil
+}
+
+// check says what is wrong with the order, before anything is shown or asked, and names
+// the currency beside the dollar.
+func (c *fxSetCommand) check() (other money.Currency, err error) {
+	const dollar = "USD"
+	base, quote, _ := strings.Cut(strings.ToUpper(c.Pair), "/")
+	if (base == dollar) == (quote == dollar) {
+		return "", fmt.Errorf("PAIR is like USD/EUR or EUR/USD, one of the two is the US dollar; it is not %q", c.Pair)
+	}
+	if base == dollar {
+		base = quote
+	}
+	if other, err = money.ParseCurrency(base); err != nil {
+		return "", fmt.Errorf("PAIR: %w", err)
+	}
+	if rate, err := exact.ParseDecimal(c.Rate); err != nil || rate.Sign() <= 0 {
+		return "", fmt.Errorf("RATE is a decimal above zero like 0.9215, not %q", c.Rate)
+	}
+	if _, err := time.Parse(time.DateOnly, c.From); err != nil {
+		return "", fmt.Errorf("--from is a day like 2026-10-01, not %q", c.From)
+	}
+	return other, nil
 }
 
 // replaces says what a rate takes the place of, among those that there are, the newest first.

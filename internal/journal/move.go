@@ -17,6 +17,7 @@ type Move struct {
 	Kind        string // what its key begins with, up to the first slash
 	At          time.Time
 	Description string
+	EnteredAt   time.Time
 	Amount      money.Amount
 }
 
@@ -30,13 +31,13 @@ func Moves(ctx context.Context, q db.Queryer, tenant string, of ...Account) ([]M
 	}
 	return db.All(ctx, q, func(rows *sql.Rows) (m Move, err error) {
 		var key string
-		var at int64
-		err = rows.Scan(&m.Entry, &key, &at, &m.Description, (*string)(&m.Amount.Currency), &m.Amount.Minor)
+		var at, entered int64
+		err = rows.Scan(&m.Entry, &key, &at, &entered, &m.Description, (*string)(&m.Amount.Currency), &m.Amount.Minor)
 		m.Kind, _, _ = strings.Cut(key, "/")
-		m.At = db.Time(at)
+		m.At, m.EnteredAt = db.Time(at), db.Time(entered)
 		return m, err
-	}, `SELECT e.id, e.key, e.at, e.description, p.currency, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p
+	}, `SELECT e.id, e.key, e.at, e.entered_at, e.description, p.currency, CAST(SUM(p.amount) AS BIGINT) FROM journal_postings p
 		JOIN journal_entries e ON e.id = p.entry_id JOIN journal_seals s ON s.entry_id = e.id
 		WHERE p.tenant_id = $1 AND p.account IN (`+strings.Join(places, ", ")+`)
-		GROUP BY e.id, e.key, e.at, e.description, p.currency HAVING SUM(p.amount) <> 0 ORDER BY e.at, e.id`, args...)
+		GROUP BY e.id, e.key, e.at, e.entered_at, e.description, p.currency HAVING SUM(p.amount) <> 0 ORDER BY e.at, e.entered_at, e.id`, args...)
 }

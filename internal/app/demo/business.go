@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/billing"
+	"github.com/arcadia-cloud/arcadia/internal/exact"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
@@ -74,6 +75,11 @@ func (h *History) open(ctx context.Context, at time.Time) error {
 		if _, err := h.Bills.ApplyCatalog(ctx, billing.Application{Name: "catalog.yaml", Document: document, By: Actor}, at); err != nil {
 			return err
 		}
+	}
+	// What DigitalOcean charges is in dollars, also for those who pay in euros.
+	rate := billing.Rate{Pair: "EUR/USD", From: at.UTC().Format(time.DateOnly), Rate: exact.Must("1.0850"), Source: "the demo", SetBy: Actor}
+	if _, err := h.Bills.SetRate(ctx, rate, at); err != nil {
+		return err
 	}
 	for _, issuer := range []billing.Issuer{
 		{
