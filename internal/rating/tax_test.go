@@ -76,6 +76,9 @@ func TestTaxesAddUp(t *testing.T) {
 			if exact.Max(off, off.Neg()).Cmp(slack.Add(slack)) > 0 {
 				t.Fatalf("%s: %d on %d at %v %%", rounding, r.Amount, r.Base, r.Rate)
 			}
+			if rounding == rating.PerRate && !r.Inclusive && exact.Max(off, off.Neg()).Cmp(exact.Fraction(1, 2)) > 0 {
+				t.Fatalf("%d on %d at %v %% was rounded more than once", r.Amount, r.Base, r.Rate)
+			}
 		}
 		if byLine != got.Total || rounding != rating.PerInvoice && (byRate != got.Total || onTop != got.OnTop) {
 			t.Fatalf("%s: lines %d, rates %d, total %d; on top %d and %d", rounding, byLine, byRate, got.Total, onTop, got.OnTop)
