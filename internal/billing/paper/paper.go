@@ -210,6 +210,9 @@ func (p printer) line(l billing.Line) Line {
 	if len(l.Group) > 0 {
 		line.Under = append(line.Under, groupText(l.Group))
 	}
+	if terms := p.terms(l.Explain); terms != "" {
+		line.Under = append(line.Under, terms)
+	}
 	if rate := p.exchange(l.Explain); rate != "" {
 		line.Under = append(line.Under, rate)
 	}
@@ -221,6 +224,25 @@ func (p printer) line(l billing.Line) Line {
 		line.Price = p.price(*l.UnitPrice)
 	}
 	return line
+}
+
+// terms are why a line's amount is not its quantity times its price: some of it is
+// included, or the price is that of a package. Empty where neither is so.
+func (p printer) terms(e rating.Explanation) string {
+	var terms []string
+	for {
+		for _, f := range e.Facts {
+			form := map[string]string{"included": p.included, "package_size": p.perPackage}[f.Name]
+			units, err := exact.ParseDecimal(f.Text) // a number is a text once it was written
+			if form != "" && err == nil {
+				terms = append(terms, strings.Replace(form, "{units}", p.rounded(units), 1))
+			}
+		}
+		if len(e.Of) != 1 || terms != nil {
+			return strings.Join(terms, " · ")
+		}
+		e = e.Of[0]
+	}
 }
 
 // exchange is the rate at which a line's cost was exchanged, with its day and its source;

@@ -373,3 +373,20 @@ func TestADocumentReadsBack(t *testing.T) {
 		}
 	}
 }
+
+// What is included and what a package's price is for stand under the line: its quantity
+// times its price is not its amount.
+func TestALineSaysWhatItsPriceIsFor(t *testing.T) {
+	inv := documents(t)[0]
+	inv.Lines = inv.Lines[:1]
+	inv.Lines[0].Explain = rating.Explanation{Rule: "rounding", Of: []rating.Explanation{{Rule: "package", Facts: []rating.Fact{
+		rating.Text("included", "100000"), rating.Text("packages", "12"), rating.Text("price", "0.08"), rating.Text("package_size", "1000"),
+	}}}}
+	for language, want := range map[string]string{
+		"en": "100,000 included · price per 1,000 begun", "de": "100.000 inklusive · Preis je angefangene 1.000", "fr": "100\u00a0000 inclus · prix par 1\u00a0000 entamés",
+	} {
+		if under := sheet(t, inv, parties(language, "")).Lines[0].Under; under[len(under)-1] != want {
+			t.Errorf("%s: %q, want %q last", language, under, want)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type words struct {
 	taxID, vatID                                    string
 	columns                                         Columns
 	reversal, adjustment, commitment, coupon        string
+	included, perPackage                            string // of a line: what of it is free, and what its price is for
 	subtotal, discount, tax, taxIncluded, vat       string
 	total, credited, paidByCredit, due              string
 	reverseCharge, becomesCredit, nothingDue, times string
@@ -36,6 +37,7 @@ var languages = []words{{
 	number: "Number", issued: "Issued", served: "Period", payBy: "Due by", order: "Your order", credits: "For invoice", reason: "Reason", taxID: "Tax ID", vatID: "VAT ID",
 	columns:  Columns{"Description", "Quantity", "Unit price", "Amount"},
 	reversal: "taken back", adjustment: "corrected", commitment: "Minimum commitment, what is missing to it", coupon: "Discount given back",
+	included: "{units} included", perPackage: "price per {units} begun",
 	subtotal: "Subtotal", discount: "Discount", tax: "{tax} {rate} % on {base}", taxIncluded: "{tax} {rate} % on {base}, included", vat: "VAT",
 	total: "Total", credited: "Total credited", paidByCredit: "Paid by credit", due: "Amount due",
 	reverseCharge: "Reverse charge: VAT is to be accounted for by the recipient (Articles 44 and 196 of Directive 2006/112/EC).",
@@ -50,6 +52,7 @@ var languages = []words{{
 	number: "Nummer", issued: "Rechnungsdatum", served: "Zeitraum", payBy: "Zahlbar bis", order: "Ihre Bestellnummer", credits: "Zur Rechnung", reason: "Grund", taxID: "Steuernummer", vatID: "USt-IdNr.",
 	columns:  Columns{"Leistung", "Menge", "Einzelpreis", "Betrag"},
 	reversal: "Rücknahme", adjustment: "Korrektur", commitment: "Mindestabnahme, Differenz", coupon: "Rücknahme eines Rabatts",
+	included: "{units} inklusive", perPackage: "Preis je angefangene {units}",
 	subtotal: "Zwischensumme", discount: "Rabatt", tax: "{tax} {rate} % auf {base}", taxIncluded: "{tax} {rate} % auf {base}, enthalten", vat: "USt.",
 	total: "Gesamtbetrag", credited: "Gutgeschriebener Betrag", paidByCredit: "Aus Guthaben bezahlt", due: "Zu zahlen",
 	reverseCharge: "Steuerschuldnerschaft des Leistungsempfängers (Reverse Charge, Art. 44 und 196 der Richtlinie 2006/112/EG).",
@@ -64,6 +67,7 @@ var languages = []words{{
 	number: "Numéro", issued: "Date d’émission", served: "Période", payBy: "À régler avant le", order: "Votre bon de commande", credits: "Facture concernée", reason: "Motif", taxID: "N° fiscal", vatID: "N° TVA",
 	columns:  Columns{"Désignation", "Quantité", "Prix unitaire", "Montant"},
 	reversal: "reprise", adjustment: "régularisation", commitment: "Engagement minimum, complément", coupon: "Reprise de remise",
+	included: "{units} inclus", perPackage: "prix par {units} entamés",
 	subtotal: "Sous-total", discount: "Remise", tax: "{tax} {rate} % sur {base}", taxIncluded: "{tax} {rate} % sur {base}, comprise", vat: "TVA",
 	total: "Total", credited: "Total de l’avoir", paidByCredit: "Réglé par avoir", due: "Net à payer",
 	reverseCharge: "Autoliquidation : TVA due par le preneur (articles 44 et 196 de la directive 2006/112/CE).",
