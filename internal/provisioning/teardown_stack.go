@@ -284,7 +284,7 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 		}
 		maps.Copy(calls, d.building.copyCalls())
 		if droplets := d.building.standingOf(blueprint.DropletKind); d.stack.Level < PoweredOff && len(droplets) > 0 {
-			tell := fmt.Sprintf("Before they are copied, droplets shut themselves down, or are switched off after %s: the stack is out of service from then on.", politely)
+			tell := fmt.Sprintf("Before they are copied, droplets shut themselves down, or are switched off after %.0f minutes: the stack is out of service from then on.", politely.Minutes())
 			d.Warnings = append(d.Warnings, tell)
 			for range droplets {
 				calls["power_off"] = append(calls["power_off"], "POST /v2/droplets/{id}/actions")
