@@ -95,6 +95,22 @@ func TestOnePlanHasAStack(t *testing.T) {
 			}
 		})
 	})
+	t.Run("planned while another is at work, with no droplet to hold", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			y, _, s, engine := setUp(t)
+			y.apply(s, engine, on(provisioning.Suspend, "level", "3"), saga.Completed)
+			_, started, err := s.ApplyPlan(t.Context(), plan(y, s, on(provisioning.Resume)), "cli:test", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = s.ApplyPlan(t.Context(), plan(y, s, on(provisioning.Teardown)), "cli:test", time.Now())
+			refused(t, err, string(started.ID))
+			settle(t, engine, started.ID, saga.Completed)
+			if is := y.look(s).droplet; is.Status != "active" {
+				t.Errorf("resumed, the droplet is %s", is.Status)
+			}
+		})
+	})
 	t.Run("read before another was carried out", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			y, l, s, engine := setUp(t)
