@@ -246,6 +246,41 @@ func TestFactsThatChange(t *testing.T) {
 	}
 }
 
+// What changes a subscription between the rating of its bill and the issue of it refuses
+// the issue: the document would be another, and no later run could go on from it.
+func TestABillThatWasChangedWhileItWasWorkedOutIsNotIssued(t *testing.T) {
+	var change func()
+	s := New(dbtest.New(t), func(context.Context, Asked) (Facts, error) {
+		if do := change; do != nil {
+			change = nil // it asks for facts too
+			do()
+		}
+		return Facts{}, nil
+	}, nil)
+	apply(t, s, strings.Replace(plans, `"19"`, `"20"`, 1), noon)
+	customer(t, s.db, s)
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	now := day(t, "2026-03-02")
+	change = func() {
+		if _, _, err := s.ChangeSubscription(t.Context(), a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "basic@1", When: "2026-03-01", By: "test"}, now); err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := s.RunBilling(t.Context(), RunOrder{By: "test"}, now)
+	if err != nil || change != nil || len(got.Issued) != 0 || len(got.Failed) != 1 || !strings.Contains(got.Failed[0].Why, "changed while it was billed") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	again := runAt(t, s, now.Add(time.Minute))
+	var total int64
+	for _, i := range again.Issued {
+		total += i.Total
+	}
+	if len(again.Failed) != 0 || total != 2*3600 {
+		t.Errorf("run again: %+v come to %d", again.Issued, total)
+	}
+	sound(t, s, int64(len(again.Issued)))
+}
+
 func TestPostings(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
