@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
+	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
 // TestDestroyCaps: what one saga, an account in an hour, in a day, and a part of an
@@ -92,6 +96,45 @@ func TestDestroyCapsHoldAgainstMany(t *testing.T) {
 		all.Wait()
 		if n.Load() != 7 {
 			t.Errorf("%d things were destroyed, want 7", n.Load())
+		}
+	})
+}
+
+// TestATeardownAtTheCapGoesOn: behind its point of no return a teardown that meets the cap of
+// an hour is left to somebody to look at, who is told which cap and how to go on; tried again
+// in the next hour it ends, and nothing is left.
+func TestATeardownAtTheCapGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := bubblePace
+		p.settings.Destroys = provisioning.DestroyCap{Hour: 3}
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+		s := y.standing()
+		engine := y.engine(y.options)
+		id := y.begin(s, on(provisioning.Teardown, "final_snapshot", "false"))
+		tries, within := 0, 25*time.Hour // its grace is a day
+		for ; ; tries++ {
+			y.serveFor(engine, within)
+			at, err := engine.Saga(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at.State != saga.Stuck || tries == 20 {
+				break
+			}
+			if at.Error == nil || !strings.Contains(at.Error.Message, "ARCADIA_DESTROY_CAP_HOUR") || !strings.Contains(at.Error.Message, "retry") {
+				t.Errorf("it is stuck, and says %+v", at.Error)
+			}
+			within = 2 * time.Hour
+			if _, err := engine.Retry(t.Context(), id, saga.Actor{Name: "cli:test", Reason: "the hour is over"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tries == 0 {
+			t.Error("the cap stopped nothing")
+		}
+		end, err := engine.Saga(t.Context(), id)
+		if err != nil || end.State != saga.Completed || len(untagged(y.kinds())) != 0 {
+			t.Errorf("it is %s with %q left: %+v %v", end.State, y.kinds(), end.Error, err)
 		}
 	})
 }
