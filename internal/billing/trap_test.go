@@ -216,6 +216,12 @@ func TestCommitments(t *testing.T) {
 		01-01 advance: setup[01-01..01-01]=50000 fee[01-01..02-01]=3100 total=53100
 		02-02 arrears: u[01-01..02-01]=900 commitment[01-01..02-01]=6000 total=6900
 		03-02 arrears: u[01-01..02-01]=2000 commitment[01-01..02-01]=-2000 total=0`)
+	// Of a period with a suspension in its middle both parts count: 8 and 13 of 31 days.
+	w.plan = `late: {grace: 0s}, proration: {unit: day}, commitment: "31.00", charges: [{id: u, type: usage, meter: m, price: "1"}]`
+	w.sub = `suspended: [{from: 2026-01-09, to: 2026-01-19}]`
+	w.usage = []string{used("2026-01-02T00:00:00Z", "1")}
+	expect(t, w.preview(t), `
+		02-01 arrears: u[01-01..02-01]=100 commitment[01-01..02-01]=2000 total=2100`)
 }
 
 // Late usage: a difference on the open invoice, labelled with its own period. What
