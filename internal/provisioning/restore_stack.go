@@ -173,7 +173,10 @@ func (p *Steps) attachVolume(ctx context.Context, b *builder, s *Restoration, r 
 	if err != nil {
 		return err
 	}
-	return p.act(ctx, b.c, b.volumeDeed(r, entry(&s.New, r.ID).ID, "attach", n), entry(&s.Attached, r.ID))
+	made := entry(&s.New, r.ID)
+	d := b.volumeDeed(r, made.ID, "attach", n)
+	d.madeAt = made.FoundAt
+	return p.act(ctx, b.c, d, entry(&s.Attached, r.ID))
 }
 
 // rewind has a droplet's disk be that of its snapshot. Where the snapshot is of a droplet

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
+	"github.com/arcadia-cloud/arcadia/internal/dosim"
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -104,6 +105,24 @@ func TestARestoreBringsTheDataBack(t *testing.T) {
 		}
 		if got := y.written(s, of); !maps.Equal(got, wasWritten) {
 			t.Errorf("the old stack has %v after it was copied", got)
+		}
+	})
+}
+
+// TestANewVolumeIsNotKnownEverywhere: the volume that a restore has just made is not there yet
+// for the request that attaches it. Behind the point of no return it waits and asks again.
+func TestANewVolumeIsNotKnownEverywhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
+		y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: "/v2/volumes/*/actions", Nth: 2}, Kind: dosim.NotFound404, Times: 1}) // the first detaches
+		y.apply(s, engine, on(provisioning.Restore, "safety_backup", "false"), saga.Completed)
+		volume, err := y.client.Volume(t.Context(), strings.TrimPrefix(y.urn(s, y.stack(s).ID, "volume.data"), "do:volume:"))
+		if err != nil || len(volume.Droplets) != 1 {
+			t.Errorf("restored, the volume is %+v: %v", volume, err)
 		}
 	})
 }

@@ -33,6 +33,7 @@ type deed struct {
 	account  string
 	kind, id string        // what it is done to
 	within   time.Duration // how long it may take; 0: Settings.Longest
+	madeAt   time.Time     // when this saga found what it has made for it, which may not show at once; zero: it was there
 
 	// believed is set where what is seen before anything was asked for counts: where it
 	// cannot be an old view of what this saga itself has changed since.
@@ -59,6 +60,9 @@ func (p *Steps) act(ctx context.Context, c *digitalocean.Client, d deed, m *Act)
 	}
 	began := a.Now()
 	done, lacks, err := d.seen(ctx)
+	if p.isTooNew(d, err, began) {
+		return p.untilItShows(a, d)
+	}
 	if err != nil {
 		return err
 	}
@@ -172,8 +176,21 @@ func (p *Steps) askFor(ctx context.Context, d deed, m *Act, done bool) error {
 	case errors.Is(err, digitalocean.PendingEvent), errors.Is(err, digitalocean.Conflict):
 		m.Requests--
 		return p.actPatiently(a, d, m, "something else is under way: %s", fault.Message(err))
+	case p.isTooNew(d, err, a.Now()):
+		m.Requests--
+		return p.untilItShows(a, d)
 	}
 	return m.fail(err)
+}
+
+// isTooNew reports whether an error is that what a deed is done to, and its saga has just
+// made, is not known everywhere yet.
+func (p *Steps) isTooNew(d deed, err error, at time.Time) bool {
+	return errors.Is(err, digitalocean.NotFound) && at.Before(d.madeAt.Add(p.set.Settle+p.set.Horizon))
+}
+
+func (p *Steps) untilItShows(a *saga.Attempt, d deed) error {
+	return saga.Wait(a.Now().Add(p.set.Poll), "the %s waits: what was just made is not known everywhere yet", d.what)
 }
 
 // all does something for each resource, and answers nil once it is done for all: what
