@@ -42,6 +42,10 @@ type Permit struct {
 	Target   string // the thing in the path, "do:droplet:123"; where the path names none, the account, "account:main"
 	Name     string // for a create, the full marker that the new thing gets; empty where nothing can carry one
 	Body     []byte // exactly what is sent; empty: nothing
+
+	// Temporary is set for a deletion of what the saga put up only for its own time, and
+	// nobody has data on: no cap counts it.
+	Temporary bool
 }
 
 type capabilityKey struct{}
@@ -74,7 +78,8 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 	if capability == nil || capability.Valid == nil {
 		return refuse(fault.Forbidden, "%s %s changes something and no saga step asked for it.", req.Method, path)
 	}
-	if !capability.permits(m, target, body) {
+	permit, permitted := capability.permits(m, target, body)
+	if !permitted {
 		return refuse(fault.Forbidden, "Step %s of saga %s may not send %s %s as it stands.", capability.Step, capability.Saga, req.Method, path)
 	}
 	if t.freeze != nil {
@@ -84,7 +89,7 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 		}
 	}
 	if t.destroys != nil && m.destructive(body) {
-		if err := t.destroys(ctx, Destruction{Account: t.account, Saga: capability.Saga, Target: target}); err != nil {
+		if err := t.destroys(ctx, Destruction{Account: t.account, Saga: capability.Saga, Target: target, Temporary: permit.Temporary}); err != nil {
 			return nil, mutation{}, refusal(req.Method, path, err)
 		}
 	}
@@ -100,17 +105,17 @@ func (t *transport) guard(req *http.Request, body []byte) (*Capability, mutation
 	return capability, m, nil
 }
 
-// permits reports whether one of the permits names exactly this change.
-func (c *Capability) permits(m mutation, target string, body []byte) bool {
+// permits finds the permit that names exactly this change.
+func (c *Capability) permits(m mutation, target string, body []byte) (Permit, bool) {
 	for _, p := range c.Permits {
 		if p.Method != m.method || p.Template != m.template || p.Target != target {
 			continue
 		}
 		if bytes.Equal(body, p.Body) && m.carries(p) {
-			return true
+			return p, true
 		}
 	}
-	return false
+	return Permit{}, false
 }
 
 // A Destruction is about to happen: a thing is deleted, or what is on its disk is
@@ -119,4 +124,6 @@ type Destruction struct {
 	Account string
 	Saga    string
 	Target  string // "do:droplet:123"
+
+	Temporary bool // the saga put it up for its own time
 }

@@ -43,7 +43,7 @@ func (c DestroyCap) WithDefaults() DestroyCap {
 // Destroys notes in the database that a saga is about to destroy a thing, so that no
 // restart forgets it. It answers fault.Forbidden where a cap is reached, and
 // fault.Conflict where the thing is protected. The write guard asks it directly before
-// the request. size counts an account's resources, and
+// the request. What is temporary counts for no cap. size counts an account's resources, and
 // answers 0 where they are not known.
 func Destroys(ctx context.Context, d *db.DB, most DestroyCap, size func(ctx context.Context, account string) (int, error), what digitalocean.Destruction, at time.Time) error {
 	most = most.WithDefaults()
@@ -52,7 +52,7 @@ func Destroys(ctx context.Context, d *db.DB, most DestroyCap, size func(ctx cont
 		return err
 	}
 	return d.Write(ctx, func(tx *sql.Tx) error {
-		if err := targetProtected(ctx, tx, what.Target); err != nil {
+		if err := targetProtected(ctx, tx, what.Target); err != nil || what.Temporary {
 			return err
 		}
 		was, err := destroyed(ctx, tx, what, at)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,6 +97,25 @@ func TestDestroyCapsHoldAgainstMany(t *testing.T) {
 		all.Wait()
 		if n.Load() != 7 {
 			t.Errorf("%d things were destroyed, want 7", n.Load())
+		}
+	})
+}
+
+// TestAGateCountsForNoCap: what a saga puts before droplets only until their firewalls are
+// there is taken away again, though the account may lose nothing more within the hour.
+func TestAGateCountsForNoCap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := bubblePace
+		p.settings.Destroys = provisioning.DestroyCap{Hour: 1}
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+		size := func(context.Context, string) (int, error) { return 0, nil }
+		what := digitalocean.Destruction{Account: "main", Saga: "saga_other", Target: "do:droplet:1"}
+		if err := provisioning.Destroys(t.Context(), y.db, p.settings.Destroys, size, what, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		y.standing()
+		if got := untagged(y.kinds()); !slices.Equal(got, whole) {
+			t.Errorf("there is %q, want %q and no gate", got, whole)
 		}
 	})
 }

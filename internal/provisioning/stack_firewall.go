@@ -46,7 +46,9 @@ func (b *builder) firewall(r blueprint.Resource) thing {
 			return ready, lacks, nil
 		},
 		delete: func(ctx context.Context, id string) error {
-			return b.c.DeleteFirewall(b.permitted(ctx, digitalocean.DeleteFirewallPermit(id)), id)
+			permit := digitalocean.DeleteFirewallPermit(id)
+			permit.Temporary = r.ID == gateID
+			return b.c.DeleteFirewall(b.permitted(ctx, permit), id)
 		},
 	}
 }
