@@ -223,10 +223,8 @@ func (s *Service) rate(ctx context.Context, b *bill, upTo time.Time, catalogs *c
 	b.warnings = out.Warnings
 	b.uncovered, b.resources = sub.uncovered(facts.Lifetimes, upTo)
 	all := out.keyed()
-	written := make([]byte, 0, 8<<10) // few documents are longer
 	for n := range all {
-		written = all[n].appendJSON(written[:0])
-		all[n].text = bytes.Clone(written)
+		all[n].text = all[n].appendJSON(nil)
 	}
 	return all, nil
 }

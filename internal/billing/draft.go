@@ -52,7 +52,7 @@ func (s *Service) BillDue(ctx context.Context, o DueOrder, now time.Time) (Progr
 		return p, err
 	}
 	var left warnings
-	for bills, err := range s.billsAhead(ctx, begunBy(s.agreements(ctx, ""), p.UpTo), p.UpTo, true) {
+	for bills, err := range s.billsAhead(ctx, s.agreements(ctx, "", p.UpTo), p.UpTo, true) {
 		if err != nil {
 			return p, err
 		}

@@ -71,7 +71,7 @@ func (s *Service) RunBilling(ctx context.Context, o RunOrder, now time.Time) (Ru
 	if run.UpTo.After(latest) {
 		return run, fault.New(fault.Invalid, "What is due after %s cannot be issued yet.", latest.Format(time.RFC3339))
 	}
-	agreements := begunBy(s.agreements(ctx, o.Tenant), run.UpTo)
+	agreements := s.agreements(ctx, o.Tenant, run.UpTo)
 	expected, found := newOutlook(), newOutlook()
 	if o.Expect != "" {
 		for bills, err := range s.bills(ctx, agreements, run.UpTo) {
@@ -215,7 +215,7 @@ func (s *Service) VerifyBilling(ctx context.Context) ([]Verification, error) {
 		return nil, err
 	}
 	var left warnings
-	for bills, err := range s.bills(ctx, s.agreements(ctx, ""), time.Time{}) {
+	for bills, err := range s.bills(ctx, s.agreements(ctx, "", time.Time{}), time.Time{}) {
 		if err != nil {
 			return nil, err
 		}

@@ -469,7 +469,7 @@ func (o *Outcome) documents() []Invoice {
 // Subscriptions are those of a tenant, of all where ref is empty, by id.
 func (s *Service) Subscriptions(ctx context.Context, ref string) ([]Agreement, error) {
 	all := []Agreement{}
-	for some, err := range s.agreements(ctx, ref) {
+	for some, err := range s.agreements(ctx, ref, time.Time{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -478,8 +478,9 @@ func (s *Service) Subscriptions(ctx context.Context, ref string) ([]Agreement, e
 	return all, nil
 }
 
-// agreements are the Subscriptions, so many at a time. An error is the last it yields.
-func (s *Service) agreements(ctx context.Context, ref string) iter.Seq2[[]Agreement, error] {
+// agreements are the Subscriptions that began by an instant, all where it is zero, so many
+// at a time. An error is the last it yields.
+func (s *Service) agreements(ctx context.Context, ref string, begunBy time.Time) iter.Seq2[[]Agreement, error] {
 	return func(yield func([]Agreement, error) bool) {
 		slugs, err := s.tenants.Slugs(ctx)
 		if err != nil {
@@ -491,7 +492,7 @@ func (s *Service) agreements(ctx context.Context, ref string) iter.Seq2[[]Agreem
 			yield(nil, err)
 			return
 		}
-		for f := (agreementFilter{tenant: of, limit: s.together}); ; {
+		for f := (agreementFilter{tenant: of, begunBy: begunBy, limit: s.together}); ; {
 			some, err := listAgreements(ctx, s.db.Read(), f)
 			for i := range some {
 				some[i].Slug = slugs[some[i].Tenant]
@@ -500,18 +501,6 @@ func (s *Service) agreements(ctx context.Context, ref string) iter.Seq2[[]Agreem
 				return
 			}
 			f.after = some[len(some)-1].ID
-		}
-	}
-}
-
-// begunBy are those of agreements that began by an instant.
-func begunBy(agreements iter.Seq2[[]Agreement, error], by time.Time) iter.Seq2[[]Agreement, error] {
-	return func(yield func([]Agreement, error) bool) {
-		for some, err := range agreements {
-			some = slices.DeleteFunc(some, func(a Agreement) bool { return a.StartedAt.After(by) })
-			if (len(some) > 0 || err != nil) && !yield(some, err) {
-				return
-			}
 		}
 	}
 }

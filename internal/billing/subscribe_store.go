@@ -31,17 +31,22 @@ func insertChange(ctx context.Context, tx *sql.Tx, sub SubscriptionID, c Change)
 
 // An agreementFilter picks subscriptions: zero fields pick all.
 type agreementFilter struct {
-	tenant tenant.ID
-	id     SubscriptionID
-	after  SubscriptionID // those that come after it, by id
-	limit  int            // so many; 0: all
+	tenant  tenant.ID
+	id      SubscriptionID
+	begunBy time.Time      // those that began by then
+	after   SubscriptionID // those that come after it, by id
+	limit   int            // so many; 0: all
 }
 
 // listAgreements lists subscriptions by id.
 func listAgreements(ctx context.Context, q db.Queryer, f agreementFilter) ([]Agreement, error) {
-	const where = ` WHERE (CAST($1 AS TEXT) = '' OR s.tenant_id = $1) AND (CAST($2 AS TEXT) = '' OR s.id = $2) AND s.id > $3`
+	const where = ` WHERE (CAST($1 AS TEXT) = '' OR s.tenant_id = $1) AND (CAST($2 AS TEXT) = '' OR s.id = $2) AND s.id > $3 AND s.started_at <= $4`
+	begunBy := int64(math.MaxInt64)
+	if !f.begunBy.IsZero() {
+		begunBy = db.Micros(f.begunBy)
+	}
 	rows, err := q.QueryContext(ctx, `SELECT s.id, s.tenant_id, s.currency, s.zone, s.anchor_day, s.taxes, s.coupons, s.started_at, s.created_at, s.created_by
-		FROM billing_subscriptions s`+where+` ORDER BY s.id LIMIT $4`, string(f.tenant), string(f.id), string(f.after), cmp.Or(int64(f.limit), math.MaxInt64))
+		FROM billing_subscriptions s`+where+` ORDER BY s.id LIMIT $5`, string(f.tenant), string(f.id), string(f.after), begunBy, cmp.Or(int64(f.limit), math.MaxInt64))
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +68,8 @@ func listAgreements(ctx context.Context, q db.Queryer, f agreementFilter) ([]Agr
 	if err := rows.Err(); err != nil || len(agreements) == 0 {
 		return agreements, err
 	}
-	const those = where + ` AND s.id <= $4`
-	args := []any{string(f.tenant), string(f.id), string(f.after), string(agreements[len(agreements)-1].ID)}
+	const those = where + ` AND s.id <= $5`
+	args := []any{string(f.tenant), string(f.id), string(f.after), begunBy, string(agreements[len(agreements)-1].ID)}
 	rows, err = q.QueryContext(ctx, `SELECT c.subscription_id, c.seq, c.type, c.item, COALESCE(c.plan, ''), c.quantity, c.effective_at, c.until_at, c.recorded_at, c.entered_at, c.actor, c.reason
 		FROM billing_changes c JOIN billing_subscriptions s ON s.id = c.subscription_id`+those+` ORDER BY c.subscription_id, c.seq`, args...)
 	if err != nil {

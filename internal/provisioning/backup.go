@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -75,6 +76,16 @@ func recordBackup(ctx context.Context, tx *sql.Tx, s *Building, c *Copying) erro
 			return fmt.Errorf("backup %s: %s was not verified", c.Backup, want.Key)
 		}
 		b.Items = append(b.Items, i)
+	}
+	return insertBackup(ctx, tx, b)
+}
+
+// recordArchive makes the snapshots that stand for an archived stack a final backup of it.
+func recordArchive(ctx context.Context, tx *sql.Tx, s *Building, id BackupID, items []BackupItem, takenAt time.Time, days int) error {
+	b := StackBackup{ID: id, Stack: s.Stack, Tenant: tenant.ID(s.Tenant), Account: s.Account, Saga: s.Saga, Reason: FinalBackup, Spec: s.Spec, TakenAt: takenAt, Items: items}
+	b.Spec.Resources = slices.DeleteFunc(slices.Clone(b.Spec.Resources), func(r blueprint.Resource) bool { return r.Kind == blueprint.SnapshotKind })
+	if days > 0 {
+		b.ExpiresAt = time.Now().Add(time.Duration(days) * 24 * time.Hour)
 	}
 	return insertBackup(ctx, tx, b)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
-	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // ResumeStackKind puts a suspended stack back into service.
@@ -477,8 +476,5 @@ func recordResumption(ctx context.Context, tx *sql.Tx, s *Resumption) error {
 	if s.Backup == "" {
 		return nil
 	}
-	return insertBackup(ctx, tx, StackBackup{
-		ID: s.Backup, Stack: s.Stack, Tenant: tenant.ID(s.Tenant), Account: s.Account, Saga: s.Saga, Reason: FinalBackup, Spec: s.Spec,
-		TakenAt: s.TakenAt, ExpiresAt: time.Now().Add(resumedDays * 24 * time.Hour), Items: s.Items,
-	})
+	return recordArchive(ctx, tx, &s.Building, s.Backup, s.Items, s.TakenAt, resumedDays)
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/id"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
-	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // TeardownStackKind destroys a stack.
@@ -68,7 +67,7 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 			return err
 		}
 		if len(s.Archive) > 0 {
-			return recordArchive(ctx, tx, s)
+			return recordArchive(ctx, tx, &s.Building, s.Backup, s.Archive, s.TakenAt, s.KeepFor)
 		}
 		return recordBackup(ctx, tx, &s.Building, &s.Copying)
 	}})
@@ -143,18 +142,6 @@ func (p *Steps) verifyArchive(ctx context.Context, s *Removal) (err error) {
 	s.Saga = saga.Current(ctx).Saga
 	s.Archive, s.TakenAt, err = p.readArchive(ctx, s.Account, s.Archive)
 	return err
-}
-
-// recordArchive makes the snapshots of an archived stack its final backup.
-func recordArchive(ctx context.Context, tx *sql.Tx, s *Removal) error {
-	b := StackBackup{
-		ID: s.Backup, Stack: s.Stack, Tenant: tenant.ID(s.Tenant), Account: s.Account, Saga: s.Saga, Reason: FinalBackup, Spec: s.Spec, TakenAt: s.TakenAt, Items: s.Archive,
-	}
-	b.Spec.Resources = slices.DeleteFunc(slices.Clone(b.Spec.Resources), func(r blueprint.Resource) bool { return r.Kind == blueprint.SnapshotKind })
-	if s.KeepFor > 0 {
-		b.ExpiresAt = time.Now().Add(time.Duration(s.KeepFor) * 24 * time.Hour)
-	}
-	return insertBackup(ctx, tx, b)
 }
 
 // holdAddresses waits with what leads nowhere any more: the tenant may come back, and
