@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -141,12 +142,33 @@ func (d *DB) Pipeline(ctx context.Context, tx *sql.Tx, statements ...Statement) 
 	return err
 }
 
+// Look runs a statement that only reads, outside a transaction.
+func (d *DB) Look(ctx context.Context, s Statement) error {
+	if len(s.Rows) == 0 {
+		return nil
+	}
+	if d.engine == SQLite {
+		return s.runSQLite(ctx, d.Read())
+	}
+	conn, err := d.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var answer error
+	err = conn.Raw(func(driverConn any) error {
+		answer = driverConn.(*pgConn).send(ctx, s)
+		return nil // the connection's own state says whether it can go on
+	})
+	return cmp.Or(answer, err)
+}
+
 // maxBulk bounds the rows of one statement on SQLite.
 const maxBulk = 32
 
 // runSQLite runs a statement over parts of its rows, whose numbers are powers of
 // two: so there are few texts, and each stays prepared.
-func (s Statement) runSQLite(ctx context.Context, tx *sql.Tx) error {
+func (s Statement) runSQLite(ctx context.Context, q Queryer) error {
 	for n, rows := maxBulk, s.Rows; len(rows) > 0; {
 		for n > len(rows) {
 			n /= 2
@@ -156,19 +178,19 @@ func (s Statement) runSQLite(ctx context.Context, tx *sql.Tx) error {
 			args = append(args, row...)
 		}
 		rows = rows[n:]
-		if err := s.runPart(ctx, tx, s.Bulk.sqlite(n), args); err != nil {
+		if err := s.runPart(ctx, q, s.Bulk.sqlite(n), args); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s Statement) runPart(ctx context.Context, tx *sql.Tx, query string, args []any) error {
+func (s Statement) runPart(ctx context.Context, q Queryer, query string, args []any) error {
 	if s.Answer == nil {
-		_, err := tx.ExecContext(ctx, query, args...)
+		_, err := q.ExecContext(ctx, query, args...)
 		return err
 	}
-	rows, err := tx.QueryContext(ctx, query, args...)
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,33 @@ func TestAPipelineRunsInOrderAndReadsRows(t *testing.T) {
 	})
 }
 
+func TestALookReadsOutsideATransaction(t *testing.T) {
+	double := db.NewBulk(`SELECT n, 2 * n FROM given`, db.Column{Name: "n", Type: db.Integer})
+	broken := db.NewBulk(`SELECT n FROM given, nowhere`, db.Column{Name: "n", Type: db.Integer})
+	withRows(t, func(t *testing.T, d *db.DB) {
+		for _, count := range []int{0, 1, 100} {
+			var rows [][]any
+			for n := range count {
+				rows = append(rows, []any{int64(n)})
+			}
+			seen := make(map[int64]int64)
+			err := d.Look(t.Context(), db.Statement{Bulk: double, Rows: rows, Answer: func(scan func(...any) error) error {
+				var n, twice int64
+				err := scan(&n, &twice)
+				seen[n] = twice
+				return err
+			}})
+			if err != nil || len(seen) != count || count > 0 && seen[int64(count-1)] != int64(2*count-2) {
+				t.Errorf("of %d rows %d were answered, the last with %d, %v", count, len(seen), seen[int64(count-1)], err)
+			}
+			err = d.Look(t.Context(), db.Statement{Bulk: broken, Rows: rows, Answer: func(func(...any) error) error { return nil }})
+			if wrong := count > 0; (err != nil) != wrong {
+				t.Errorf("looking for %d rows in a table that is not there: %v", count, err)
+			}
+		}
+	})
+}
+
 // Every type, with its NULL, comes back as it was given, whatever the number of
 // rows; JSON keeps its text.
 func TestABulkKeepsItsValues(t *testing.T) {

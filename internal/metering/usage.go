@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -201,45 +200,38 @@ func judge(e *Told, tenants map[string]tenant.Tenant, only string, at time.Time,
 // those that tell the same events again. It returns those that contradict what
 // counts.
 func (s *Service) record(ctx context.Context, entries, again []*entry, results []Result, at time.Time) (conflicts []*entry, err error) {
-	if len(entries) == 0 {
-		return nil, nil
-	}
 	var (
-		fresh map[string]bool // what was inserted, by hash
-		wrong map[key]Result  // what corrects what it cannot
+		kept  map[key]string // the hashes of what was there
+		wrong map[key]Result // what corrects what it cannot
 	)
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		fresh = make(map[string]bool, len(entries))
-		corrected, refusals, err := checkCorrections(ctx, tx, entries)
-		if err != nil {
-			return err
+	for attempt := 1; ; attempt++ {
+		// What is there is there for good: events are never changed.
+		if kept, err = s.hashes(ctx, entries); err != nil {
+			return nil, err
 		}
-		wrong = refusals
-		return s.insert(ctx, tx, entries, wrong, corrected, fresh, at)
-	})
-	if err != nil {
-		return nil, err
+		wrong, err = s.insert(ctx, entries, kept, at)
+		if err == nil {
+			break
+		}
+		// Another batch told of one of them meanwhile: it is found now.
+		if !db.IsUnique(err) || attempt == mostAttempts {
+			return nil, err
+		}
 	}
 	counts := make(map[key]string, len(entries)) // the hash of what counts
 	var there []*entry
 	for _, e := range entries {
+		hash, was := kept[e.key]
 		switch refusal, ok := wrong[e.key]; {
 		case ok:
 			results[e.position] = refusal
-		case fresh[e.hash]:
-			results[e.position] = Result{Status: Accepted, Late: e.At.Before(at.Add(-LateAfter))}
-			counts[e.key] = e.hash
-		default:
+		case was:
+			counts[e.key] = hash
 			there = append(there, e)
+		default:
+			counts[e.key] = e.hash
+			results[e.position] = Result{Status: Accepted, Late: e.At.Before(at.Add(-LateAfter))}
 		}
-	}
-	// What was there then is there for good: events are never changed.
-	kept, err := keptEvents(ctx, s.db.Read(), keysOf(there))
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range there {
-		counts[e.key] = kept[e.key].hash
 	}
 	for _, e := range append(there, again...) {
 		refusal, ok := wrong[e.key]
@@ -256,6 +248,10 @@ func (s *Service) record(ctx context.Context, entries, again []*entry, results [
 	}
 	return conflicts, nil
 }
+
+// mostAttempts bounds how often a batch is tried whose events others tell of at the same
+// time: each attempt finds at least one more of them.
+const mostAttempts = 100
 
 func keysOf(entries []*entry) []key {
 	keys := make([]key, len(entries))

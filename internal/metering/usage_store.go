@@ -11,39 +11,44 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 )
 
-// insert writes those of the entries that are not there yet, what they correct, and
-// marks for the hours that are others now. It notes the hashes of what it wrote.
-func (s *Service) insert(ctx context.Context, tx *sql.Tx, entries []*entry, wrong map[key]Result, corrections []correction, fresh map[string]bool, at time.Time) error {
-	recorded := db.Micros(at)
-	rows := make([][]any, 0, len(entries))
-	for _, e := range entries {
-		if _, refused := wrong[e.key]; !refused {
+// insert writes those of the entries that are not kept yet, what they correct, and marks
+// for the hours that are others now. It returns those that correct what they cannot, which
+// it left out. Its error is of a unique key where another batch told of one of them
+// meanwhile; then it wrote nothing.
+//
+// An INSERT that looks for conflicts itself takes PostgreSQL a quarter longer, and has to
+// answer with what it inserted: this one goes with its COMMIT.
+func (s *Service) insert(ctx context.Context, entries []*entry, kept map[key]string, at time.Time) (wrong map[key]Result, err error) {
+	if len(kept) == len(entries) {
+		return nil, nil
+	}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		var corrections []correction
+		if corrections, wrong, err = checkCorrections(ctx, tx, entries); err != nil {
+			return err
+		}
+		recorded := db.Micros(at)
+		rows := make([][]any, 0, len(entries))
+		marks := make(map[mark]bool)
+		for _, e := range entries {
+			_, there := kept[e.key]
+			if _, refused := wrong[e.key]; there || refused {
+				continue
+			}
 			rows = append(rows, []any{string(e.tenant), e.source, e.id, e.hash, e.Type, db.Micros(e.At), recorded, e.Voids == "", e.text})
+			if e.Voids == "" {
+				marks[mark{string(e.tenant), e.Type, hourOf(e.At)}] = true
+			}
 		}
-	}
-	err := s.db.Pipeline(ctx, tx, db.Statement{Bulk: insertEvents, Rows: rows, Answer: func(scan func(...any) error) error {
-		var hash string
-		err := scan(&hash)
-		fresh[hash] = true
-		return err
-	}})
-	if err != nil {
-		return err
-	}
-	marks := make(map[mark]bool)
-	for _, e := range entries {
-		if fresh[e.hash] && e.Voids == "" {
-			marks[mark{string(e.tenant), e.Type, hourOf(e.At)}] = true
-		}
-	}
-	var corrected [][]any
-	for _, c := range corrections {
-		if fresh[c.by.hash] {
+		var corrected [][]any
+		for _, c := range corrections {
 			marks[mark{string(c.target.tenant), c.kind, hourOf(c.at)}] = true
 			corrected = append(corrected, []any{string(c.target.tenant), c.target.source, c.target.id, c.by.id, c.by.Voids != "", recorded})
 		}
-	}
-	return s.db.Pipeline(ctx, tx, db.Statement{Bulk: insertCorrections, Rows: corrected}, db.Statement{Bulk: insertMarks, Rows: markRows(marks)})
+		return s.db.Pipeline(ctx, tx, db.Statement{Bulk: insertEvents, Rows: rows}, db.Statement{Bulk: insertCorrections, Rows: corrected},
+			db.Statement{Bulk: insertMarks, Rows: markRows(marks)})
+	})
+	return wrong, err
 }
 
 // A mark names an hour of one tenant's events of one type.
@@ -71,8 +76,7 @@ func hourOf(t time.Time) int64 {
 
 var (
 	insertEvents = db.NewBulk(`INSERT INTO usage_events (tenant_id, source, id, hash, type, at, recorded_at, counts, data)
-		SELECT tenant_id, source, id, hash, type, at, recorded_at, counts, data FROM given WHERE 1 = 1
-		ON CONFLICT (tenant_id, source, id) DO NOTHING RETURNING hash`,
+		SELECT tenant_id, source, id, hash, type, at, recorded_at, counts, data FROM given`,
 		db.Column{Name: "tenant_id"}, db.Column{Name: "source"}, db.Column{Name: "id"}, db.Column{Name: "hash"}, db.Column{Name: "type"},
 		db.Column{Name: "at", Type: db.Integer}, db.Column{Name: "recorded_at", Type: db.Integer}, db.Column{Name: "counts", Type: db.Boolean},
 		db.Column{Name: "data", Type: db.Object})
@@ -124,6 +128,29 @@ type keptEvent struct {
 	counts bool
 }
 
+// selectHashes asks for each key in a subquery of its own, so that PostgreSQL looks it up in
+// the index also by a plan that it made while the table was small: joined with the keys it
+// would read the whole table by it.
+var selectHashes = db.NewBulk(`SELECT entry, hash FROM (SELECT entry, (SELECT e.hash FROM usage_events e
+		WHERE e.tenant_id = given.tenant_id AND e.source = given.source AND e.id = given.id) AS hash FROM given) looked WHERE hash IS NOT NULL`, db.Column{Name: "entry", Type: db.Integer}, db.Column{Name: "tenant_id"}, db.Column{Name: "source"}, db.Column{Name: "id"})
+
+// hashes are those of what is there under the keys of entries.
+func (s *Service) hashes(ctx context.Context, entries []*entry) (map[key]string, error) {
+	rows := make([][]any, len(entries))
+	for i, e := range entries {
+		rows[i] = []any{int64(i), string(e.tenant), e.source, e.id}
+	}
+	found := make(map[key]string)
+	err := s.db.Look(ctx, db.Statement{Bulk: selectHashes, Rows: rows, Answer: func(scan func(...any) error) error {
+		var i int64
+		var hash string
+		err := scan(&i, &hash)
+		found[entries[i].key] = hash
+		return err
+	}})
+	return found, err
+}
+
 // keptEvents are those of the events with these keys that are there.
 func keptEvents(ctx context.Context, q db.Queryer, keys []key) (map[key]keptEvent, error) {
 	found := make(map[key]keptEvent)
@@ -162,7 +189,7 @@ func byKeys(ctx context.Context, q db.Queryer, query string, keys []key, see fun
 	for part := range slices.Chunk(keys, most) {
 		n := 1
 		for n < len(part) {
-			n *= 8
+			n *= 2
 		}
 		var selects []string
 		args := make([]any, 0, 3*n)
