@@ -171,6 +171,10 @@ type Verification struct {
 // issue; documents and their chain of hashes unchanged; each document's sums and its
 // entry in the journal; and that each is worked out again to the same bytes.
 func (s *Service) VerifyBilling(ctx context.Context) ([]Verification, error) {
+	last, err := lastNumbers(ctx, s.db.Read())
+	if err != nil {
+		return nil, err
+	}
 	issued, err := listIssued(ctx, s.db.Read(), IssuedFilter{Limit: -1})
 	if err != nil {
 		return nil, err
@@ -201,6 +205,8 @@ func (s *Service) VerifyBilling(ctx context.Context) ([]Verification, error) {
 			booked.Wrong = append(booked.Wrong, i.Ref()+": "+err.Error())
 		}
 	}
+	gone, others := verifyLast(last, issued)
+	dense.Wrong, chain.Wrong = append(dense.Wrong, gone...), append(chain.Wrong, others...)
 	entries, wrong, err := journal.Verify(ctx, s.db.Read())
 	if err != nil {
 		return nil, err

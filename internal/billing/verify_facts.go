@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/exact"
-	"github.com/arcadia-cloud/arcadia/internal/metering"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/rating"
-	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 // verifyFacts checks what bills are made of against what was issued: that events count
@@ -30,14 +28,11 @@ func (s *Service) verifyFacts(ctx context.Context, issued []Issued, agreements [
 	if err != nil {
 		return nil, err
 	}
-	whole := Verification{Name: "lives of resources have no gap"}
-	if whole.Count, whole.Wrong, err = s.meters.Torn(ctx); err != nil {
+	whole, lives := Verification{Name: "lives of resources have no gap"}, Verification{Name: "no resource is two tenants' at once"}
+	if whole.Count, whole.Wrong, lives.Wrong, err = s.meters.Torn(ctx); err != nil {
 		return nil, err
 	}
-	lives, err := s.verifyLives(ctx)
-	if err != nil {
-		return nil, err
-	}
+	lives.Count = whole.Count
 	service, explained := Verification{Name: "no service is billed twice"}, Verification{Name: "each line says what it came of"}
 	of := billsOf(issued)
 	catalogs := s.catalogs(ctx)
@@ -105,43 +100,6 @@ func (s *Service) verifyRuns(ctx context.Context, issued []Issued) (Verification
 		for _, sub := range some {
 			if billed[sub].Before(last[sub].IssueAt) {
 				v.Wrong = append(v.Wrong, fmt.Sprintf("%s counts as billed to %s, and %s is later", sub, billed[sub].Format(time.RFC3339), last[sub].Ref()))
-			}
-		}
-	}
-	return v, nil
-}
-
-// verifyLives checks that what tenants are billed for of a resource's life, and what is
-// nobody's, are no more than its life.
-func (s *Service) verifyLives(ctx context.Context) (Verification, error) {
-	v := Verification{Name: "no resource is two tenants' at once"}
-	if s.facts == nil {
-		return v, nil
-	}
-	tenants, err := s.tenants.All(ctx)
-	if err != nil {
-		return v, err
-	}
-	all := make(map[string][]metering.Lifetime)
-	for _, t := range append(tenants, tenant.Tenant{}) {
-		facts, err := s.facts(ctx, Asked{Tenant: t.ID, Nobody: t.ID == "", Lives: true, Until: forever})
-		if err != nil {
-			return v, err
-		}
-		for _, l := range facts.Lifetimes {
-			if l.ReplacedAt.IsZero() {
-				all[l.URN] = append(all[l.URN], l)
-			}
-		}
-	}
-	v.Count = int64(len(all))
-	for _, urn := range slices.Sorted(maps.Keys(all)) {
-		lives := all[urn]
-		slices.SortFunc(lives, func(x, y metering.Lifetime) int { return x.From.Compare(y.From) })
-		for n := range lives[1:] {
-			if end := lives[n].To; end.IsZero() || end.After(lives[n+1].From) {
-				v.Wrong = append(v.Wrong, fmt.Sprintf("%s is counted twice from %s on", urn, lives[n+1].From.Format(time.RFC3339)))
-				break
 			}
 		}
 	}

@@ -164,7 +164,9 @@ func (s *Service) verifyBooked(ctx context.Context, settled []Settlement) (Verif
 	for _, x := range settled {
 		byPayment[x.Source] += x.Amount
 	}
+	amounts := make(map[string]Payment, len(payments))
 	for _, p := range payments {
+		amounts[p.ID] = p
 		if cash[p.Entry] != p.Amount.Minor-p.Fee {
 			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s and posts %s", p.ID, p.Amount, money.New(cash[p.Entry], p.Amount.Currency)))
 		}
@@ -172,15 +174,21 @@ func (s *Service) verifyBooked(ctx context.Context, settled []Settlement) (Verif
 			v.Wrong = append(v.Wrong, fmt.Sprintf("%s is %s and settles %s", p.ID, p.Amount, money.New(left, p.Amount.Currency)))
 		}
 	}
-	reversed, err := db.All(ctx, s.db.Read(), func(rows *sql.Rows) (payment string, err error) {
-		err = rows.Scan(&payment)
-		return payment, err
-	}, `SELECT payment_id FROM billing_reversals`)
-	for _, payment := range reversed {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
+		var payment, entry string
+		var fee int64
+		if err := rows.Scan(&payment, &entry, &fee); err != nil {
+			return err
+		}
+		p := amounts[payment]
+		if want := p.Amount.Minor - p.Fee + fee; cash[entry] != -want {
+			v.Wrong = append(v.Wrong, fmt.Sprintf("%s was reversed with %s and posts %s", payment, money.New(want, p.Amount.Currency), money.New(-cash[entry], p.Amount.Currency)))
+		}
 		if byPayment[payment] != 0 {
 			v.Wrong = append(v.Wrong, payment+" was reversed and settles something")
 		}
-	}
+		return nil
+	}, `SELECT payment_id, entry_id, fee FROM billing_reversals`)
 	slices.Sort(v.Wrong)
 	return v, err
 }

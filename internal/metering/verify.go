@@ -22,27 +22,30 @@ func (s *Service) CountedTwice(ctx context.Context) (events int64, twice []strin
 	return events, twice, err
 }
 
-// Torn is how many resources' lives are kept, and which of them have a gap, or a time that
-// counts twice: each life begins when the one before it ended, whoever's they were, so that
-// what tenants had and what nobody had are the whole of it, from its beginning to its end.
-func (s *Service) Torn(ctx context.Context) (resources int64, torn []string, err error) {
+// Torn is how many resources' lives are kept, which of them have a gap, and which have a
+// time that counts twice: each life begins when the one before it ended, whoever's they
+// were, so that what tenants had and what nobody had are the whole of it, from its
+// beginning to its end.
+func (s *Service) Torn(ctx context.Context) (resources int64, gaps, twice []string, err error) {
 	if err := s.db.Read().QueryRowContext(ctx, `SELECT COUNT(DISTINCT urn) FROM usage_lifetimes`).Scan(&resources); err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
-	torn, err = db.All(ctx, s.db.Read(), func(rows *sql.Rows) (string, error) {
+	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			urn   string
 			next  int64
 			ended sql.NullInt64
 		)
 		if err := rows.Scan(&urn, &ended, &next); err != nil {
-			return "", err
+			return err
 		}
 		if ended.Valid && ended.Int64 < next {
-			return fmt.Sprintf("%s is nobody's and no tenant's from %s to %s", urn, db.Time(ended.Int64).Format(time.RFC3339), db.Time(next).Format(time.RFC3339)), nil
+			gaps = append(gaps, fmt.Sprintf("%s is nobody's and no tenant's from %s to %s", urn, db.Time(ended.Int64).Format(time.RFC3339), db.Time(next).Format(time.RFC3339)))
+		} else {
+			twice = append(twice, fmt.Sprintf("%s counts twice from %s on", urn, db.Time(next).Format(time.RFC3339)))
 		}
-		return fmt.Sprintf("%s counts twice from %s on", urn, db.Time(next).Format(time.RFC3339)), nil
+		return nil
 	}, `SELECT urn, ended_at, next FROM (SELECT urn, began_at, ended_at, LEAD(began_at) OVER (PARTITION BY urn ORDER BY began_at) AS next FROM usage_lifetimes) AS lives
 		WHERE next IS NOT NULL AND (ended_at IS NULL OR ended_at <> next) ORDER BY urn, began_at LIMIT 100`)
-	return resources, torn, err
+	return resources, gaps, twice, err
 }
