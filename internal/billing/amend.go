@@ -152,8 +152,11 @@ func (o *offer) amend(ctx context.Context, q db.Queryer, a *Agreement, m Amendme
 		}
 	case CouponAmendment:
 		key := EntryKey{CouponEntry, m.IDs[0], ""}
-		if !slices.ContainsFunc(o.entries, func(e Entry) bool { return e.EntryKey == key && e.Offered }) {
-			return fault.New(fault.Invalid, "There is no coupon %q that is offered. The catalog has %s.", cut(m.IDs[0]), names(o.catalog.Coupons, func(k Coupon) string { return k.ID }))
+		switch {
+		case o.catalog.coupon(m.IDs[0]) == nil:
+			return fault.New(fault.Invalid, "There is no coupon %q. The catalog has %s.", cut(m.IDs[0]), names(o.catalog.Coupons, func(k Coupon) string { return k.ID }))
+		case !o.offers(key):
+			return withdrawnCoupon(m.IDs[0])
 		}
 		uses = append(uses, key)
 	}

@@ -16,6 +16,16 @@ func (s *Service) importSubscriptions(ctx context.Context, tx *sql.Tx, m *import
 	if err != nil {
 		return err
 	}
+	tenants, err := s.tenants.All(ctx)
+	if err != nil {
+		return err
+	}
+	left := make(map[tenant.ID]error)
+	for _, t := range tenants {
+		if t.State == tenant.Closed {
+			left[t.ID] = closedTenant(t)
+		}
+	}
 	offers := make(map[money.Currency]*offer)
 	made := make(map[int]*Agreement)
 	for _, line := range fresh {
@@ -27,6 +37,9 @@ func (s *Service) importSubscriptions(ctx context.Context, tx *sql.Tx, m *import
 				r.refuse("anchor_day", "The anchor day is 1 to 31, not %q.", cut(text))
 				o.AnchorDay = 0
 			}
+		}
+		if err := r.blame("tenant", left[customer.Tenant]); err != nil {
+			return err
 		}
 		a, change, faults := o.agreement(customer, m.at)
 		for _, err := range faults {

@@ -38,7 +38,7 @@ func offerIn(ctx context.Context, q db.Queryer, c money.Currency) (*offer, error
 }
 
 func (o *offer) record(ctx context.Context, q db.Queryer, a *Agreement, change Change, create, dry bool) error {
-	uses, err := checkOffer(o.catalog, o.entries, a, change)
+	uses, err := o.check(a, change, create)
 	if err != nil {
 		return err
 	}
@@ -72,18 +72,25 @@ func (o *offer) record(ctx context.Context, q db.Queryer, a *Agreement, change C
 	return useEntries(ctx, tx, a.Currency, uses, change.EnteredAt.UnixMicro())
 }
 
-// checkOffer refuses a plan that is not offered, but to whom has it, and taxes and
-// coupons that are not in the catalog. It returns what the change uses.
-func checkOffer(c *Catalog, entries []Entry, a *Agreement, change Change) (uses []EntryKey, err error) {
+// offers reports whether somebody can have an entry anew: it is in the catalog, and was
+// not withdrawn.
+func (o *offer) offers(key EntryKey) bool {
+	return slices.ContainsFunc(o.entries, func(e Entry) bool { return e.EntryKey == key && e.Offered })
+}
+
+// check refuses a plan that is not offered, but to whom has it, coupons that are not
+// offered to whom subscribes, and taxes that are not in the catalog. It returns what the
+// change uses.
+func (o *offer) check(a *Agreement, change Change, create bool) (uses []EntryKey, err error) {
+	c := o.catalog
 	if change.Plan != "" {
 		p, ok := c.Plan(change.Plan)
 		if !ok {
 			return nil, inColumn("plan", fault.New(fault.Invalid, "There is no plan %q. The catalog in %s has %s.", cut(change.Plan), a.Currency, names(c.Plans, (*Plan).Ref)))
 		}
 		key := EntryKey{PlanEntry, p.ID, p.Version}
-		offered := slices.ContainsFunc(entries, func(e Entry) bool { return e.EntryKey == key && e.Offered })
 		has := slices.ContainsFunc(a.Changes, func(c Change) bool { return c.Plan == change.Plan })
-		if !offered && !has {
+		if !has && !o.offers(key) {
 			return nil, inColumn("plan", fault.New(fault.Conflict, "The plan %s was withdrawn: who has it keeps it, nobody gets it anew.", change.Plan))
 		}
 		as := slices.ContainsFunc(a.Changes, func(c Change) bool {
@@ -114,7 +121,15 @@ func checkOffer(c *Catalog, entries []Entry, a *Agreement, change Change) (uses 
 			return nil, inColumn("coupons", fault.New(fault.Invalid, "There is no coupon %q, or it is named twice. The catalog has %s.", cut(coupon),
 				names(c.Coupons, func(k Coupon) string { return k.ID })))
 		}
-		uses = append(uses, EntryKey{CouponEntry, coupon, ""})
+		key := EntryKey{CouponEntry, coupon, ""}
+		if create && !o.offers(key) {
+			return nil, inColumn("coupons", withdrawnCoupon(coupon))
+		}
+		uses = append(uses, key)
 	}
 	return uses, nil
+}
+
+func withdrawnCoupon(id string) error {
+	return fault.New(fault.Conflict, "The coupon %s was withdrawn: who has it keeps it, nobody gets it anew.", cut(id))
 }

@@ -157,12 +157,15 @@ type Order struct {
 }
 
 // Subscribe makes a subscription for a customer. The plan is one that is offered. It
-// answers fault.NotFound for nobody who is billed, and fault.Invalid for what cannot
-// be. The documents are those that are due by the end of the first period and its
+// answers fault.NotFound for nobody who is billed, fault.Conflict for who has left, and
+// fault.Invalid for what cannot be. The documents are those that are due by the end of the first period and its
 // grace.
 func (s *Service) Subscribe(ctx context.Context, o Order, at time.Time) (a Agreement, due []Invoice, err error) {
 	customer, err := s.Customer(ctx, o.Tenant)
 	if err != nil {
+		return a, nil, err
+	}
+	if err := s.checkStays(ctx, customer.Tenant); err != nil {
 		return a, nil, err
 	}
 	a, change, faults := o.agreement(customer, at)
@@ -229,6 +232,9 @@ type ChangeOrder struct {
 // effect and its grace.
 func (s *Service) ChangeSubscription(ctx context.Context, sub SubscriptionID, o ChangeOrder, at time.Time) (a Agreement, due []Invoice, err error) {
 	known, err := s.Agreement(ctx, sub)
+	if err == nil && (o.Type == AddChange || o.Type == PlanChange) {
+		err = s.checkStays(ctx, known.Tenant)
+	}
 	if err != nil {
 		return a, nil, err
 	}
@@ -526,6 +532,20 @@ func (s *Service) CheckClose(ctx context.Context, ref string) error {
 		return nil
 	}
 	return fault.New(fault.Conflict, "Tenant %s is billed on for %s. Cancel that first: arcadia subscription cancel SUBSCRIPTION", all[0].Slug, strings.Join(running, ", "))
+}
+
+// checkStays answers fault.Conflict for a tenant that is closed: what it subscribes to has
+// no end, so it would be billed on though it has left.
+func (s *Service) checkStays(ctx context.Context, t tenant.ID) error {
+	of, err := s.tenants.Tenant(ctx, string(t))
+	if err == nil && of.State == tenant.Closed {
+		err = closedTenant(of)
+	}
+	return err
+}
+
+func closedTenant(t tenant.Tenant) error {
+	return fault.New(fault.Conflict, "Tenant %s is closed, and stays so: it would be billed on though it has left. Add another in its place: arcadia tenant add", t.Slug)
 }
 
 // Agreement is the subscription with this id; fault.NotFound where there is none.

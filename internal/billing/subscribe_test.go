@@ -12,6 +12,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/tenant"
 )
 
 const twoPlans = `currency: EUR
@@ -223,5 +224,66 @@ func TestATenantIsBilledOn(t *testing.T) {
 	}
 	if err := s.CheckClose(t.Context(), "acme"); err != nil {
 		t.Errorf("cancelled for the period's end: %v", err)
+	}
+}
+
+// Who has left agrees to nothing that would be billed on; what ends sooner still can.
+func TestNobodySubscribesATenantThatHasLeft(t *testing.T) {
+	d := dbtest.New(t)
+	s, ctx := house(t, d, nil), t.Context()
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "pro@1", From: "2026-03-01"}, day(t, "2026-02-20"))
+	if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: CancelChange, When: "period_end", By: "test"}, noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tenant.New(d).Close(ctx, "acme", noon); err != nil {
+		t.Fatal(err)
+	}
+	_, _, again := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "basic@1", By: "test"}, noon)
+	_, _, item := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "basic@1", By: "test"}, noon)
+	_, _, more := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: PlanChange, Quantity: "2", Supersede: true, By: "test"}, noon)
+	for name, err := range map[string]error{"subscribes": again, "adds an item": item, "goes on": more} {
+		if !errors.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("it %s: %v", name, err)
+		}
+	}
+	lines := bring(t, s, ImportSubscriptions, "key,tenant,plan,from\nold,acme,basic@1,2026-03-01\n", noon)
+	if !strings.Contains(linesOf(lines), "2 old refused [tenant: Tenant acme is closed") {
+		t.Errorf("imported: %s", linesOf(lines))
+	}
+	if all, err := s.Subscriptions(ctx, "acme"); err != nil || len(all) != 1 {
+		t.Errorf("%d subscriptions, %v", len(all), err)
+	}
+	if _, _, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: CancelChange, When: "2026-03-10", By: "test"}, noon); err != nil {
+		t.Errorf("it ends sooner: %v", err)
+	}
+}
+
+// A coupon that was withdrawn stays with who has it, and nobody gets it anew: not with a
+// subscription, not with an import, not afterwards.
+func TestAWithdrawnCouponIsNotGivenAnew(t *testing.T) {
+	d := dbtest.New(t)
+	s, ctx := house(t, d, nil), t.Context()
+	apply(t, s, taxed, noon)
+	a := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01", Coupons: []string{"half"}}, noon)
+	before, after, _ := strings.Cut(taxed, "coupons:")
+	_, after, _ = strings.Cut(after, "plans:")
+	if done := apply(t, s, before+"plans:"+after, noon); !strings.Contains(actions(done), "half withdrawn") {
+		t.Fatal(actions(done))
+	}
+	other := subscribe(t, s, Order{Tenant: "acme", Plan: "basic@1", From: "2026-03-01"}, noon)
+	_, _, anew := s.Subscribe(ctx, Order{Tenant: "acme", Plan: "basic@1", Coupons: []string{"half"}, By: "test"}, noon)
+	_, _, joins := s.ChangeSubscription(ctx, other.ID, ChangeOrder{Type: CouponAmendment, Coupon: "half", By: "test"}, noon)
+	for name, err := range map[string]error{"a subscription": anew, "one that there is": joins} {
+		if !errors.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "withdrawn") {
+			t.Errorf("%s gets it: %v", name, err)
+		}
+	}
+	lines := bring(t, s, ImportSubscriptions, "key,tenant,plan,from,coupons\nold,acme,basic@1,2026-03-01,half\n", noon)
+	if !strings.Contains(linesOf(lines), "2 old refused [coupons: The coupon half was withdrawn") {
+		t.Errorf("imported: %s", linesOf(lines))
+	}
+	// Who has it keeps it, also when something of it changes.
+	if _, due, err := s.ChangeSubscription(ctx, a.ID, ChangeOrder{Type: AddChange, Item: "extra", Plan: "basic@1", By: "test"}, noon.Add(time.Hour)); err != nil || len(due) == 0 || len(due[0].Discounts) != 1 {
+		t.Errorf("who has it: %+v, %v", due, err)
 	}
 }
