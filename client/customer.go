@@ -38,7 +38,8 @@ type CustomerProfile struct {
 	Email     string   `json:"email"`
 	Address   Address  `json:"address"`
 	TaxIDs    []TaxID  `json:"tax_ids" nullable:"false"`
-	Taxes     []string `json:"taxes" nullable:"false" doc:"Ids of the catalog, for charges that name none."`
+	Taxes     []string `json:"taxes" nullable:"false" doc:"Ids of the catalog, for charges that name none. Read: those of now."`
+	TaxesFrom string   `json:"taxes_from,omitempty" doc:"From when it has these taxes: a date of its zone or an instant, past or to come; left away: now. What was issued stays. No answer has it."`
 	TermsDays int      `json:"terms_days" doc:"From an invoice's issue to when it is due."`
 	PONumber  string   `json:"po_number"`
 	Language  string   `json:"language" example:"en"`
@@ -51,6 +52,13 @@ type Customer struct {
 	ChangedAt Time   `json:"changed_at" format:"date-time"`
 	ChangedBy string `json:"changed_by"`
 	CustomerProfile
+	TaxChanges []TaxChange `json:"tax_changes" nullable:"false" doc:"Which taxes it has from which day on, also those to come. Before the first of them it had others, or none."`
+}
+
+// A TaxChange is which taxes a customer has from an instant on.
+type TaxChange struct {
+	From  Time     `json:"from" format:"date-time"`
+	Taxes []string `json:"taxes" nullable:"false" doc:"Ids of the catalog."`
 }
 
 // An IssuerProfile is what somebody says of who sends invoices.

@@ -33,7 +33,7 @@ func (a *API) listCustomers(ctx context.Context, _ *struct{}) (*struct{ Body cli
 	}
 	items := make([]client.Customer, len(all))
 	for i, c := range all {
-		items[i] = wire.Customer(c)
+		items[i] = wire.Customer(c, time.Now())
 	}
 	return listed(items), nil
 }
@@ -43,7 +43,7 @@ func (a *API) getCustomer(ctx context.Context, in *TenantQuery) (*customerAnswer
 	if err != nil {
 		return nil, err
 	}
-	return &customerAnswer{wire.Customer(c)}, nil
+	return &customerAnswer{wire.Customer(c, time.Now())}, nil
 }
 
 func (a *API) putCustomer(ctx context.Context, in *struct {
@@ -54,7 +54,7 @@ func (a *API) putCustomer(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &customerAnswer{wire.Customer(c)}, nil
+	return &customerAnswer{wire.Customer(c, time.Now())}, nil
 }
 
 func (a *API) listIssuers(ctx context.Context, _ *struct{}) (*struct{ Body client.List[client.Issuer] }, error) {

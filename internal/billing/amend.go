@@ -180,32 +180,6 @@ func (o *offer) amend(ctx context.Context, q db.Queryer, a *Agreement, m Amendme
 	return useEntries(ctx, tx, a.Currency, uses, m.EnteredAt.UnixMicro())
 }
 
-// retax gives the subscriptions that had a customer's taxes, and not others of their
-// own, those that it has now.
-func retax(ctx context.Context, tx *sql.Tx, before, c Customer, at time.Time) error {
-	if slices.Equal(before.Taxes, c.Taxes) {
-		return nil
-	}
-	agreements, err := listAgreements(ctx, tx, agreementFilter{tenant: c.Tenant})
-	if err != nil {
-		return err
-	}
-	for _, a := range agreements {
-		if !slices.Equal(a.TaxesAt(at), before.Taxes) {
-			continue
-		}
-		offered, err := offerIn(ctx, tx, a.Currency)
-		if err != nil {
-			return err
-		}
-		m := Amendment{Type: TaxesAmendment, IDs: c.Taxes, EffectiveAt: micros(at), EnteredAt: micros(at), Actor: c.ChangedBy, Reason: "the customer's taxes changed"}
-		if err := offered.amend(ctx, tx, &a, m, false); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func insertAmendment(ctx context.Context, tx *sql.Tx, sub SubscriptionID, m Amendment) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO billing_amendments (subscription_id, seq, type, ids, effective_at, recorded_at, entered_at, actor, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,

@@ -18,7 +18,9 @@ type Customer struct {
 	Slug      string
 	ChangedAt time.Time
 	ChangedBy string
-	Profile
+	Profile   // its Taxes are those before TaxChanges
+
+	TaxChanges []TaxChange // by their days
 }
 
 // A Profile is what somebody says of a customer.
@@ -31,6 +33,7 @@ type Profile struct {
 	Address   Address
 	TaxIDs    []TaxID
 	Taxes     []string // ids of the catalog, for charges that name none
+	TaxesFrom string   // from when these hold, of what is put: a date or an instant, past or to come; empty: now
 	TermsDays int      // from an invoice's issue to when it is due, 0 to 365
 	PONumber  string   // the customer's own number for what it orders
 	Language  string   // of its invoices: en, de, fr; empty: en
@@ -82,7 +85,8 @@ func (p Profile) tidy() (Profile, error) {
 
 // PutCustomer says how a tenant, named by slug or id, is billed, in place of what was
 // said before. Invoices that were issued stay as they are; subscriptions that had the
-// customer's taxes have the new ones for what has its tax point from then on. It answers fault.NotFound
+// customer's taxes have the new ones for what has its tax point from then on and was not
+// issued. It answers fault.NotFound
 // for no tenant, fault.Invalid for what cannot be, and fault.Conflict for another
 // currency than that of the customer's subscriptions.
 func (s *Service) PutCustomer(ctx context.Context, ref string, p Profile, by string, at time.Time) (Customer, error) {
@@ -97,21 +101,31 @@ func (s *Service) PutCustomer(ctx context.Context, ref string, p Profile, by str
 	if p.LegalName == "" {
 		p.LegalName = t.Name
 	}
-	c := Customer{Tenant: t.ID, Slug: t.Slug, ChangedAt: micros(at), ChangedBy: by, Profile: p}
+	c := Customer{Tenant: t.ID, Slug: t.Slug, ChangedAt: micros(at), ChangedBy: by}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		if err := checkCustomer(ctx, tx, c); err != nil {
-			return err
-		}
+		c.Profile = p
 		before, err := findCustomer(ctx, tx, c.Tenant)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}
-		if err := putCustomer(ctx, tx, c); err != nil {
-			return err
-		}
-		return retax(ctx, tx, before, c, at)
+		return c.put(ctx, tx, before)
 	})
 	return c, err
+}
+
+// put says how a tenant is billed, in place of what was said before; zero: nothing.
+func (c *Customer) put(ctx context.Context, tx *sql.Tx, before Customer) error {
+	if err := checkCustomer(ctx, tx, *c); err != nil {
+		return err
+	}
+	from, err := c.dateTaxes(before)
+	if err != nil {
+		return err
+	}
+	if err := putCustomer(ctx, tx, *c); err != nil {
+		return err
+	}
+	return retax(ctx, tx, before, *c, from)
 }
 
 // checkCustomer refuses what does not go with what there is.

@@ -13,27 +13,29 @@ import (
 
 func putCustomer(ctx context.Context, tx *sql.Tx, c Customer) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO billing_customers (tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language,
-			changed_at, changed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+			changed_at, changed_by, tax_changes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		ON CONFLICT (tenant_id) DO UPDATE SET issuer = excluded.issuer, currency = excluded.currency, zone = excluded.zone, legal_name = excluded.legal_name,
 			email = excluded.email, address = excluded.address, tax_ids = excluded.tax_ids, taxes = excluded.taxes, terms_days = excluded.terms_days,
-			po_number = excluded.po_number, language = excluded.language, changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
+			po_number = excluded.po_number, language = excluded.language, changed_at = excluded.changed_at, changed_by = excluded.changed_by,
+			tax_changes = excluded.tax_changes`,
 		string(c.Tenant), c.Issuer, string(c.Currency), c.Zone, c.LegalName, c.Email, db.JSON[Address]{V: c.Address}, db.JSON[[]TaxID]{V: c.TaxIDs},
-		db.JSON[[]string]{V: c.Taxes}, c.TermsDays, c.PONumber, c.Language, db.Micros(c.ChangedAt), c.ChangedBy)
+		db.JSON[[]string]{V: c.Taxes}, c.TermsDays, c.PONumber, c.Language, db.Micros(c.ChangedAt), c.ChangedBy, db.JSON[[]TaxChange]{V: c.TaxChanges})
 	return err
 }
 
-const customerColumns = `tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by`
+const customerColumns = `tenant_id, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by, tax_changes`
 
 func scanCustomer(scan func(dest ...any) error) (c Customer, err error) {
 	var (
 		address db.JSON[Address]
 		taxIDs  db.JSON[[]TaxID]
 		taxes   db.JSON[[]string]
+		dated   db.JSON[[]TaxChange]
 		changed int64
 	)
 	err = scan((*string)(&c.Tenant), &c.Issuer, (*string)(&c.Currency), &c.Zone, &c.LegalName, &c.Email, &address, &taxIDs, &taxes, &c.TermsDays,
-		&c.PONumber, &c.Language, &changed, &c.ChangedBy)
-	c.Address, c.TaxIDs, c.Taxes, c.ChangedAt = address.V, taxIDs.V, taxes.V, db.Time(changed)
+		&c.PONumber, &c.Language, &changed, &c.ChangedBy, &dated)
+	c.Address, c.TaxIDs, c.Taxes, c.TaxChanges, c.ChangedAt = address.V, taxIDs.V, taxes.V, dated.V, db.Time(changed)
 	return c, err
 }
 

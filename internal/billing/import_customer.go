@@ -97,7 +97,9 @@ func (s *Service) importCustomers(ctx context.Context, tx *sql.Tx, m *importing)
 // found by itself, so that all of it is told at once.
 func (s *Service) importCustomer(ctx context.Context, tx *sql.Tx, m *importing, n int, o tenant.Outcome, before Customer, there bool) error {
 	r, l := m.rows[n], &m.lines[n]
-	p := before.Profile
+	now := before.Profile
+	now.Taxes = before.TaxesAt(m.at)
+	p := now
 	if r.has("line1") || r.has("line2") || r.has("line3") || r.has("line4") {
 		p.Address.Lines = nil
 	}
@@ -140,11 +142,13 @@ func (s *Service) importCustomer(ctx context.Context, tx *sql.Tx, m *importing, 
 		p.LegalName = o.Tenant.Name
 	}
 	c := Customer{Tenant: o.Tenant.ID, Slug: o.Tenant.Slug, ChangedAt: m.at, ChangedBy: m.by, Profile: p}
-	if err := checkCustomer(ctx, tx, c); err != nil {
-		return r.blame("", err)
-	}
 	l.Subject = string(o.Tenant.ID)
-	same := there && reflect.DeepEqual(p, before.Profile)
+	same := there && reflect.DeepEqual(p, now)
+	if !same {
+		if err := c.put(ctx, tx, before); err != nil {
+			return r.blame("", err)
+		}
+	}
 	switch {
 	case !there:
 		l.Action, l.What = ImportAdded, "customer of tenant "+o.Tenant.Slug
@@ -153,17 +157,10 @@ func (s *Service) importCustomer(ctx context.Context, tx *sql.Tx, m *importing, 
 		}
 	case same && o.Action == tenant.Unchanged:
 		l.Action = ImportUnchanged
-		return nil
 	default:
-		l.Action, l.What = ImportChanged, strings.Join(differences(before.Profile, p, o), ", ")
+		l.Action, l.What = ImportChanged, strings.Join(differences(now, p, o), ", ")
 	}
-	if same {
-		return nil
-	}
-	if err := putCustomer(ctx, tx, c); err != nil {
-		return err
-	}
-	return retax(ctx, tx, before, c, m.at)
+	return nil
 }
 
 // differences are what an import changes, by the names of its columns.

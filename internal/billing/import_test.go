@@ -68,7 +68,7 @@ func TestImportCustomers(t *testing.T) {
 		s := house(t, d, nil)
 		became(t, bring(t, s, ImportCustomers, arrivals, noon), "2 acme changed legal name, address, tax ids, taxes\n3 zeta added tenant and customer")
 		acme, err := s.Customer(t.Context(), "acme")
-		if err != nil || acme.LegalName != "Acme GmbH" || acme.TermsDays != 14 || !cmp.Equal(acme.Taxes, []string{"vat"}) || acme.Address.City != "Berlin" {
+		if err != nil || acme.LegalName != "Acme GmbH" || acme.TermsDays != 14 || !cmp.Equal(acme.TaxesAt(noon), []string{"vat"}) || acme.Address.City != "Berlin" {
 			t.Errorf("acme: %+v, %v", acme, err)
 		}
 		zeta, err := s.Customer(t.Context(), "zeta")

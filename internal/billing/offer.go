@@ -65,6 +65,11 @@ func (o *offer) record(ctx context.Context, q db.Queryer, a *Agreement, change C
 		if err := insertAgreement(ctx, tx, a); err != nil {
 			return err
 		}
+		for _, m := range a.Amendments {
+			if err := insertAmendment(ctx, tx, a.ID, m); err != nil {
+				return err
+			}
+		}
 	}
 	if err := insertChange(ctx, tx, a.ID, change); err != nil {
 		return err
@@ -115,6 +120,13 @@ func (o *offer) check(a *Agreement, change Change, create bool) (uses []EntryKey
 			return nil, inColumn("taxes", fault.New(fault.Invalid, "There is no tax %q. The catalog has %s.", cut(tax), names(c.Taxes, func(t TaxRate) string { return t.ID })))
 		}
 		uses = append(uses, EntryKey{Kind: TaxEntry, ID: tax})
+	}
+	for _, m := range a.Amendments { // of taxes to come, where it is new
+		if m.Type == TaxesAmendment {
+			for _, tax := range m.IDs {
+				uses = append(uses, EntryKey{Kind: TaxEntry, ID: tax})
+			}
+		}
 	}
 	for i, coupon := range a.Coupons {
 		if c.coupon(coupon) == nil || slices.Contains(a.Coupons[:i], coupon) {

@@ -65,7 +65,7 @@ type biller struct {
 	have      map[string]period.Spans // by key of the parts: what was billed and not taken back
 	usage     map[string]*rated       // by key of the metered and charge
 	order     []string                // the keys of usage, as they were first billed
-	truedUp   map[string]int64        // by key of the metered
+	truedUp   map[string]trueUp       // by key of the metered
 	spent     map[string]int64        // by key of the metered: what was billed for its period, one-off fees apart
 	coupons   map[string]*redeemed
 	credit    int64
@@ -91,7 +91,7 @@ func newBiller(c *Catalog, s *Subscription, f Facts) *biller {
 	b := &biller{
 		catalog: c, sub: s, lifetimes: f.Lifetimes, readings: make(map[string][]rating.Reading),
 		recorded: make(map[string][]rating.Reading), corrected: make(map[string][]rating.Reading), have: make(map[string]period.Spans), usage: make(map[string]*rated),
-		truedUp: make(map[string]int64), spent: make(map[string]int64), coupons: make(map[string]*redeemed), credit: s.Credit.Minor, credits: s.credited, releases: s.released,
+		truedUp: make(map[string]trueUp), spent: make(map[string]int64), coupons: make(map[string]*redeemed), credit: s.Credit.Minor, credits: s.credited, releases: s.released,
 		out: &Outcome{Invoices: []Invoice{}, CreditNotes: []Invoice{}, Rejected: append([]metering.Rejected{}, f.Rejected...)},
 	}
 	for i := range f.Events {

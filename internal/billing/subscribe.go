@@ -184,9 +184,6 @@ func (o Order) agreement(customer Customer, at time.Time) (a Agreement, change C
 		ID: SubscriptionID(id.New("sub")), Tenant: customer.Tenant, Slug: customer.Slug, Currency: customer.Currency, Zone: customer.Zone, AnchorDay: o.AnchorDay,
 		Taxes: o.Taxes, Coupons: o.Coupons, CreatedAt: micros(at), CreatedBy: o.By,
 	}
-	if a.Taxes == nil {
-		a.Taxes = customer.Taxes
-	}
 	if a.Coupons == nil {
 		a.Coupons = []string{}
 	}
@@ -202,6 +199,9 @@ func (o Order) agreement(customer Customer, at time.Time) (a Agreement, change C
 	var err error
 	a.StartedAt, err = a.when(o.From, at)
 	check("from", err)
+	if a.Taxes == nil {
+		customer.taxesTo(&a)
+	}
 	change = Change{Type: CreateChange, Item: "main", Plan: o.Plan, EffectiveAt: a.StartedAt, EnteredAt: micros(at), Actor: o.By, Reason: o.Reason}
 	change.Quantity, err = quantity(o.Quantity)
 	check("quantity", err)

@@ -169,7 +169,7 @@ func (b *biller) rate(m *metered, ch *Charge, t time.Time) (*rated, error) {
 		if r.unpriced, err = b.rateResources(ch, &unbound, windows, t, add); err != nil {
 			return nil, err
 		}
-		return r, b.bound(r, minimum)
+		return r, b.bound(r, minimum, t)
 	}
 	measured := b.measure(m, ch, windows, whole, t)
 	for _, one := range measured {
@@ -185,13 +185,13 @@ func (b *biller) rate(m *metered, ch *Charge, t time.Time) (*rated, error) {
 	if len(measured) == 1 {
 		minimum = exact.Number{} // it was kept already
 	}
-	return r, b.bound(r, minimum)
+	return r, b.bound(r, minimum, t)
 }
 
 // bound rounds lines and, where a charge has several, keeps their sum between its
 // minimum and its maximum: what is over is taken off line by line, what is missing
 // is a line of its own.
-func (b *biller) bound(r *rated, minimum exact.Number) error {
+func (b *biller) bound(r *rated, minimum exact.Number, t time.Time) error {
 	var sum exact.Number
 	single := len(r.lines) == 1 && r.charge.Model != rating.CostPlus
 	for _, l := range r.lines {
@@ -211,7 +211,7 @@ func (b *biller) bound(r *rated, minimum exact.Number) error {
 				l.service, l.taxes = r.lines[0].service, r.lines[0].taxes
 			} else {
 				l.service = r.metered.windows[0].service
-				l.taxes = b.taxesOf(r.charge, l.service, l.service.To)
+				l.taxes = b.taxesOf(r.charge, l.service, t)
 			}
 			r.lines = append(r.lines, l)
 		}
@@ -337,8 +337,9 @@ func (b *biller) adjust(r *rated, old, l *ratedLine) *draft {
 	d.Explain = rating.Explanation{Rule: "adjustment", Value: d.Exact, Of: []rating.Explanation{b.rounded(l.amount, l.explain)},
 		Facts: []rating.Fact{rating.Num("billed", exact.Whole(old.amount).Mul(b.unit()))}}
 	if d.Amount < 0 {
-		d.back = l.giveBack(-d.Amount, old.amount)
+		d.taxes, d.back = old.taxes, l.giveBack(-d.Amount, old.amount)
 	}
+	l.taxes = old.taxes // what is given back has the taxes that it was billed with
 	return d
 }
 
@@ -369,6 +370,12 @@ func (l *ratedLine) giveBack(amount, billed int64) map[string]int64 {
 	return back
 }
 
+// A trueUp is what was billed of what was missing to a commitment.
+type trueUp struct {
+	amount int64
+	taxes  []rating.Tax
+}
+
 // trueUps bills what is missing to commitments, once their period has ended, and
 // later the difference that corrections make.
 func (b *biller) trueUps(k *known, t time.Time, open bool) ([]*draft, error) {
@@ -390,7 +397,8 @@ func (b *biller) trueUps(k *known, t time.Time, open bool) ([]*draft, error) {
 			}
 			service.To, share = w.service.To, exact.Min(share.Add(w.paid), exact.Whole(1))
 		}
-		before, again := b.truedUp[m.key]
+		last, again := b.truedUp[m.key]
+		before := last.amount
 		if service.From.IsZero() || again && !open {
 			continue
 		}
@@ -401,8 +409,11 @@ func (b *biller) trueUps(k *known, t time.Time, open bool) ([]*draft, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.truedUp[m.key] = amount
-		if amount == before {
+		now := trueUp{amount, b.taxesOf(nil, service, t)}
+		if again && amount <= before { // what is given back has the taxes that it was billed with
+			now.taxes = last.taxes
+		}
+		if b.truedUp[m.key] = now; amount == before {
 			continue
 		}
 		d := &draft{
@@ -410,7 +421,7 @@ func (b *biller) trueUps(k *known, t time.Time, open bool) ([]*draft, error) {
 				Charge: commitmentCharge, Item: m.item, Plan: m.plan.Ref(), Kind: ChargeLine, Service: spanOf(service), Quantity: exact.Whole(1),
 				Exact: missing, Amount: amount - before,
 			},
-			period: m.schedule.Period(m.k), taxes: b.taxesOf(nil, service, t),
+			period: m.schedule.Period(m.k), taxes: now.taxes,
 		}
 		why := rating.Explanation{Rule: "commitment", Value: missing, Facts: []rating.Fact{
 			rating.Num("commitment", m.plan.Commitment), rating.Num("share", share), rating.Num("spent", spent)}}

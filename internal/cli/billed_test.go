@@ -78,7 +78,12 @@ func TestACustomerSaysWhatChangesOnBills(t *testing.T) {
 	}
 	p.Taxes, p.Zone = []string{}, "Europe/Berlin"
 	got := strings.Join(billed(before, p), "\n")
-	if !strings.Contains(got, "those of Europe/Berlin, and were those of UTC") || !strings.Contains(got, "the taxes –, and bore vat") {
+	if !strings.Contains(got, "those of Europe/Berlin, and were those of UTC") || !strings.Contains(got, "from now on bears the taxes –, and bore vat") {
+		t.Errorf("%s", got)
+	}
+	p = before
+	p.TaxesFrom = "2026-12-01" // of a day to come it may have them already
+	if got := strings.Join(billed(before, p), "\n"); !strings.Contains(got, "Service from 2026-12-01 on bears the taxes vat") {
 		t.Errorf("%s", got)
 	}
 }

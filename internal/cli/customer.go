@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/period"
 )
 
 type customerCommand struct {
@@ -75,6 +78,7 @@ type customerSetCommand struct {
 	Zone     *string  `help:"Of all its dates: Europe/Berlin."`
 	Email    *string  `help:"To whom invoices go."`
 	Tax      []string `help:"Taxes of the catalog, for charges that name none."`
+	TaxFrom  string   `placeholder:"DATE" help:"From when it has these taxes, past or to come; now where it is left away. What was issued stays."`
 	Terms    *int     `placeholder:"DAYS" help:"From an invoice's issue to when it is due."`
 	PO       *string  `name:"po" placeholder:"NUMBER" help:"The customer's own number for what it orders."`
 	Language *string  `help:"Of its invoices: en."`
@@ -115,7 +119,10 @@ func (c *customerSetCommand) Run(ctx context.Context, r *runner) (err error) {
 	}
 	if c.Tax != nil {
 		p.Taxes = c.Tax
+	} else if c.TaxFrom != "" {
+		return usage{errors.New("--tax-from is the day from which taxes hold: say which ones with --tax")}
 	}
+	p.TaxesFrom = c.TaxFrom
 	if p.Taxes == nil {
 		p.Taxes = []string{}
 	}
@@ -150,11 +157,14 @@ func billed(before, p client.CustomerProfile) (changes []string) {
 		{p.Currency, before.Currency, "What it subscribes to from now on is in %[2]s, and was in %[1]s."},
 		{p.Zone, before.Zone, "The days of what it subscribes to from now on are those of %[2]s, and were those of %[1]s."},
 		{p.Issuer, before.Issuer, "What is issued from now on is from %[2]s, and was from %[1]s."},
-		{strings.Join(p.Taxes, ", "), strings.Join(before.Taxes, ", "), "Service from now on bears the taxes %[2]s, and bore %[1]s: also that of its subscriptions which had those."},
 	} {
 		if f.is != f.was {
 			changes = append(changes, fmt.Sprintf(f.what, orDash(f.was), orDash(f.is)))
 		}
+	}
+	if is, was := strings.Join(p.Taxes, ", "), strings.Join(before.Taxes, ", "); is != was || p.TaxesFrom != "" {
+		changes = append(changes, fmt.Sprintf("Service from %s on bears the taxes %s, and bore %s: also that of its subscriptions which have the customer's. What was issued stays.",
+			cmp.Or(p.TaxesFrom, "now"), orDash(is), orDash(was)))
 	}
 	return changes
 }
@@ -187,6 +197,11 @@ func (r *runner) showCustomer(c client.Customer) {
 	}
 	if len(c.Taxes) > 0 {
 		r.say("Taxes: %s", strings.Join(c.Taxes, ", "))
+	}
+	for _, x := range c.TaxChanges {
+		if x.From.After(time.Now()) {
+			r.say("Taxes from %s on: %s", period.DayIn(x.From.Time, c.Zone), cmp.Or(strings.Join(x.Taxes, ", "), "none"))
+		}
 	}
 	if c.Email != "" {
 		r.say("Mail: %s", c.Email)

@@ -1,18 +1,25 @@
 package wire
 
 import (
+	"time"
+
 	"github.com/arcadia-cloud/arcadia/client"
 	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 )
 
-// Customer is a tenant as its invoices know it.
-func Customer(c billing.Customer) client.Customer {
+// Customer is a tenant as its invoices know it at an instant.
+func Customer(c billing.Customer, at time.Time) client.Customer {
+	changes := make([]client.TaxChange, len(c.TaxChanges))
+	for i, x := range c.TaxChanges {
+		changes[i] = client.TaxChange{From: client.Time{Time: x.From}, Taxes: present(x.IDs)}
+	}
 	return client.Customer{
-		TenantID: string(c.Tenant), Tenant: c.Slug, ChangedAt: client.Time{Time: c.ChangedAt}, ChangedBy: c.ChangedBy,
+		TaxChanges: changes,
+		TenantID:   string(c.Tenant), Tenant: c.Slug, ChangedAt: client.Time{Time: c.ChangedAt}, ChangedBy: c.ChangedBy,
 		CustomerProfile: client.CustomerProfile{
 			Issuer: c.Issuer, Currency: string(c.Currency), Zone: c.Zone, LegalName: c.LegalName, Email: c.Email, Address: client.Address(c.Address),
-			TaxIDs: taxIDs[client.TaxID](c.TaxIDs), Taxes: present(c.Taxes), TermsDays: c.TermsDays, PONumber: c.PONumber, Language: c.Language,
+			TaxIDs: taxIDs[client.TaxID](c.TaxIDs), Taxes: present(c.TaxesAt(at)), TermsDays: c.TermsDays, PONumber: c.PONumber, Language: c.Language,
 		},
 	}
 }
@@ -21,7 +28,7 @@ func Customer(c billing.Customer) client.Customer {
 func CustomerProfile(p client.CustomerProfile) billing.Profile {
 	return billing.Profile{
 		Issuer: p.Issuer, Currency: money.Currency(p.Currency), Zone: p.Zone, LegalName: p.LegalName, Email: p.Email, Address: billing.Address(p.Address),
-		TaxIDs: taxIDs[billing.TaxID](p.TaxIDs), Taxes: p.Taxes, TermsDays: p.TermsDays, PONumber: p.PONumber, Language: p.Language,
+		TaxIDs: taxIDs[billing.TaxID](p.TaxIDs), Taxes: p.Taxes, TaxesFrom: p.TaxesFrom, TermsDays: p.TermsDays, PONumber: p.PONumber, Language: p.Language,
 	}
 }
 
