@@ -51,7 +51,8 @@ screenshots: build ## write a picture of every page into screenshots/, light and
 	FONTCONFIG_FILE=$(CURDIR)/tools/browser/fonts.conf ARCADIA_BINARY=$(CURDIR)/bin/arcadia node tools/browser/screenshots.mjs screenshots
 
 .PHONY: check
-check: ## format, vet, lint, modules, generated files, known vulnerabilities
+check: ## format, vet, lint of Go and of scripts, modules, generated files, known vulnerabilities
+	@scripts/setup
 	scripts/check
 
 .PHONY: fmt

@@ -331,7 +331,7 @@ func detailOf(r blueprint.Resource) string {
 	case r.ReservedIP != nil:
 		return "for " + r.ReservedIP.Droplet
 	case r.Firewall != nil:
-		return fmt.Sprintf("%d rules in, %d out, for %s", len(r.Firewall.Inbound), len(r.Firewall.Outbound), strings.Join(r.Firewall.Droplets, ", "))
+		return fmt.Sprintf("rules: %d in, %d out, for %s", len(r.Firewall.Inbound), len(r.Firewall.Outbound), strings.Join(r.Firewall.Droplets, ", "))
 	case r.Snapshot != nil:
 		return "of " + r.Snapshot.Of
 	case r.Record != nil:

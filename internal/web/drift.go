@@ -79,17 +79,6 @@ func differenceCost(d provisioning.Difference) string {
 	return addedDollars(*d.Monthly)
 }
 
-// driftCount is how many differences a stack has, for the list of stacks.
-func driftCount(d provisioning.Drift) string {
-	if len(d.Unknown) > 0 {
-		return "not known"
-	}
-	if n := len(d.Heard()); n > 0 {
-		return strconv.Itoa(n)
-	}
-	return "none"
-}
-
 // askIgnore asks until when a difference is ignored, and why.
 func (s *Server) askIgnore(v *visit) error { return s.confirmIgnore(v, http.StatusOK, nil) }
 

@@ -149,7 +149,7 @@ func (s *Server) stackList(v *visit) error {
 	rows := make([]ui.Row, len(page.stacks))
 	for i, one := range page.stacks {
 		rows[i] = ui.Row{ID: string(one.ID), Cells: []templ.Component{
-			stackName(one), stackState(one), text(one.Blueprint), text(one.Account), protection(one), text(driftCount(one.drift.Drift)), ui.Ago(one.UpdatedAt, v.now),
+			stackName(one), stackState(one), text(one.Blueprint), text(one.Account), protection(one), drifted(one.drift.Drift), ui.Ago(one.UpdatedAt, v.now),
 		}}
 	}
 	page.table = ui.Table{Caption: "Stacks", Columns: stackColumns, Rows: rows, Query: v.query, Total: int64(len(all)), Unit: "stacks"}

@@ -2,6 +2,8 @@
 // for a phone, into the directory that it is given.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { openBooks } from "./books.mjs";
 import { Stacks, brisk, hosted, patience } from "./stacks.mjs";
 import { World, launch } from "./world.mjs";
 

@@ -120,7 +120,7 @@ document.addEventListener("click", async (e) => {
 // ---- dialogs ---------------------------------------------------------------
 
 const dialog = document.getElementById("dialog");
-addEventListener("htmx:after:swap", (e) => {
+addEventListener("htmx:after:swap", () => {
   if (!dialog.querySelector("#confirm") || dialog.open) return;
   dialog.showModal();
   const first = dialog.querySelector("input:not([type=hidden]), select, textarea") ?? dialog.querySelector(".actions button");

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -71,6 +72,14 @@ func (t Table) Shown() Table {
 		}
 	}
 	return shown
+}
+
+// unit is what the total counts.
+func (t Table) unit() string {
+	if t.Total == 1 {
+		return strings.TrimSuffix(t.Unit, "s")
+	}
+	return t.Unit
 }
 
 // sorted is a column's direction, as aria-sort says it.
