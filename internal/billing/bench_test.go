@@ -77,6 +77,17 @@ func BenchmarkBillingRun(b *testing.B) {
 	})
 }
 
+// The benchmarks copy rows of tables that change.
+func TestManyCustomersAreBilled(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := manyCustomers(t, d, 20, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+		run, err := s.RunBilling(t.Context(), RunOrder{By: "bench"}, time.Date(2026, 4, 10, 0, 0, 0, 0, time.UTC))
+		if err != nil || len(run.Issued) != 20 || len(run.Failed) > 0 {
+			t.Errorf("%d invoices, %+v, %v", len(run.Issued), run.Failed, err)
+		}
+	})
+}
+
 // BenchmarkHourlyPass is the billing run on the clock when nothing is due: all that was
 // ever billed of each subscription is worked out again, and compared.
 func BenchmarkHourlyPass(b *testing.B) {
@@ -121,7 +132,7 @@ func processorTime(b *testing.B) time.Duration {
 }
 
 // manyCustomers is a house with so many customers, each with a subscription from a day on.
-func manyCustomers(b *testing.B, d *db.DB, n int, from time.Time) *Service {
+func manyCustomers(b testing.TB, d *db.DB, n int, from time.Time) *Service {
 	b.Helper()
 	ctx := b.Context()
 	var events []metering.Event
@@ -148,7 +159,7 @@ func manyCustomers(b *testing.B, d *db.DB, n int, from time.Time) *Service {
 		`INSERT INTO tenants (id, slug, name, contact, state, created_at, changed_at) ` + many +
 			`SELECT id || '_' || i, slug || '-' || i, name, contact, state, created_at, changed_at FROM tenants, n`,
 		`INSERT INTO billing_customers (` + customerColumns + `) ` + many +
-			`SELECT tenant_id || '_' || i, issuer, currency, zone, legal_name, email, address, tax_ids, taxes, terms_days, po_number, language, changed_at, changed_by FROM billing_customers, n`,
+			`SELECT ` + strings.Replace(customerColumns, "tenant_id", "tenant_id || '_' || i", 1) + ` FROM billing_customers, n`,
 		`INSERT INTO billing_subscriptions (id, tenant_id, currency, zone, anchor_day, taxes, coupons, started_at, created_at, created_by) ` + many +
 			`SELECT id || '_' || i, tenant_id || '_' || i, currency, zone, anchor_day, taxes, coupons, started_at, created_at, created_by FROM billing_subscriptions, n`,
 		`INSERT INTO billing_changes (subscription_id, seq, type, item, plan, quantity, effective_at, until_at, recorded_at, entered_at, actor, reason) ` + many +
