@@ -90,7 +90,7 @@ func findIssuer(ctx context.Context, q db.Queryer, id string) (Issuer, error) {
 	}
 	all, err := listIssuers(ctx, q, id)
 	if err == nil && len(all) == 0 {
-		err = fault.New(fault.NotFound, "There is no issuer %q. Make it with: arcadia issuer set ID", cut(id))
+		err = fault.New(fault.NotFound, "There is no issuer %q. Those there are: arcadia issuer list. One is made with: arcadia issuer set ID", cut(id))
 	}
 	if err != nil {
 		return Issuer{}, err

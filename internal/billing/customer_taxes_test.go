@@ -102,12 +102,12 @@ func TestWhatIsGivenBackHasItsTaxes(t *testing.T) {
 			"10@2026-01-05, -4@2026-02-10, 3@2026-03-10, -1@2026-04-10", "02-01 1200, 03-01 -480, 04-01 300, 05-01 -120"},
 		{"a commitment", `late: {grace: 0s}, commitment: "20.00", charges: [{id: u, type: usage, meter: m, price: "1"}]`, "2026-02-05",
 			"9@2026-01-05, 5@2026-02-10", "02-01 2400, 03-01 1900, 04-01 2000, 05-01 2000"}, // in March 20.00 + 5.00 − (5.00 + 1.00)
-		{"a minimum alone", `late: {grace: 48h}, charges: [{id: u, type: usage, meter: g, price: "1", minimum: "31.00"}]`, "2026-02-02",
+		{"a minimum alone", `late: {grace: 48h}, charges: [{id: u, type: resource, model: cost_plus, minimum: "31.00"}]`, "2026-02-02",
 			"", "02-03 3100, 03-03 3100, 04-03 3100, 05-03 3100"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := ReadCatalog("c", []byte(`{currency: EUR, taxes: [{id: vat, rate: "20"}],
-				meters: [{id: m, event_type: use, aggregate: sum, value: n}, {id: g, event_type: use, aggregate: sum, value: n, group_by: [r]}],
+				meters: [{id: m, event_type: use, aggregate: sum, value: n}],
 				plans: [{id: p, version: 1, period: {unit: month}, `+tt.plan+`}]}`))
 			if err != nil {
 				t.Fatal(err)

@@ -21,7 +21,10 @@ func bring(t *testing.T, s *Service, kind ImportKind, csv string, at time.Time) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if dry.Done || dry.Fingerprint == "" {
+	if dry.Done {
+		t.Fatalf("a dry run was done: %+v", dry)
+	}
+	if dry.Fingerprint == "" { // lines are refused
 		return dry
 	}
 	o.Rehearsal = Rehearsal{Expect: dry.Fingerprint}
