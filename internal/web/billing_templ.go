@@ -109,11 +109,11 @@ func billingPage(v billingView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = telling("Open, "+strconv.FormatInt(r.OpenInvoices, 10)+" invoices", cash(r.Open, r.Currency)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = telling("Open, "+ui.Count(r.OpenInvoices, "invoices"), cash(r.Open, r.Currency)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = telling("Overdue, "+strconv.FormatInt(r.OverdueInvoices, 10)+" invoices", cash(r.Overdue, r.Currency)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = telling("Overdue, "+ui.Count(r.OverdueInvoices, "invoices"), cash(r.Overdue, r.Currency)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -52,7 +52,7 @@ func TestBillingPages(t *testing.T) {
 		t.Fatal(run, err)
 	}
 	for path, says := range map[string][]string{
-		"/billing": {"Overdue, 1 invoices", "R-1", "Open, 1 invoices", "Billing runs", nextHour(), "No run came to anything yet"},
+		"/billing": {"Overdue, 1 invoice<", "R-1", "Open, 1 invoice<", "Billing runs", nextHour(), "No run came to anything yet"},
 		"/invoices?state=overdue&currency=EUR&month=" + from.Format("2006-01"): {"R-1"},
 		"/invoices?state=paid": {"No document is like that"}, "/invoices?state=credited": {"No document is like that"}, "/invoices?currency=USD": {"No document is like that"},
 		"/invoices?month=2020-01": {"No document is like that"},
@@ -70,6 +70,11 @@ func TestBillingPages(t *testing.T) {
 			if page.status != 200 || !strings.Contains(page.body, text) {
 				t.Errorf("%s is %d and does not say %q", path, page.status, text)
 			}
+		}
+	}
+	for typed, want := range map[string]string{"R-1": "/invoices/R-1", "acme": "/tenants/acme", string(a.ID): "/subscriptions/" + string(a.ID), "R-2": "/inventory?q=R-2"} {
+		if to := s.get(t, "/go?q="+typed).header.Get("Location"); to != want {
+			t.Errorf("%q leads to %s, want %s", typed, to, want)
 		}
 	}
 	// In test mode the second month is issued apart, and only there.

@@ -55,6 +55,14 @@ func TestAStackIsAppliedFromItsPlan(t *testing.T) {
 	if !strings.Contains(page, "minimal@1") || strings.Contains(page, "/plan/teardown") {
 		t.Error("the page of a stack that is being made does not say of what, or offers to tear it down")
 	}
+	for _, typed := range []string{"edge", "acme/edge", string(all[0].ID)} {
+		if to := s.get(t, "/go?q="+url.QueryEscape(typed)).header.Get("Location"); to != "/stacks/"+string(all[0].ID) {
+			t.Errorf("%q leads to %s", typed, to)
+		}
+	}
+	if to := s.get(t, "/go?q="+string(p.ID)).header.Get("Location"); to != plan {
+		t.Errorf("the plan's id leads to %s", to)
+	}
 	s.reported = []inventory.Report{{
 		Rule: inventory.DrillFailed, Subject: string(all[0].ID), Name: "acme/edge", Says: "Nobody answered.", Mend: "arcadia stack drill acme/edge",
 	}}

@@ -176,7 +176,7 @@ func Shell(p Page) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<input type=\"search\" name=\"q\" aria-label=\"Go to a saga or a resource\" placeholder=\"Go to a saga or resource\" autocomplete=\"off\" spellcheck=\"false\" maxlength=\"200\" data-find> <kbd aria-hidden=\"true\">Ctrl K</kbd></form><div class=\"bar-foot\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<input type=\"search\" name=\"q\" aria-label=\"Go to a name or an id\" placeholder=\"Go to a name or id\" autocomplete=\"off\" spellcheck=\"false\" maxlength=\"200\" data-find> <kbd aria-hidden=\"true\">Ctrl K</kbd></form><div class=\"bar-foot\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -74,12 +74,14 @@ func (t Table) Shown() Table {
 	return shown
 }
 
-// unit is what the total counts.
-func (t Table) unit() string {
-	if t.Total == 1 {
-		return strings.TrimSuffix(t.Unit, "s")
+// Count is a number of things, whose unit is in the plural.
+func Count(n int64, units string) string { return Number(n) + " " + unit(n, units) }
+
+func unit(n int64, units string) string {
+	if n == 1 {
+		return strings.TrimSuffix(units, "s")
 	}
-	return t.Unit
+	return units
 }
 
 // sorted is a column's direction, as aria-sort says it.
