@@ -120,6 +120,7 @@ type NoteOrder struct {
 	Amount int64  `json:"amount,omitempty" minimum:"0" doc:"Minor units, with tax; left away: the whole line."`
 	Reason string `json:"reason" doc:"Needed: it is on the credit note."`
 	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would be issued."`
+	Test   bool   `json:"test_mode,omitempty" doc:"Issue nothing, and keep what would be issued as a test document, which takes no number of a series and has no entry in the journal."`
 	Expect string `json:"expect,omitempty" doc:"The fingerprint of a dry run: where anything else would be done, nothing is."`
 }
 

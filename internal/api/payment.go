@@ -42,7 +42,7 @@ func (a *API) creditInvoice(ctx context.Context, in *struct {
 }) (*struct{ Body client.CreditNote }, error) {
 	o := in.Body
 	n, err := a.o.Bills.CreditInvoice(ctx, billing.NoteOrder{
-		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Invoice: in.Ref, Full: o.Full, Line: o.Line, Amount: o.Amount, Reason: o.Reason, By: actor(ctx),
+		Rehearsal: billing.Rehearsal{DryRun: o.DryRun, Expect: o.Expect}, Invoice: in.Ref, Full: o.Full, Line: o.Line, Amount: o.Amount, Reason: o.Reason, Test: o.Test, By: actor(ctx),
 	}, time.Now())
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,10 @@ func TestPaymentsOverTheAPI(t *testing.T) {
 	}
 	if page, err := c.Payments(ctx, "", "R-1", 0, ""); err != nil || len(page.Items) != 1 || page.Items[0].Reversed == nil {
 		t.Errorf("payments: %+v, %v", page, err)
+	}
+	test, err := c.CreditInvoice(ctx, "R-1", client.NoteOrder{Line: 1, Amount: 5, Reason: "outage", Test: true})
+	if err != nil || test.Done || test.Note.State != "test" || !strings.HasPrefix(*test.Note.Number, "TEST-") || test.Note.ID == "" {
+		t.Errorf("a credit note in test mode: %+v, %v", test, err)
 	}
 	note, err := c.CreditInvoice(ctx, "R-1", client.NoteOrder{Line: 1, Amount: 5, Reason: "outage", DryRun: true})
 	if err != nil || note.Done || note.Note.Number != nil || note.Note.Total != 5 || note.Invoice.Open != due-5 {

@@ -27,6 +27,7 @@ type NoteOrder struct {
 	Line    int    // from 1; 0: none by itself
 	Amount  int64  // with tax, of the line or of the invoice; 0: the whole line
 	Reason  string
+	Test    bool // issue nothing: keep what would be issued as a test document
 	By      string
 }
 
@@ -69,7 +70,10 @@ func (s *Service) CreditInvoice(ctx context.Context, o NoteOrder, now time.Time)
 		return n, fault.New(fault.Invalid, "What is credited is more than nothing.")
 	case o.Full == (o.Line != 0 || o.Amount != 0):
 		return n, fault.New(fault.Invalid, "Say what is credited: all of the invoice, or a line, or an amount.")
+	case o.Test && o.DryRun:
+		return n, fault.New(fault.Invalid, "A credit note is dry or in test mode, not both: in test mode it issues nothing either.")
 	}
+	o.DryRun = o.DryRun || o.Test
 	n.Fingerprint, n.Done, err = s.rehearse(ctx, o.Rehearsal, now, func(tx *sql.Tx) (string, error) {
 		n = Note{}
 		if n.Of, err = s.invoiceIn(ctx, tx, o.Invoice); err != nil {
@@ -84,13 +88,16 @@ func (s *Service) CreditInvoice(ctx context.Context, o NoteOrder, now time.Time)
 		}
 		return digest(settlementsText(fmt.Sprint("credit note for ", n.Of.ID, parts), n.Settled)), nil
 	})
+	if err == nil && o.Test {
+		err = s.keepTestNote(ctx, &n)
+	}
 	if err != nil {
 		return n, err
 	}
 	list := []Issued{n.Issued, n.Of}
 	err = s.nameTenants(ctx, list)
 	n.Issued, n.Of = list[0], list[1]
-	if !n.Done {
+	if !n.Done && !o.Test {
 		n.Number = 0
 	}
 	return n, err

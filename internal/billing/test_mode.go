@@ -94,6 +94,16 @@ func keepTest(ctx context.Context, tx *sql.Tx, i *Issued) error {
 	return insertTest(ctx, tx, i)
 }
 
+// keepTestNote keeps a credit note that was issued in a transaction which was rolled back.
+func (s *Service) keepTestNote(ctx context.Context, n *Note) error {
+	i := n.Issued
+	i.Series = testSeries + i.Series
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		n.Issued = i
+		return keepTest(ctx, tx, &n.Issued)
+	})
+}
+
 // TestDocuments lists the documents of a tenant, slug or id, that were issued in test
 // mode, or of all where it is empty, the last first.
 func (s *Service) TestDocuments(ctx context.Context, ref string) ([]Issued, error) {

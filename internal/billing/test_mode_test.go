@@ -105,4 +105,40 @@ func TestTestMode(t *testing.T) {
 	})
 }
 
+// A credit note in test mode is what the one that is issued after it is, and nothing of it
+// stays but the test document.
+func TestACreditNoteInTestMode(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, at := owing(t, d)
+		o := NoteOrder{Invoice: "R-1", Amount: 1201, Reason: "outage", By: "test", Test: true}
+		before := stateOfAll(t, s)
+		for _, ref := range []string{"TEST-CR-1", "TEST-CR-2"} {
+			n, err := s.CreditInvoice(t.Context(), o, at)
+			if err != nil || n.Done || !n.IsTest() || n.Ref() != ref || n.Total != 1201 || n.Hash != "" || n.Of.Open != 2399 || n.Slug != "acme" {
+				t.Errorf("in test mode: %+v, %v", n, err)
+			}
+		}
+		if after := stateOfAll(t, s); after != before {
+			t.Errorf("it was %s and is %s", before, after)
+		}
+		sound(t, s, 3)
+		test, err := s.Invoice(t.Context(), "TEST-CR-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := o
+		both.DryRun = true
+		if _, err := s.CreditInvoice(t.Context(), both, at); !errors.Is(err, fault.Invalid) {
+			t.Errorf("dry and in test mode: %v", err)
+		}
+		if _, err := s.CreditInvoice(t.Context(), NoteOrder{Invoice: "TEST-CR-1", Full: true, Reason: "x"}, at); err == nil {
+			t.Error("a test document was credited")
+		}
+		if issued := credit(t, s, at, NoteOrder{Invoice: "R-1", Amount: 1201}); issued.Ref() != "CR-1" || !bytes.Equal(issued.Document, test.Document) {
+			t.Errorf("issued after it: %s\n%s\n%s", issued.Ref(), issued.Document, test.Document)
+		}
+		sound(t, s, 4)
+	})
+}
+
 func second[T any](_ T, err error) error { return err }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/arcadia-cloud/arcadia/client"
+	"github.com/arcadia-cloud/arcadia/internal/billing"
 	"github.com/arcadia-cloud/arcadia/internal/money"
 	"github.com/arcadia-cloud/arcadia/internal/period"
 	"github.com/arcadia-cloud/arcadia/internal/wire"
@@ -19,11 +20,12 @@ type invoiceCreditCommand struct {
 	Line    int    `placeholder:"N" help:"A line, from 1."`
 	Amount  string `help:"So much, with tax: of the line, else over all lines."`
 	Reason  string `required:"" help:"Why: it is on the credit note."`
+	Test    bool   `name:"test-mode" help:"Issue nothing: keep what would be issued as a test document, to be looked at."`
 	rehearsal
 }
 
 // Run issues a credit note.
-func (c *invoiceCreditCommand) Run(ctx context.Context, r *runner) error {
+func (c *invoiceCreditCommand) Run(ctx context.Context, r *runner) (err error) {
 	o := client.NoteOrder{Full: c.Full, Line: c.Line, Reason: c.Reason}
 	if c.Amount != "" {
 		i, err := fetch(ctx, r, func(cl *client.Client) (client.Invoice, error) { return cl.Invoice(ctx, c.Invoice) })
@@ -37,7 +39,29 @@ func (c *invoiceCreditCommand) Run(ctx context.Context, r *runner) error {
 			return usage{errors.New("--amount is more than nothing")}
 		}
 	}
-	return r.credit(ctx, c.Invoice, o, c.rehearsal)
+	if o.Test = c.Test; !o.Test {
+		return r.credit(ctx, c.Invoice, o, c.rehearsal)
+	}
+	if o.DryRun = c.DryRun; o.DryRun {
+		return usage{errors.New("a credit note is dry or in test mode, not both: in test mode it issues nothing either")}
+	}
+	var n client.CreditNote
+	s, err := r.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	err = s.write(ctx, func(cl *client.Client) (err error) {
+		n, err = cl.CreditInvoice(ctx, c.Invoice, o)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.json:
+		return r.print(n)
+	}
+	return r.showNote(n)
 }
 
 type invoiceVoidCommand struct {
@@ -60,9 +84,12 @@ func (r *runner) credit(ctx context.Context, invoice string, o client.NoteOrder,
 
 func (r *runner) showNote(n client.CreditNote) error {
 	amount := func(minor int64) string { return money.New(minor, money.Currency(n.Invoice.Currency)).String() }
-	if n.Done {
+	switch {
+	case n.Note.State == string(billing.InvoiceTest):
+		r.say("Test document %s, a credit note for %s of %s: %s, of which tax %s. Nothing was issued. Look at it: arcadia invoice pdf %[1]s\n", *n.Note.Number, *n.Invoice.Number, n.Invoice.Tenant, amount(n.Note.Total), amount(n.Note.Document.TaxTotal))
+	case n.Done:
 		r.say("Credit note %s for %s of %s: %s, of which tax %s.\n", *n.Note.Number, *n.Invoice.Number, n.Invoice.Tenant, amount(n.Note.Total), amount(n.Note.Document.TaxTotal))
-	} else {
+	default:
 		r.say("A credit note for %s of %s would be issued: %s, of which tax %s.\n", *n.Invoice.Number, n.Invoice.Tenant, amount(n.Note.Total), amount(n.Note.Document.TaxTotal))
 	}
 	rows := [][]string{}
