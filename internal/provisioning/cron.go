@@ -6,6 +6,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 )
 
 // A cronPlan is a schedule in five fields of cron, by the clock on a wall.
@@ -19,7 +20,7 @@ func parseCron(text, zone string) (p cronPlan, err error) {
 	if p.zone, err = time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
 		return p, fault.New(fault.Invalid, "There is no time zone %q. They are named like Europe/Berlin.", clip(zone))
 	}
-	p.wall, err = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(text)
+	p.wall, err = blueprint.ParseCron(text)
 	if err != nil || len(text) > 100 {
 		return p, fault.New(fault.Invalid, "%q is no schedule. Five fields of cron are minute, hour, day of the month, month and day of the week, like 30 3 * * *.", clip(text))
 	}

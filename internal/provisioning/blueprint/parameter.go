@@ -98,9 +98,14 @@ func (p *Parameter) isWords() bool {
 	}
 }
 
-var wordForm = regexp.MustCompile(`^[A-Za-z0-9._:/-]+$`)
+func isWord(s string) bool {
+	return s != "" && !strings.HasPrefix(s, "-") && !strings.ContainsFunc(s, func(c rune) bool { return !isOfWord(c) })
+}
 
-func isWord(s string) bool { return wordForm.MatchString(s) && !strings.HasPrefix(s, "-") }
+// isOfWord reports whether a character may stand in a word.
+func isOfWord(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._:/-", c)
+}
 
 // A pattern is a regular expression of a whole text.
 type pattern struct {
@@ -128,14 +133,14 @@ func onlyWords(r *syntax.Regexp) bool {
 		if r.Flags&syntax.FoldCase != 0 { // K is also the sign for kelvin
 			return false
 		}
-		return !slices.ContainsFunc(r.Rune, func(c rune) bool { return !wordForm.MatchString(string(c)) })
+		return !slices.ContainsFunc(r.Rune, func(c rune) bool { return !isOfWord(c) })
 	case syntax.OpCharClass:
 		for i := 0; i < len(r.Rune); i += 2 {
 			if r.Rune[i+1] > 'z' {
 				return false
 			}
 			for c := r.Rune[i]; c <= r.Rune[i+1]; c++ {
-				if !wordForm.MatchString(string(c)) {
+				if !isOfWord(c) {
 					return false
 				}
 			}

@@ -55,6 +55,7 @@ func TestErrorsSayWhereAndWhatIsAllowed(t *testing.T) {
 		{"a schedule that is none", head + "backup_policy: {schedule: '0 25 * * *', keep: {daily: 1}}\n", "backup_policy.schedule: It is no schedule"},
 		{"a schedule that never comes", head + "backup_policy: {schedule: '0 0 31 2 *', keep: {daily: 1}}\n", "backup_policy.schedule: It never comes."},
 		{"a schedule with a zone", head + "backup_policy: {schedule: 'TZ=UTC 0 0 1 * *', keep: {daily: 1}}\n", "It has no zone of its own"},
+		{"a schedule that is a zone alone", head + "backup_policy: {schedule: 'CRON_TZ=UTC', keep: {daily: 1}}\n", "It has no zone of its own"},
 		{"backups that keep nothing", head + "backup_policy: {schedule: '0 1 * * *', keep: {daily: 0}}\n", "backup_policy.keep: Nothing would be kept."},
 		{"a callback of nobody", head + "health: {boot: {type: callback}}\n", "health.boot.droplet: A callback names the droplet that calls."},
 		{"a probe with what it has not", head + "health: {ssh: {type: tcp, target: example.com, port: 22, path: /x}}\n", "health.ssh.path: A probe of type tcp does not have it."},
