@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,7 +198,7 @@ func (c *stackTeardownCommand) Run(ctx context.Context, r *runner) error {
 func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {
 	p, err := send(ctx, r, func(cl *client.Client) (client.Plan, error) { return cl.MakePlan(ctx, o) })
 	if err != nil {
-		return err
+		return inFlags(err)
 	}
 	if r.json {
 		return r.print(p)
@@ -211,6 +212,22 @@ func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {
 	}
 	r.say("\nNothing was done. Do it with: arcadia %s apply %s", of, p.ID)
 	return nil
+}
+
+// option is the name of an option of a plan in a refusal, as the API has it.
+var option = regexp.MustCompile("`([a-z_]+)`")
+
+// inFlags has a refusal of a plan name options as the command line does.
+func inFlags(err error) error {
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		return err
+	}
+	said := *p
+	said.Detail = option.ReplaceAllStringFunc(p.Detail, func(name string) string {
+		return "--" + strings.ReplaceAll(strings.Trim(name, "`"), "_", "-")
+	})
+	return &said
 }
 
 // showPlan shows what a plan would do, and what that costs.
@@ -335,7 +352,7 @@ func (c *stackApplyCommand) apply(ctx context.Context, r *runner, refuse func(cl
 		applied, err = cl.ApplyPlan(ctx, c.Plan)
 		return err
 	}); err != nil {
-		return err
+		return inFlags(err)
 	}
 	if !c.Wait && !s.conn.Embedded {
 		return r.accepted(applied.Saga)

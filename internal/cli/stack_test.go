@@ -13,6 +13,32 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/cli"
 )
 
+// What the service calls size_gib is --size-gib on a command line, also where a plan that was
+// made is refused.
+func TestARefusalOfAPlanNamesFlags(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Method == http.MethodGet {
+			_ = json.NewEncoder(w).Encode(client.Plan{ID: "plan_1", Verb: "resize", Stack: "stack_1"})
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(client.Problem{Status: 400, Code: "invalid", Detail: "Say either a droplet's new size (`size`) or a volume's (`size_gib`), not \"size_gib\"."})
+	}))
+	defer server.Close()
+	host := cli.Host{Connect: func(context.Context, cli.Place, bool) (*cli.Connection, error) {
+		c, err := client.New(server.URL, client.Options{})
+		return &cli.Connection{Client: c, Close: func() error { return nil }}, err
+	}}
+	for _, command := range [][]string{{"stack", "resize", "edge"}, {"stack", "apply", "plan_1", "--yes"}} {
+		var out, errs bytes.Buffer
+		code := cli.Run(t.Context(), host, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, command)
+		if want := "arcadia: Say either a droplet's new size (--size) or a volume's (--size-gib), not \"size_gib\".\n"; code != 2 || errs.String() != want {
+			t.Errorf("%q: exit %d: %q, want %q", command, code, errs.String(), want)
+		}
+	}
+}
+
 // Who means to mark what nobody has and types the plan of a teardown must not destroy a
 // stack by it.
 func TestACommandAppliesOnlyItsOwnPlans(t *testing.T) {

@@ -21,6 +21,7 @@ type Droplet struct {
 	Region    string // slug
 	Size      string // slug
 	Image     string // id in digits of what its disk was made of; empty where DigitalOcean does not say
+	ImageSlug string // of a public image that is sold still; else empty
 	Locked    bool   // an action holds it
 	Tags      []string
 	CreatedAt time.Time
@@ -120,7 +121,7 @@ func dropletOf(w godo.Droplet) Droplet {
 		d.Region = w.Region.Slug
 	}
 	if w.Image != nil && w.Image.ID > 0 {
-		d.Image = strconv.Itoa(w.Image.ID)
+		d.Image, d.ImageSlug = strconv.Itoa(w.Image.ID), w.Image.Slug
 	}
 	d.VPC, d.VolumeIDs, d.DiskGiB, d.Features = w.VPCUUID, w.VolumeIDs, w.Disk, w.Features
 	if w.Networks != nil {

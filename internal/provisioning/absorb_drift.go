@@ -85,7 +85,7 @@ var absorbOperation = Operation{
 func (s *Service) drawAbsorb(ctx context.Context, r PlanRequest, d *drawn) error {
 	reason := strings.TrimSpace(r.Options["reason"])
 	if reason == "" {
-		return fault.New(fault.Invalid, "Say why it is right as it is: reason.")
+		return fault.New(fault.Invalid, "Say why it is right as it is: `reason`.")
 	}
 	drift, chosen, err := s.drawDrift(ctx, r, d)
 	if err != nil {

@@ -64,6 +64,9 @@ func (e *estate) observe(r blueprint.Resource, c candidate, keys map[string]stri
 		known["droplet."+r.Key+".public_ipv6"] = one.PublicIPv6
 		spec.Size, spec.IPv6 = one.Size, slices.Contains(one.Features, "ipv6")
 		spec.Monitoring = slices.Contains(one.Features, "monitoring")
+		if one.ImageSlug != "" && !isNumber(spec.Image) { // else a rebuild would make it of the blueprint's
+			spec.Image = one.ImageSlug
+		}
 		if !slices.Contains(one.Features, "backups") {
 			spec.Backups = nil
 		}

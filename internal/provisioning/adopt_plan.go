@@ -100,10 +100,10 @@ func parseTake(text string) (map[string]string, error) {
 		}
 		key, urn, ok := strings.Cut(one, "=")
 		if key, urn = strings.TrimSpace(key), strings.TrimSpace(urn); !ok || key == "" || urn == "" {
-			return nil, fault.New(fault.Invalid, "take is like droplet.web=do:droplet:1, not %q.", clip(one))
+			return nil, fault.New(fault.Invalid, "`take` is like droplet.web=do:droplet:1, not %q.", clip(one))
 		}
 		if named[key] != "" {
-			return nil, fault.New(fault.Invalid, "take names %s twice.", clip(key))
+			return nil, fault.New(fault.Invalid, "`take` names %s twice.", clip(key))
 		}
 		named[key] = urn
 	}

@@ -42,7 +42,7 @@ func (p *Steps) adoptStack() saga.Kind[Adoption] {
 		Subjects: func(s Adoption) []string { return s.everything() },
 		Policy:   saga.Refuse,
 		Steps: []saga.Step[Adoption]{
-			{Name: "observe", Do: p.observe, Retry: p.patient(), NothingToUndo: "it only reads"},
+			{Name: "observe", Do: p.observe, Retry: p.patient(), NothingToUndo: onlyReads},
 			{Name: createTagsStep, Do: unfrozen(p, p.createMarks), Undo: unfrozen(p, p.deleteMarks), Retry: p.patient(), Again: p.patient()},
 			{Name: putTagsStep, Do: unfrozen(p, p.putMarks), Undo: unfrozen(p, p.takeMarksBack), Retry: p.patient(), Again: p.patient()},
 			{Name: "record_stack", NothingToUndo: "it is the last step", Local: func(ctx context.Context, tx *sql.Tx, s *Adoption) error {

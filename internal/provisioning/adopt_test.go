@@ -15,6 +15,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
@@ -68,7 +69,7 @@ type old struct{ vpc, volume, droplet, ip, firewall, record string }
 func (h hand) estate(domain string) (o old) {
 	o.vpc = h.ask("POST", "/v2/vpcs", `{"name":"old-net","region":"nyc3"}`, "vpc", "id")
 	o.volume = h.ask("POST", "/v2/volumes", `{"name":"old-data","region":"nyc3","size_gigabytes":20,"tags":["kept"]}`, "volume", "id")
-	o.droplet = h.ask("POST", "/v2/droplets", `{"name":"old-web","region":"nyc3","size":"s-2vcpu-4gb","image":"debian-12-x64","vpc_uuid":"`+o.vpc+`","volumes":["`+o.volume+`"]}`, "droplet", "id")
+	o.droplet = h.ask("POST", "/v2/droplets", `{"name":"old-web","region":"nyc3","size":"s-2vcpu-4gb","image":"ubuntu-24-04-x64","vpc_uuid":"`+o.vpc+`","volumes":["`+o.volume+`"]}`, "droplet", "id")
 	for h.ask("GET", "/v2/droplets/"+o.droplet, "", "droplet", "status") != "active" {
 		time.Sleep(h.pause)
 	}
@@ -163,14 +164,20 @@ func TestAdoptAndRelease(t *testing.T) {
 		}
 		stack := y.stack(s)
 		spec, _ := stack.Spec.Resource("droplet.web")
-		if stack.State != provisioning.StackActive || spec.Droplet.Size != "s-2vcpu-4gb" || spec.Name != "old-web" {
-			t.Errorf("the stack is %s, its droplet %s, %s", stack.State, spec.Name, spec.Droplet.Size)
+		if stack.State != provisioning.StackActive || spec.Droplet.Size != "s-2vcpu-4gb" || spec.Name != "old-web" || spec.Droplet.Image != "ubuntu-24-04-x64" {
+			t.Errorf("the stack is %s, its droplet %s, %s, %s", stack.State, spec.Name, spec.Droplet.Size, spec.Droplet.Image)
 		}
 		is := y.hand().ask("GET", "/v2/droplets/"+o.droplet, "", "droplet", "tags")
 		if !strings.Contains(is, "arcadia:stack:"+string(stack.ID)) || !strings.Contains(is, "-droplet-web") {
 			t.Errorf("the droplet's tags are %s", is)
 		}
+		if _, err := s.SetBackupSchedule(ctx, stack, "0 3 * * *", "UTC", blueprint.Retention{Daily: 2}, "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		_, released := y.apply(s, engine, on(provisioning.Release), saga.Completed)
+		if by, err := s.BackupSchedules(ctx, ""); err != nil || len(by) != 0 {
+			t.Errorf("released, it is to be backed up by %+v, %v", by, err)
+		}
 		if kinds := y.kinds(); len(kinds) != 0 {
 			t.Errorf("released, and %q is left", kinds)
 		}

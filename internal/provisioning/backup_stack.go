@@ -54,7 +54,7 @@ var backupOperation = Operation{
 }
 
 func (s *Service) drawBackup(ctx context.Context, r PlanRequest, d *drawn) error {
-	days, err := daysOf(r.Options["keep_days"])
+	days, err := daysOf(r, "keep_days")
 	if err != nil {
 		return err
 	}
@@ -77,13 +77,14 @@ func (s *Service) drawBackup(ctx context.Context, r PlanRequest, d *drawn) error
 }
 
 // daysOf reads an option of days; an empty one is 0.
-func daysOf(text string) (int, error) {
+func daysOf(r PlanRequest, option string) (int, error) {
+	text := r.Options[option]
 	if text == "" {
 		return 0, nil
 	}
 	days, err := strconv.Atoi(text)
 	if err != nil || days < 0 || days > 36500 {
-		return 0, fault.New(fault.Invalid, "%q is no number of days from 0 to 36500.", clip(text))
+		return 0, fault.New(fault.Invalid, "`%s` is a number of days from 0 to 36500, not %q.", option, clip(text))
 	}
 	return days, nil
 }

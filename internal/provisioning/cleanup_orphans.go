@@ -17,7 +17,10 @@ import (
 const CleanupOrphansKind = "cleanup_orphans"
 
 // deleteOrphansStep is where a clean-up sends something.
-const deleteOrphansStep = "delete_orphans"
+const (
+	waitForUseStep    = "wait_for_use"
+	deleteOrphansStep = "delete_orphans"
+)
 
 // A Cleanup is the state of a saga that deletes orphans. What it has marked is in the
 // table, where others end marks.
@@ -58,7 +61,7 @@ func (p *Steps) cleanupOrphans() saga.Kind[Cleanup] {
 			return nil
 		},
 		Steps: []saga.Step[Cleanup]{
-			{Name: "wait_for_use", Do: p.waitForUse, Undo: p.unmarkAll, Retry: p.patient(), Again: p.patient()},
+			{Name: waitForUseStep, Do: p.waitForUse, Undo: p.unmarkAll, Retry: p.patient(), Again: p.patient()},
 			{Name: "claim_orphans", Pivot: true, Local: func(ctx context.Context, tx *sql.Tx, s *Cleanup) error {
 				all, err := claimMarks(ctx, tx, s.Saga)
 				s.Doom = nil

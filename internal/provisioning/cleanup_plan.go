@@ -34,7 +34,7 @@ func (s *Service) drawCleanup(ctx context.Context, r PlanRequest, d *drawn) erro
 	d.Plan = Plan{Verb: CleanUp, Name: account, Account: account, Read: map[string]string{}}
 	wait, err := time.ParseDuration(cmp.Or(r.Options["wait"], usualWait.String()))
 	if err != nil || wait < s.steps.set.Horizon || wait > longestWait {
-		return fault.New(fault.Invalid, "wait is a time from %s, for so long lists may be old, to %s, like 168h, not %q.", s.steps.set.Horizon, longestWait, clip(r.Options["wait"]))
+		return fault.New(fault.Invalid, "`wait` is a time from %s, for so long lists may be old, to %s, like 168h, not %q.", s.steps.set.Horizon, longestWait, clip(r.Options["wait"]))
 	}
 	found, passed, err := s.orphans(ctx, account, time.Now())
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Service) drawCleanup(ctx context.Context, r PlanRequest, d *drawn) erro
 	if len(passed) > 0 {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%d more that look like nobody's are spared: %s.", len(passed), shortly(passed)))
 	}
-	d.Steps = planned(s.steps.cleanupOrphans(), map[string][]string{deleteOrphansStep: calls})
+	d.Steps = planned(s.steps.cleanupOrphans(), map[string][]string{waitForUseStep: nil, deleteOrphansStep: calls})
 	d.input = func(of PlanID) any { return Cleanup{Account: account, Plan: of, Wait: wait, Orphans: found} }
 	d.begin = func(ctx context.Context, tx *sql.Tx, of saga.ID, at time.Time) error {
 		return insertMarks(ctx, tx, account, found, of, at, at.Add(wait))

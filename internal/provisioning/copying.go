@@ -45,9 +45,12 @@ func copySteps[S any](p *Steps, of func(*S) (*Building, *Copying)) []saga.Step[S
 	return []saga.Step[S]{
 		{Name: "copy_volumes", Do: step(p.copyVolumes), Undo: step(p.uncopyVolumes), Retry: p.patient(), Again: p.patient()},
 		{Name: "copy_droplets", Do: step(p.copyDroplets), Undo: step(p.uncopyDroplets), Retry: p.patient(), Again: p.patient()},
-		{Name: "verify_copies", Do: step(p.verifyCopies), Retry: p.patient(), NothingToUndo: "it only reads"},
+		{Name: verifyCopiesStep, Do: step(p.verifyCopies), Retry: p.patient(), NothingToUndo: onlyReads},
 	}
 }
+
+// verifyCopiesStep looks at the copies, where there are any.
+const verifyCopiesStep = "verify_copies"
 
 // copyCalls are the requests of those steps.
 func (s *Building) copyCalls() map[string][]string {

@@ -46,7 +46,7 @@ func (p *Steps) drillStack() saga.Kind[Drill] {
 		},
 		Subjects: func(s Drill) []string { return []string{"drill:" + string(s.Stack), s.Origin.subject()} }, // the stack itself stays free
 		Policy:   saga.Refuse,
-		Steps: []saga.Step[Drill]{{Name: "check_room", NothingToUndo: "it only reads", Do: func(ctx context.Context, s *Drill) error {
+		Steps: []saga.Step[Drill]{{Name: "check_room", NothingToUndo: onlyReads, Do: func(ctx context.Context, s *Drill) error {
 			s.BeganAt = saga.Current(ctx).Now()
 			return p.checkRoom(ctx, &s.Building)
 		}}},
@@ -66,7 +66,7 @@ func (p *Steps) drillStack() saga.Kind[Drill] {
 		create, _ := names(kind)
 		k.Steps = append(k.Steps, saga.Step[Drill]{Name: create, Do: of(p.buildAll, kind), Undo: of(p.unbuildAll, kind), Retry: again, Again: again})
 	}
-	k.Steps = append(k.Steps, saga.Step[Drill]{Name: "probe", Do: p.probeDrill, NothingToUndo: "it only reads"})
+	k.Steps = append(k.Steps, saga.Step[Drill]{Name: "probe", Do: p.probeDrill, NothingToUndo: onlyReads})
 	for _, kind := range slices.Backward(drillOrder) {
 		_, remove := names(kind)
 		k.Steps = append(k.Steps, saga.Step[Drill]{
@@ -319,6 +319,10 @@ func (s *Service) runDrills(ctx context.Context, at time.Time) error {
 		return err
 	}
 	for _, one := range found {
+		rest := "drill " + string(one.ID)
+		if !s.rests.over(rest, at) {
+			continue
+		}
 		since := one.CreatedAt
 		if drills, err := s.Drills(ctx, one.ID); err != nil {
 			return err
@@ -330,12 +334,10 @@ func (s *Service) runDrills(ctx context.Context, at time.Time) error {
 			continue
 		}
 		if err == nil {
-			var p Plan
-			if p, err = s.PlanStack(ctx, PlanRequest{Verb: TryOut, Stack: string(one.ID)}, scheduler, at); err == nil {
-				_, _, err = s.ApplyPlan(ctx, p.ID, scheduler, at)
-			}
+			err = s.beginDue(ctx, PlanRequest{Verb: TryOut, Stack: string(one.ID)}, one, at)
 		}
 		if err != nil {
+			s.rests.begin(rest, at)
 			s.steps.log.Warn("a drill that is due could not begin", "stack", one.ID, "err", err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -82,6 +83,38 @@ func TestADrillFindsTheDataAndLeavesNothing(t *testing.T) {
 		}
 		if now := y.stack(s); now.Rev != rev {
 			t.Errorf("the drill changed the stack: revision %d was %d", now.Rev, rev)
+		}
+	})
+}
+
+// TestADrillThatFailsLeavesNothing: nothing answers on the scratch droplet. That is written
+// down as what the drill found out, with what the probe said and without a time, and all
+// that was made is gone.
+func TestADrillThatFailsLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, drilling := bubblePace, false
+		cloud := dosimtest.Pipe(t)
+		content := reservedIPProbe(cloud)
+		p.settings.Probe = func(ctx context.Context, probe blueprint.Probe, target string) (string, error) {
+			if drilling {
+				return "", errors.New("the disk is empty")
+			}
+			return content(ctx, probe, target)
+		}
+		y := newYard(t, dbtest.New(t), cloud, p, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
+		held := y.kinds()
+		drilling = true
+		y.apply(s, engine, on(provisioning.TryOut), saga.Completed)
+		if got := y.kinds(); !slices.Equal(got, held) {
+			t.Errorf("there was %q and after the drill there is %q", held, got)
+		}
+		all, err := s.Drills(t.Context(), y.stack(s).ID)
+		if err != nil || len(all) != 1 || all[0].Outcome != "failed" || !strings.Contains(all[0].Said, "the disk is empty") || !all[0].ReadyAt.IsZero() || !all[0].EndedAt.After(all[0].BeganAt) {
+			t.Errorf("the drills are %+v: %v", all, err)
 		}
 	})
 }

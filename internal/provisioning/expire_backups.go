@@ -44,7 +44,7 @@ func (p *Steps) expireBackups() saga.Kind[Expiry] {
 		},
 		Policy: saga.Refuse,
 		Steps: []saga.Step[Expiry]{
-			{Name: "check_markers", Do: p.checkMarkers, Retry: p.patient(), NothingToUndo: "it only reads"},
+			{Name: "check_markers", Do: p.checkMarkers, Retry: p.patient(), NothingToUndo: onlyReads},
 			{Name: pointOfNoReturn, Pivot: true, Local: forgetBackups},
 			{Name: deleteSnapshotsStep, Do: unfrozen(p, p.deleteCopies), Retry: p.patient(), Forward: true},
 		},

@@ -51,6 +51,9 @@ func oneTime(d *blueprint.DropletSpec, see func(need, kind, name string)) {
 func (s *Service) readOneTime(ctx context.Context, d *drawn) error {
 	calls := map[string]bool{}
 	for _, r := range d.building.Spec.Resources {
+		if d.building.From[r.ID] != "" {
+			continue // its disk has been set up: no user data asks for anything
+		}
 		if err := s.readNeeds(ctx, d, r, calls); err != nil {
 			return err
 		}

@@ -33,7 +33,8 @@ type Operation struct {
 	sweep func(s *Service, ctx context.Context, w saga.Sweep) error
 }
 
-// An Option is what an operation may be told besides.
+// An Option is what an operation may be told besides. Where a fault names one it does so
+// between backticks: surfaces put in its place what they call it.
 type Option struct {
 	Name    string
 	Type    OptionType
@@ -136,7 +137,7 @@ func (o Option) check(value string) error {
 		}
 	}
 	if wrong != "" {
-		return fault.New(fault.Invalid, "%s is %s, not %q.", o.Name, wrong, clip(value))
+		return fault.New(fault.Invalid, "`%s` is %s, not %q.", o.Name, wrong, clip(value))
 	}
 	return nil
 }

@@ -36,11 +36,23 @@ var builds = []struct {
 // deleteFirewallsStep deletes firewalls, once no droplet is behind them any more.
 const deleteFirewallsStep = "delete_firewalls"
 
-// planned are the steps of a kind as a plan shows them, each with its requests.
-func planned[S any](k saga.Kind[S], calls map[string][]string) []PlanStep {
-	steps := make([]PlanStep, len(k.Steps))
-	for i, step := range k.Steps {
-		steps[i] = PlanStep{Name: step.Name, Calls: calls[step.Name], Pivot: step.Pivot}
+// Why steps that send nothing leave nothing to undo.
+const (
+	onlyReads = "it only reads"
+	onlyWaits = "it only waits"
+)
+
+// planned are the steps of a kind that have something to do as a plan shows them, each with
+// its requests: those of which calls has some, those that look or wait, and those that write
+// down what there is. A step of another sort that is to be shown is in calls with none, and
+// idle names those that find nothing to look at.
+func planned[S any](k saga.Kind[S], calls map[string][]string, idle ...string) (steps []PlanStep) {
+	for _, step := range k.Steps {
+		_, does := calls[step.Name]
+		does = does || step.Local != nil || step.NothingToUndo == onlyReads || step.NothingToUndo == onlyWaits
+		if does && !slices.Contains(idle, step.Name) {
+			steps = append(steps, PlanStep{Name: step.Name, Calls: calls[step.Name], Pivot: step.Pivot})
+		}
 	}
 	return steps
 }
@@ -65,7 +77,7 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 		},
 		Policy: saga.Refuse,
 		Steps: []saga.Step[Building]{{
-			Name: "check_room", Do: p.checkRoom, NothingToUndo: "it only reads",
+			Name: "check_room", Do: p.checkRoom, NothingToUndo: onlyReads,
 		}},
 	}
 	for _, one := range builds {
@@ -89,7 +101,7 @@ func (p *Steps) provisionStack() saga.Kind[Building] {
 		saga.Step[Building]{
 			Name: joinProjectStep, Do: unfrozen(p, p.joinProject), Retry: p.patient(), NothingToUndo: "what leaves DigitalOcean leaves its project",
 		},
-		saga.Step[Building]{Name: "check_health", Do: p.checkHealth, NothingToUndo: "it only reads"},
+		saga.Step[Building]{Name: "check_health", Do: p.checkHealth, NothingToUndo: onlyReads},
 		saga.Step[Building]{
 			Name: openGateStep, Retry: p.patient(), Do: unfrozen(p, p.openGate), NothingToUndo: "what it deletes is to be deleted in any case",
 		},

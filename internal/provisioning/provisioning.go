@@ -148,6 +148,7 @@ type Service struct {
 	tenants *tenant.Service
 
 	inventory *inventory.Service // nil: nothing is known of drift
+	rests     rests
 }
 
 // New returns the service over an engine that knows the steps' kinds.

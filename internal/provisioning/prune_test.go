@@ -36,6 +36,61 @@ func backlog(t *testing.T, most provisioning.DestroyCap, n int) (*yard, *saga.En
 	return y, engine, s, all
 }
 
+// TestWhatCannotBeginRests: while an account is frozen no plan is made of what is due, and
+// where nothing that would stay can be restored, DigitalOcean is asked every ten minutes and
+// not at every look.
+func TestWhatCannotBeginRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y, engine, s, all := backlog(t, provisioning.DestroyCap{}, 2)
+		looks := func(n int) (plans, requests int) {
+			t.Helper()
+			before, err := s.Plans(ctx, "", 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := len(y.cloud.Requests(0))
+			for range n {
+				if err := s.RunSchedules(ctx, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+			}
+			after, err := s.Plans(ctx, "", 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(after) - len(before), len(y.cloud.Requests(0)) - sent
+		}
+		if err := s.Freeze(ctx, provisioning.AccountScope("main"), "look first", "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if plans, requests := looks(20); plans != 0 || requests != 0 {
+			t.Errorf("frozen, %d plans were made with %d requests, want none", plans, requests)
+		}
+		if err := s.Thaw(ctx, provisioning.AccountScope("main")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		for _, i := range all[0].Items {
+			y.hand().ask("DELETE", "/v2/snapshots/"+i.Snapshot, "")
+		}
+		time.Sleep(10 * time.Minute)
+		_, once := looks(1)
+		if _, requests := looks(9); once == 0 || requests != 0 {
+			t.Errorf("nothing that stays can be restored: one look took %d requests and the nine after it %d, want some and none", once, requests)
+		}
+		if _, again := looks(1); again != once {
+			t.Errorf("ten minutes later it took %d requests, want %d again", again, once)
+		}
+		y.drive(s, engine, on(provisioning.BackUp))
+		time.Sleep(10 * time.Minute)
+		if plans, _ := looks(1); plans != 1 {
+			t.Errorf("once there is a good backup %d plans were made, want one", plans)
+		}
+	})
+}
+
 // TestAPruneDoesWhatOneOperationMay has a backlog that is more than one saga may destroy:
 // each run takes the oldest that it may, until only the newest is left. One backup that
 // is by itself too much is refused, with the cap.

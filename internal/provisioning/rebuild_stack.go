@@ -39,7 +39,7 @@ type Rebuilding struct {
 }
 
 func (p *Steps) rebuildStack() saga.Kind[Rebuilding] {
-	steps := []saga.Step[Rebuilding]{{Name: "check_protection", Do: p.checkRebuilding, NothingToUndo: "it only reads"}}
+	steps := []saga.Step[Rebuilding]{{Name: "check_protection", Do: p.checkRebuilding, NothingToUndo: onlyReads}}
 	steps = append(steps, copySteps(p, func(s *Rebuilding) (*Building, *Copying) { return &s.Building, &s.Copying })...)
 	return saga.Kind[Rebuilding]{
 		Name: RebuildStackKind,
@@ -56,7 +56,7 @@ func (p *Steps) rebuildStack() saga.Kind[Rebuilding] {
 			saga.Step[Rebuilding]{Name: "record_backup", Forward: true, Local: func(ctx context.Context, tx *sql.Tx, s *Rebuilding) error {
 				return recordBackup(ctx, tx, &s.Building, &s.Copying)
 			}},
-			saga.Step[Rebuilding]{Name: "check_health", NothingToUndo: "it only reads", Do: func(ctx context.Context, s *Rebuilding) error {
+			saga.Step[Rebuilding]{Name: "check_health", NothingToUndo: onlyReads, Do: func(ctx context.Context, s *Rebuilding) error {
 				return p.healthAfter(ctx, &s.Building, s.SkipProbe)
 			}},
 			saga.Step[Rebuilding]{Name: "record_stack", Forward: true, Local: func(ctx context.Context, tx *sql.Tx, s *Rebuilding) error {
@@ -221,7 +221,11 @@ func (s *Service) drawRebuild(ctx context.Context, r PlanRequest, d *drawn) erro
 		}
 	}
 	state.To = changed.Spec
-	d.Steps = planned(s.steps.rebuildStack(), calls)
+	idle := []string{}
+	if state.Reason == "" {
+		idle = append(idle, verifyCopiesStep, "record_backup")
+	}
+	d.Steps = planned(s.steps.rebuildStack(), calls, idle...)
 	d.input = func(of PlanID) any {
 		state.Plan = of
 		if state.Reason != "" {

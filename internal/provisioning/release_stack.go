@@ -52,6 +52,9 @@ func recordRelease(ctx context.Context, tx *sql.Tx, s *Adoption) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM stack_resources WHERE stack_id = $1`, string(s.Stack)); err != nil {
 		return err
 	}
+	if err := endSchedule(ctx, tx, s.Stack); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `UPDATE stacks SET state = 'gone', level = 0, gone_at = $1, released_at = $1, updated_at = $1, rev = rev + 1 WHERE id = $2`,
 		db.Micros(time.Now()), string(s.Stack))
 	return err

@@ -80,9 +80,6 @@ func (s *Service) drawRepair(ctx context.Context, r PlanRequest, d *drawn) error
 	slices.Sort(d.Unpriced)
 	d.Unpriced = slices.Compact(d.Unpriced)
 	d.Steps = planned(s.steps.repairStack(), calls)
-	d.Steps = slices.DeleteFunc(d.Steps, func(step PlanStep) bool {
-		return len(step.Calls) == 0 && step.Name != "check_health" && step.Name != "record_stack"
-	})
 	d.input = func(of PlanID) any {
 		state.Plan = of
 		return state

@@ -144,7 +144,7 @@ func (p *Steps) repairStack() saga.Kind[Repairing] {
 			step("replace_firewalls", blueprint.FirewallKind, p.rewall, p.unrewall, wallFields...),
 			makes("create_records", blueprint.RecordKind),
 			step("replace_records", blueprint.RecordKind, p.resay, p.unresay, recordFields...),
-			{Name: "check_health", NothingToUndo: "it only reads", Do: func(ctx context.Context, s *Repairing) error {
+			{Name: "check_health", NothingToUndo: onlyReads, Do: func(ctx context.Context, s *Repairing) error {
 				return p.healthAfter(ctx, &s.Building, s.SkipProbe)
 			}},
 			{Name: "record_stack", NothingToUndo: "it is the last step", Local: func(ctx context.Context, tx *sql.Tx, s *Repairing) error {

@@ -42,7 +42,6 @@ type Resizing struct {
 
 func (p *Steps) resizeStack() saga.Kind[Resizing] {
 	again := p.patient()
-	reads := "it only reads"
 	step := func(name string, does func(*Resizing) bool, do, undo func(context.Context, *builder, blueprint.Resource, *Resizing) error) saga.Step[Resizing] {
 		return saga.Step[Resizing]{Name: name, Retry: again, Again: again, Do: p.onTarget(does, do), Undo: p.onTarget(does, undo)}
 	}
@@ -70,7 +69,7 @@ func (p *Steps) resizeStack() saga.Kind[Resizing] {
 				}),
 			step("resize", (*Resizing).reversible, p.resize, p.resizeBack),
 			step("power_on", (*Resizing).reversible, p.powerOnAgain, p.powerOffAgain),
-			{Name: "check_health", NothingToUndo: reads, Do: func(ctx context.Context, s *Resizing) error {
+			{Name: "check_health", NothingToUndo: onlyReads, Do: func(ctx context.Context, s *Resizing) error {
 				if !s.reversible() {
 					return nil
 				}
@@ -85,7 +84,7 @@ func (p *Steps) resizeStack() saga.Kind[Resizing] {
 					}
 					return p.powerOn(ctx, b, r, &s.OnGrown)
 				})},
-			{Name: "check_health_grown", NothingToUndo: reads, Do: func(ctx context.Context, s *Resizing) error {
+			{Name: "check_health_grown", NothingToUndo: onlyReads, Do: func(ctx context.Context, s *Resizing) error {
 				if s.reversible() {
 					return nil
 				}
@@ -257,7 +256,7 @@ func (s *Service) drawResize(ctx context.Context, r PlanRequest, d *drawn) error
 	o := r.Options
 	ofDroplet, ofVolume := o["size"] != "" || o["droplet"] != "" || o["disk"] == "true", o["size_gib"] != "" || o["volume"] != ""
 	if ofDroplet == ofVolume {
-		return fault.New(fault.Invalid, "Say either a droplet's new size (size) or a volume's (size_gib).")
+		return fault.New(fault.Invalid, "Say either a droplet's new size (`size`) or a volume's (`size_gib`).")
 	}
 	l, c, droplets, err := s.ledger(ctx, d)
 	if err != nil {
@@ -288,12 +287,11 @@ func (s *Service) drawResize(ctx context.Context, r PlanRequest, d *drawn) error
 	if err := l.resized(&state, before, after); err != nil {
 		return err
 	}
-	d.Steps = planned(s.steps.resizeStack(), calls)
+	idle := "check_health"
 	if state.reversible() {
-		for i := range d.Steps {
-			d.Steps[i].Pivot = false // it does nothing then
-		}
+		idle = "check_health_grown"
 	}
+	d.Steps = planned(s.steps.resizeStack(), calls, idle)
 	d.input = func(of PlanID) any {
 		state.Plan = of
 		return state
@@ -366,7 +364,7 @@ func drawDropletResize(l *ledger, o map[string]string, state *Resizing, droplets
 	case size.DiskGiB < is.DiskGiB:
 		err = fault.New(fault.Unprocessable, "Size %s has a disk of %d GiB, and %s has %d: a disk does not get smaller.", size.Slug, size.DiskGiB, before.ID, is.DiskGiB)
 	case state.Disk && size.DiskGiB == is.DiskGiB:
-		err = fault.New(fault.Invalid, "Size %s has the disk that %s has already, %d GiB: leave disk away.", size.Slug, before.ID, is.DiskGiB)
+		err = fault.New(fault.Invalid, "Size %s has the disk that %s has already, %d GiB: leave `disk` away.", size.Slug, before.ID, is.DiskGiB)
 	case size.Slug == is.Size:
 		err = fault.New(fault.Conflict, "%s is of size %s already.", before.ID, size.Slug)
 	}
@@ -403,7 +401,7 @@ func drawVolumeResize(ctx context.Context, l *ledger, c *digitalocean.Client, o 
 	}
 	want, err := strconv.Atoi(o["size_gib"])
 	if err != nil {
-		return before, after, fault.New(fault.Invalid, "Say how large the volume is to be: size_gib, in GiB.")
+		return before, after, fault.New(fault.Invalid, "Say how large the volume is to be: `size_gib`, in GiB.")
 	}
 	is, err := c.Volume(ctx, state.made(before.ID).ID)
 	if errors.Is(err, digitalocean.NotFound) {

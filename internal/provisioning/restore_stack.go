@@ -67,7 +67,7 @@ func (p *Steps) restoreStack() saga.Kind[Restoration] {
 		},
 		Subjects: func(s Restoration) []string { return append(s.locks(), s.Of.subject()) },
 		Policy:   saga.Refuse,
-		Steps:    []saga.Step[Restoration]{{Name: "check_protection", Do: p.checkRestoration, NothingToUndo: "it only reads"}},
+		Steps:    []saga.Step[Restoration]{{Name: "check_protection", Do: p.checkRestoration, NothingToUndo: onlyReads}},
 	}
 	k.Steps = append(k.Steps, copySteps(p, func(s *Restoration) (*Building, *Copying) { return &s.Building, &s.Copying })...)
 	k.Steps = append(k.Steps,
@@ -269,7 +269,7 @@ func (s *Service) drawRestore(ctx context.Context, r PlanRequest, d *drawn) erro
 		return s.drawInto(ctx, r, from, d)
 	}
 	if d.stack.State != StackActive {
-		return fault.New(fault.Conflict, "Stack %s is %s: only an active one is restored in place. Name a new one with into.", d.Name, d.stack.State)
+		return fault.New(fault.Conflict, "Stack %s is %s: only an active one is restored in place. Name a new one with `into`.", d.Name, d.stack.State)
 	}
 	restoration := Restoration{Building: d.building, Of: from.ID, Snapshots: map[string]string{}, SkipProbe: r.Options["skip_probe"] == "true"}
 	for _, i := range from.Items {
@@ -295,7 +295,7 @@ func (s *Service) drawRestore(ctx context.Context, r PlanRequest, d *drawn) erro
 }
 
 func (s *Service) drawInPlace(ctx context.Context, r PlanRequest, from StackBackup, d *drawn, restoration *Restoration) error {
-	calls := map[string][]string{}
+	calls, idle := map[string][]string{}, []string{}
 	if r.Options["safety_backup"] == "true" {
 		restoration.Reason, restoration.KeepFor = SafetyBackup, safetyDays
 		if err := s.drawBackedUp(ctx, d, &restoration.Copying); err != nil {
@@ -311,6 +311,7 @@ func (s *Service) drawInPlace(ctx context.Context, r PlanRequest, from StackBack
 			return err
 		}
 		d.Warnings = append(d.Warnings, "Nothing is backed up first: what was written since the backup is lost for good.")
+		idle = append(idle, verifyCopiesStep)
 	}
 	add := func(step, call string) { calls[step] = append(calls[step], call) }
 	for _, i := range from.Items {
@@ -333,7 +334,11 @@ func (s *Service) drawInPlace(ctx context.Context, r PlanRequest, from StackBack
 			add(step, "POST /v2/droplets/{id}/actions")
 		}
 	}
-	d.Steps = planned(s.steps.restoreStack(), calls)
+	calls["check_health"] = nil
+	if restoration.SkipProbe {
+		idle = append(idle, "check_health")
+	}
+	d.Steps = planned(s.steps.restoreStack(), calls, idle...)
 	d.input = func(of PlanID) any {
 		restoration.Plan = of
 		if restoration.Reason != "" {

@@ -49,7 +49,6 @@ type Rewrite struct {
 
 func (p *Steps) resumeStack() saga.Kind[Resumption] {
 	again := p.patient()
-	reads := "it only reads"
 	step := func(name string, do, undo func(context.Context, *Resumption) error) saga.Step[Resumption] {
 		return saga.Step[Resumption]{Name: name, Do: unfrozen(p, do), Undo: unfrozen(p, undo), Retry: again, Again: again}
 	}
@@ -64,7 +63,7 @@ func (p *Steps) resumeStack() saga.Kind[Resumption] {
 		Subjects: func(s Resumption) []string { return s.locks() },
 		Policy:   saga.Refuse,
 		Steps: []saga.Step[Resumption]{
-			{Name: "check_room", Do: p.checkResumption, NothingToUndo: reads, Retry: again},
+			{Name: "check_room", Do: p.checkResumption, NothingToUndo: onlyReads, Retry: again},
 			step("restore_volumes", p.restoreAll(blueprint.VolumeKind), p.unrestoreAll(blueprint.VolumeKind)),
 			step(closeGateStep, ofArchived(p.closeGate), ofArchived(p.openGate)),
 			step("restore_droplets", p.restoreAll(blueprint.DropletKind), p.unrestoreAll(blueprint.DropletKind)),
@@ -73,7 +72,7 @@ func (p *Steps) resumeStack() saga.Kind[Resumption] {
 			step("join_firewalls", p.joinFirewalls, p.unjoinFirewalls),
 			step("rewrite_records", p.rewriteRecords, p.unrewriteRecords),
 			{Name: joinProjectStep, Do: unfrozen(p, func(ctx context.Context, s *Resumption) error { return p.joinProject(ctx, &s.Building) }), Retry: again, NothingToUndo: "what leaves DigitalOcean leaves its project"},
-			{Name: "check_health", Do: p.resumeHealth, NothingToUndo: reads},
+			{Name: "check_health", Do: p.resumeHealth, NothingToUndo: onlyReads},
 			{Name: pointOfNoReturn, Pivot: true, Local: func(context.Context, *sql.Tx, *Resumption) error { return nil }},
 			{Name: openGateStep, Do: unfrozen(p, ofArchived(p.openGate)), Forward: true, Retry: again},
 			{Name: liftQuarantineStep, Do: unfrozen(p, func(ctx context.Context, s *Resumption) error { return p.liftQuarantine(ctx, &s.Building) }), Forward: true, Retry: again},

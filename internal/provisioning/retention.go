@@ -102,7 +102,7 @@ func Keepings(all []StackBackup, by *BackupSchedule, state StackState, at time.T
 	if err != nil {
 		return nil, err
 	}
-	return keepings(all, keep, zone, state != StackGone, at), nil
+	return keepings(all, keep, zone, !state.over(), at), nil
 }
 
 // retention is what a schedule keeps, nil for no schedule, and whose days count.

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestCronCountsEveryTimeOnTheWallOnce(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range [][2]string{{"30 3 * *", "UTC"}, {"30 3 30 2 *", "UTC"}, {"30 3 * * *", "Mars"}, {"30 3 * * *", ""}} {
+	for _, bad := range [][2]string{{"30 3 * *", "UTC"}, {"30 3 30 2 *", "UTC"}, {"30 3 * * *", "Mars"}, {"30 3 * * *", ""}, {"TZ=Asia/Tokyo 30 3 * * *", "UTC"}, {"CRON_TZ=UTC", "UTC"}, {"TZ=", "UTC"}} {
 		if _, err := parseCron(bad[0], bad[1]); err == nil {
 			t.Errorf("%q in %q is taken", bad[0], bad[1])
 		}
@@ -145,6 +146,57 @@ func TestTheLastGoodBackupStays(t *testing.T) {
 	} {
 		if got := ids(expired(all, tt.keep, time.UTC, tt.there, at)); got != tt.want {
 			t.Errorf("%s: %q is deleted, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestWhatIsShownToStayStays: for a stack in any state a backup is said to be deleted where
+// pruning deletes it, and nowhere else.
+func TestWhatIsShownToStayStays(t *testing.T) {
+	at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	all := []StackBackup{{ID: "last", Reason: ManualBackup, TakenAt: at.AddDate(0, 0, -9), ExpiresAt: at.AddDate(0, 0, -2)}}
+	for state, goes := range map[StackState]bool{StackActive: false, StackSuspended: false, StackGone: true, StackReleased: true} {
+		shown, err := Keepings(all, nil, state, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pruned := len(expired(all, nil, time.UTC, !state.over(), at)) == 1; shown[0].Over != goes || pruned != goes {
+			t.Errorf("of a stack that is %s its last backup, whose time is over, is said to go: %v, and goes: %v; want %v", state, shown[0].Over, pruned, goes)
+		}
+	}
+}
+
+// TestRetentionByTheCalendar has each rule alone keep what it says of a year of daily
+// backups at midnight in Berlin: days, weeks from Monday, months and years are the zone's.
+func TestRetentionByTheCalendar(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var taken []time.Time
+	for day := time.Date(2025, 1, 2, 0, 30, 0, 0, zone); day.Before(time.Date(2026, 3, 6, 0, 0, 0, 0, zone)); day = day.AddDate(0, 0, 1) {
+		taken = append(taken, day, day.Add(20*time.Hour)) // the first is of the day before by UTC
+	}
+	for _, tt := range []struct {
+		keep blueprint.Retention
+		as   string
+		want []string
+	}{
+		{blueprint.Retention{Daily: 3}, "daily", []string{"2026-03-03 20:30", "2026-03-04 20:30", "2026-03-05 20:30"}},
+		{blueprint.Retention{Weekly: 3}, "weekly", []string{"2026-02-22 20:30", "2026-03-01 20:30", "2026-03-05 20:30"}}, // Sundays
+		{blueprint.Retention{Monthly: 3}, "monthly", []string{"2026-01-31 20:30", "2026-02-28 20:30", "2026-03-05 20:30"}},
+		{blueprint.Retention{Yearly: 3}, "yearly", []string{"2025-12-31 20:30", "2026-03-05 20:30"}},
+	} {
+		var got []string
+		for at, as := range kept(taken, tt.keep, zone) {
+			got = append(got, at.In(zone).Format("2006-01-02 15:04"))
+			if len(as) != 1 || as[0] != tt.as {
+				t.Errorf("%s is kept as %q, want %s", at, as, tt.as)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s keeps %q, want %q", tt.as, got, tt.want)
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/arcadia-cloud/arcadia/internal/db"
@@ -31,7 +33,8 @@ type BackupSchedule struct {
 // scheduler is the actor of what is done by schedules.
 const scheduler = "system:schedule"
 
-// retryAfter is how long after one could not be begun a backup is tried again.
+// retryAfter is how long after one could not be begun a backup is tried again, and so is a
+// pruning or a drill.
 const retryAfter = 10 * time.Minute
 
 const scheduleColumns = `stack_id, cron, zone, keep, actor, set_at, next_at, last_at, COALESCE(last_saga, ''), COALESCE(last_error, '')`
@@ -86,6 +89,12 @@ func (s *Service) RemoveBackupSchedule(ctx context.Context, of Stack, actor stri
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		return keepSchedule(ctx, tx, BackupSchedule{Stack: of.ID, Zone: "UTC", Actor: actor, SetAt: at})
 	})
+}
+
+// endSchedule ends the schedule of a stack that is no more, in the transaction that says so.
+func endSchedule(ctx context.Context, tx *sql.Tx, of StackID) error {
+	_, err := tx.ExecContext(ctx, `UPDATE stack_schedules SET cron = '', next_at = NULL, last_error = NULL WHERE stack_id = $1`, string(of))
+	return err
 }
 
 func keepSchedule(ctx context.Context, tx *sql.Tx, b BackupSchedule) error {
@@ -166,12 +175,43 @@ func (s *Service) runSchedule(ctx context.Context, b BackupSchedule, at time.Tim
 			return err
 		}
 	}
-	p, err := s.PlanStack(ctx, PlanRequest{Verb: BackUp, Stack: string(b.Stack), Due: b.NextAt}, scheduler, at)
+	return s.beginDue(ctx, PlanRequest{Verb: BackUp, Stack: string(b.Stack), Due: b.NextAt}, stack, at)
+}
+
+// beginDue begins what is due of a stack. A freeze is looked for first: a plan that cannot
+// be applied would cost requests, and be kept, at every try.
+func (s *Service) beginDue(ctx context.Context, r PlanRequest, of Stack, at time.Time) error {
+	if err := s.Frozen(ctx, of.Account, of.Tenant); err != nil {
+		return err
+	}
+	p, err := s.PlanStack(ctx, r, scheduler, at)
 	if err != nil {
 		return err
 	}
 	_, _, err = s.ApplyPlan(ctx, p.ID, scheduler, at)
 	return err
+}
+
+// Rests are until when what could not begin is not tried again by this process.
+type rests struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+func (r *rests) over(what string, at time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !at.Before(r.until[what])
+}
+
+func (r *rests) begin(what string, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.until, func(_ string, until time.Time) bool { return !at.Before(until) })
+	if r.until == nil {
+		r.until = map[string]time.Time{}
+	}
+	r.until[what] = at.Add(retryAfter)
 }
 
 // tick notes, in the transaction that begins a schedule's backup, that it did. It answers
@@ -214,7 +254,8 @@ func (s *Service) pruneAll(ctx context.Context, at time.Time) error {
 		return err
 	}
 	for _, one := range found {
-		if under[one.ID] {
+		rest := "prune " + string(one.ID)
+		if under[one.ID] || !s.rests.over(rest, at) {
 			continue
 		}
 		all, err := s.Backups(ctx, one.ID, false)
@@ -228,11 +269,8 @@ func (s *Service) pruneAll(ctx context.Context, at time.Time) error {
 		if len(over) == 0 {
 			continue
 		}
-		p, err := s.PlanStack(ctx, PlanRequest{Verb: Prune, Stack: string(one.ID)}, scheduler, at)
-		if err == nil {
-			_, _, err = s.ApplyPlan(ctx, p.ID, scheduler, at)
-		}
-		if err != nil {
+		if err := s.beginDue(ctx, PlanRequest{Verb: Prune, Stack: string(one.ID)}, one, at); err != nil {
+			s.rests.begin(rest, at)
 			s.steps.log.Warn("backups whose time is over stay", "stack", one.ID, "err", err)
 		}
 	}

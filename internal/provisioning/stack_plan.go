@@ -115,10 +115,8 @@ func (s *Service) drawProvision(ctx context.Context, r PlanRequest, d *drawn) er
 	if err != nil {
 		return err
 	}
-	if len(d.building.From) == 0 { // copied disks have been set up: no user data asks for anything
-		if err := s.readOneTime(ctx, d); err != nil {
-			return err
-		}
+	if err := s.readOneTime(ctx, d); err != nil {
+		return err
 	}
 	if err := s.readCatalog(ctx, c, d); err != nil {
 		return err
@@ -209,7 +207,7 @@ func (s *Service) nameIsHeld(ctx context.Context, of tenant.Tenant, name string,
 	var until db.NullTime
 	err := s.db.Read().QueryRowContext(ctx, `SELECT MAX(name_held_until) FROM stacks WHERE tenant_id = $1 AND name = $2`, string(of.ID), name).Scan(&until)
 	if err == nil && until.Time.After(at) {
-		return fault.New(fault.Conflict, "The name %s is held until %s, since tenant %s had a stack of it. Take another, or say reuse_name.",
+		return fault.New(fault.Conflict, "The name %s is held until %s, since tenant %s had a stack of it. Take another, or say `reuse_name`.",
 			name, minute(until.Time), of.Slug)
 	}
 	return err

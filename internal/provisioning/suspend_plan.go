@@ -182,12 +182,12 @@ func addressesOf(text string, level int) (all []string, err error) {
 	for _, word := range namesIn(text) {
 		_, prefix := netip.ParsePrefix(word)
 		if _, err := netip.ParseAddr(word); err != nil && prefix != nil {
-			return nil, fault.New(fault.Invalid, "ssh_from has addresses and networks, like 198.51.100.7 192.0.2.0/24, and %q is neither.", clip(word))
+			return nil, fault.New(fault.Invalid, "`ssh_from` has addresses and networks, like 198.51.100.7 192.0.2.0/24, and %q is neither.", clip(word))
 		}
 		all = append(all, word)
 	}
 	if len(all) > 0 && level != Quarantined {
-		return nil, fault.New(fault.Invalid, "ssh_from is for level 1: at level %d there is nothing to come in to.", level)
+		return nil, fault.New(fault.Invalid, "`ssh_from` is for level 1: at level %d there is nothing to come in to.", level)
 	}
 	return all, nil
 }

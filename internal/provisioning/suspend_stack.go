@@ -62,7 +62,6 @@ func entry[V any](m *map[string]*V, key string) *V {
 
 func (p *Steps) suspendStack() saga.Kind[Suspension] {
 	again := p.patient()
-	reads := "it only reads"
 	step := func(name string, level int, do, undo func(context.Context, *Suspension) error) saga.Step[Suspension] {
 		at := func(f func(context.Context, *Suspension) error) func(context.Context, *Suspension) error {
 			return unfrozen(p, func(ctx context.Context, s *Suspension) error {
@@ -91,13 +90,13 @@ func (p *Steps) suspendStack() saga.Kind[Suspension] {
 		Subjects: func(s Suspension) []string { return s.locks() },
 		Policy:   saga.Refuse,
 		Steps: []saga.Step[Suspension]{
-			{Name: "check_protection", Do: p.checkSuspension, NothingToUndo: reads},
+			{Name: "check_protection", Do: p.checkSuspension, NothingToUndo: onlyReads},
 			step("quarantine", Quarantined, p.quarantine, p.unquarantine),
 			step("leave_firewalls", Quarantined, p.leaveFirewalls, p.rejoinFirewalls),
 			step("power_off", PoweredOff, p.suspendPower, p.unsuspendPower),
 			step("snapshot_droplets", Archived, p.snapshotDroplets, p.unsnapshotDroplets),
 			step("snapshot_volumes", Archived, p.snapshotVolumes, p.unsnapshotVolumes),
-			{Name: "verify_snapshots", Do: p.verifySnapshots, NothingToUndo: reads, Retry: again},
+			{Name: "verify_snapshots", Do: p.verifySnapshots, NothingToUndo: onlyReads, Retry: again},
 			{Name: pointOfNoReturn, Pivot: true, Local: mayArchive},
 			step("delete_droplets", Archived, p.archive(blueprint.DropletKind), nil),
 			step("delete_volumes", Archived, p.archive(blueprint.VolumeKind), nil),

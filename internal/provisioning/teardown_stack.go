@@ -21,6 +21,14 @@ import (
 // TeardownStackKind destroys a stack.
 const TeardownStackKind = "teardown_stack"
 
+// Steps that a teardown may have nothing to do in.
+const (
+	graceStep         = "grace"
+	verifyArchiveStep = "verify_archive"
+	holdAddressesStep = "hold_addresses"
+	releaseHeldStep   = "release_held_addresses"
+)
+
 // LongestGrace is the most that a teardown waits before it destroys anything.
 const LongestGrace = 90 * 24 * time.Hour
 
@@ -53,15 +61,15 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 		Subjects: func(s Removal) []string { return s.locks() },
 		Policy:   saga.Refuse,
 		Steps: []saga.Step[Removal]{
-			{Name: "grace", Do: p.waitForGrace, NothingToUndo: "it only waits"},
-			{Name: "check_protection", NothingToUndo: "it only reads", Do: func(ctx context.Context, s *Removal) error { // after the grace
+			{Name: graceStep, Do: p.waitForGrace, NothingToUndo: onlyWaits},
+			{Name: "check_protection", NothingToUndo: onlyReads, Do: func(ctx context.Context, s *Removal) error { // after the grace
 				return p.unprotected(ctx, s.protectable())
 			}},
 			{Name: "power_off", Do: p.copiedDroplets(p.powerOff), Undo: p.copiedDroplets(p.powerBack), Retry: p.patient(), Again: p.patient()},
 		},
 	}
 	k.Steps = append(k.Steps, copySteps(p, func(s *Removal) (*Building, *Copying) { return &s.Building, &s.Copying })...)
-	k.Steps = append(k.Steps, saga.Step[Removal]{Name: "verify_archive", Do: p.verifyArchive, Retry: p.patient(), NothingToUndo: "it only reads"})
+	k.Steps = append(k.Steps, saga.Step[Removal]{Name: verifyArchiveStep, Do: p.verifyArchive, Retry: p.patient(), NothingToUndo: onlyReads})
 	k.Steps = append(k.Steps, saga.Step[Removal]{Name: pointOfNoReturn, Pivot: true, Local: func(ctx context.Context, tx *sql.Tx, s *Removal) error {
 		if err := stillUnprotected(ctx, tx, &s.Building, s.protectable()); err != nil {
 			return err
@@ -93,8 +101,8 @@ func (p *Steps) teardownStack() saga.Kind[Removal] {
 	remove(deleteSnapshotsStep, blueprint.SnapshotKind) // of a stack that is archived
 	k.Steps = append(k.Steps,
 		saga.Step[Removal]{Name: "forget_stack", Local: forgetStack, Forward: true},
-		saga.Step[Removal]{Name: "hold_addresses", Do: p.holdAddresses, Forward: true},
-		saga.Step[Removal]{Name: "release_held_addresses", Forward: true, Retry: p.patient(), Do: func(ctx context.Context, s *Removal) error {
+		saga.Step[Removal]{Name: holdAddressesStep, Do: p.holdAddresses, Forward: true},
+		saga.Step[Removal]{Name: releaseHeldStep, Forward: true, Retry: p.patient(), Do: func(ctx context.Context, s *Removal) error {
 			return unfrozen(p, func(ctx context.Context, b *Building) error { return p.removeAll(ctx, b, blueprint.ReservedIPKind) })(ctx, &s.Building)
 		}},
 	)
@@ -126,7 +134,7 @@ func (p *Steps) copiedDroplets(do func(context.Context, *builder, blueprint.Reso
 		return all(s.standingOf(blueprint.DropletKind), func(r blueprint.Resource) error {
 			err := do(ctx, b, r, entry(&s.Power, r.ID))
 			if errors.Is(err, digitalocean.NotFound) {
-				return fault.Wrap(fault.NotFound, err, "%s is not there any more, so that no final backup can be made of it. Plan the teardown with --no-final-snapshot.", r.ID)
+				return fault.Wrap(fault.NotFound, err, "%s is not there any more, so that no final backup can be made of it. Plan the teardown anew: its backup is of what is left.", r.ID)
 			}
 			return err
 		})
@@ -170,6 +178,9 @@ func forgetStack(ctx context.Context, tx *sql.Tx, s *Removal) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM stack_resources WHERE stack_id = $1`, string(s.Stack)); err != nil {
 		return err
 	}
+	if err := endSchedule(ctx, tx, s.Stack); err != nil {
+		return err
+	}
 	at, held := time.Now(), db.NullTime{}
 	if s.HoldName > 0 {
 		held.Time = at.Add(s.HoldName)
@@ -195,11 +206,11 @@ func (s *Service) drawOptions(r PlanRequest, d *drawn, removal *Removal) error {
 	if text := r.Options["grace"]; text != "" {
 		grace, err := time.ParseDuration(text)
 		if err != nil || grace < 0 || grace > LongestGrace {
-			return fault.New(fault.Invalid, "grace is a time from 0s to %.0fh, like 30m or 24h, not %q.", LongestGrace.Hours(), clip(text))
+			return fault.New(fault.Invalid, "`grace` is a time from 0s to %.0fh, like 30m or 24h, not %q.", LongestGrace.Hours(), clip(text))
 		}
 		removal.Grace = grace
 	}
-	held, err := daysOf(r.Options["quarantine_days"])
+	held, err := daysOf(r, "quarantine_days")
 	if err != nil {
 		return err
 	}
@@ -207,7 +218,7 @@ func (s *Service) drawOptions(r PlanRequest, d *drawn, removal *Removal) error {
 	if r.Options["keep_addresses"] == "true" {
 		removal.HoldAddresses = removal.HoldName
 	}
-	if removal.KeepFor, err = daysOf(r.Options["final_days"]); err != nil {
+	if removal.KeepFor, err = daysOf(r, "final_days"); err != nil {
 		return err
 	}
 	tell := func(format string, args ...any) { d.Warnings = append(d.Warnings, fmt.Sprintf(format, args...)) }
@@ -242,6 +253,13 @@ func keptFor(days int) string {
 }
 
 func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) error {
+	c, err := s.steps.cloud(ctx, d.Account)
+	if err != nil {
+		return err
+	}
+	if err := s.passOver(ctx, c, d); err != nil {
+		return err
+	}
 	removal := Removal{Building: d.building, Grace: s.steps.set.Grace}
 	if err := s.drawOptions(r, d, &removal); err != nil {
 		return err
@@ -250,7 +268,7 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 	if removal.Reason != "" {
 		removal.Archive = d.building.archive()
 	}
-	sizes, err := s.readRemoval(ctx, d, &removal)
+	sizes, err := s.readRemoval(ctx, c, d, &removal)
 	if err != nil {
 		return err
 	}
@@ -278,12 +296,55 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 			}
 		}
 	}
-	d.Steps = planned(s.steps.teardownStack(), calls)
+	d.Steps = planned(s.steps.teardownStack(), calls, removal.idle(calls)...)
 	d.input = func(of PlanID) any {
 		if removal.Plan = of; removal.Reason != "" {
 			removal.Backup = BackupID(id.New("backup"))
 		}
 		return removal
+	}
+	return nil
+}
+
+// idle are the steps that look or wait and have nothing to; what is done after the addresses
+// were held moves there in calls.
+func (s *Removal) idle(calls map[string][]string) (steps []string) {
+	if s.Grace == 0 {
+		steps = append(steps, graceStep)
+	}
+	if s.Reason == "" || len(s.Archive) > 0 {
+		steps = append(steps, verifyCopiesStep)
+	}
+	if len(s.Archive) == 0 {
+		steps = append(steps, verifyArchiveStep)
+	}
+	const release = "release_addresses"
+	if held := calls[release]; len(held) > 0 && s.HoldAddresses > 0 {
+		delete(calls, release)
+		calls[holdAddressesStep], calls[releaseHeldStep] = nil, held
+	}
+	return steps
+}
+
+// passOver takes droplets and volumes out of what is torn down that somebody has destroyed
+// already: no backup is made of them, and nothing is to be deleted. So soon after a saga
+// changed the stack that one is not found says nothing.
+func (s *Service) passOver(ctx context.Context, c *digitalocean.Client, d *drawn) error {
+	if time.Now().Before(d.stack.UpdatedAt.Add(s.steps.set.Horizon)) {
+		return nil
+	}
+	b := &builder{c: c, set: &s.steps.set, state: &d.building}
+	for _, r := range slices.Concat(d.building.standingOf(blueprint.DropletKind), d.building.standingOf(blueprint.VolumeKind)) {
+		_, err := b.tagsOf(ctx, r.ID)
+		switch {
+		case errors.Is(err, digitalocean.NotFound):
+			urn := resourceURN(d.Account, r, b.id(r.ID))
+			d.Warnings = append(d.Warnings, fmt.Sprintf("%s (%s) is not there any more: nothing of it is destroyed, and no backup is made of it.", r.ID, urn))
+			d.Read["resource "+r.ID] = "not there any more"
+			delete(d.building.Made, r.ID)
+		case err != nil:
+			return err
+		}
 	}
 	return nil
 }
@@ -303,14 +364,10 @@ func (d *drawn) warnOfEnds() {
 
 // readRemoval lists what there is to destroy, with what it costs, and returns the sizes
 // that it read.
-func (s *Service) readRemoval(ctx context.Context, d *drawn, removal *Removal) ([]digitalocean.Size, error) {
+func (s *Service) readRemoval(ctx context.Context, c *digitalocean.Client, d *drawn, removal *Removal) ([]digitalocean.Size, error) {
 	made := map[string]StackResource{}
 	for _, r := range d.has {
 		made[r.Key] = r
-	}
-	c, err := s.steps.cloud(ctx, d.Account)
-	if err != nil {
-		return nil, err
 	}
 	sizes, err := c.Sizes(ctx)
 	if err != nil {
@@ -318,7 +375,7 @@ func (s *Service) readRemoval(ctx context.Context, d *drawn, removal *Removal) (
 	}
 	for _, r := range slices.Backward(d.stack.Spec.Resources) {
 		one, ok := made[r.ID]
-		if !ok {
+		if !ok || d.building.Made[r.ID] == nil {
 			continue
 		}
 		if r.Kind == blueprint.TagKind && !strings.HasPrefix(r.Name, blueprint.StackTagPrefix) {

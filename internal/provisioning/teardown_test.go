@@ -14,6 +14,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
 )
@@ -36,6 +37,9 @@ func keepsAFinalBackup(t *testing.T, archived bool) {
 		engine := y.engine(y.options)
 		s := y.serve(engine)
 		of := y.stack(s).ID
+		if _, err := s.SetBackupSchedule(ctx, y.stack(s), "0 3 * * *", "UTC", blueprint.Retention{Daily: 2}, "cli:test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		y.write(s, "42 rows")
 		if archived {
 			y.apply(s, engine, on(provisioning.Suspend, "level", "3"), saga.Completed)
@@ -51,6 +55,9 @@ func keepsAFinalBackup(t *testing.T, archived bool) {
 		}
 		if slices.ContainsFunc(plan.Destroys(), func(c provisioning.Change) bool { return c.Kind == "snapshot" }) {
 			t.Errorf("the plan destroys %+v, and keeps its snapshots", plan.Destroys())
+		}
+		if by, err := s.BackupSchedules(ctx, ""); err != nil || len(by) != 0 {
+			t.Errorf("torn down, it is to be backed up by %+v, %v", by, err)
 		}
 		if left := y.snapshots(); len(left) != 2 {
 			t.Errorf("torn down, there are the snapshots %q, want the two of the backup", left)
@@ -73,6 +80,60 @@ func keepsAFinalBackup(t *testing.T, archived bool) {
 		p, _ := y.apply(s, engine, back, saga.Completed)
 		if got := y.written(s, p.Stack); !maps.Equal(got, wasWritten) {
 			t.Errorf("made of the final backup, the disks have %v", got)
+		}
+	})
+}
+
+// TestATeardownPassesOverWhatIsGone: the plan says which droplet somebody has destroyed
+// already, and the final backup is of what is left. One that goes while the teardown waits
+// for its grace leaves the stack as it is, until it is planned anew.
+func TestATeardownPassesOverWhatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		of := y.stand(s, engine, everything).ID
+		time.Sleep(y.horizon())
+		early, err := s.PlanStack(ctx, on(provisioning.Teardown, "grace", "1h"), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale, err := s.PlanStack(ctx, on(provisioning.Teardown), "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, started, err := s.ApplyPlan(ctx, early.ID, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		y.meddle(s, "DELETE", "/v2/droplets/{droplet.web}", "")
+		end := settle(t, engine, started.ID, saga.RolledBack)
+		if end.Error == nil || !strings.Contains(end.Error.Message, "Plan the teardown anew") {
+			t.Errorf("its droplet went while it waited, and it ended with %+v", end.Error)
+		}
+		time.Sleep(y.horizon())
+		if _, _, err := s.ApplyPlan(ctx, stale.ID, "cli:test", time.Now()); !errors.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "is not there any more") {
+			t.Errorf("a plan from before the droplet went: %v", err)
+		}
+		p, _ := y.apply(s, engine, on(provisioning.Teardown), saga.Completed)
+		if said := strings.Join(p.Warnings, " "); !strings.Contains(said, "droplet.web (do:droplet:") || !strings.Contains(said, "is not there any more") {
+			t.Errorf("the plan says %q", said)
+		}
+		if slices.ContainsFunc(p.Changes, func(c provisioning.Change) bool { return c.Kind == "droplet" || c.Key == "snapshot.droplet.web" }) {
+			t.Errorf("the plan of what has no droplet changes %+v", p.Changes)
+		}
+		all, err := s.Backups(ctx, of, false)
+		if err != nil || len(all) != 1 || len(all[0].Items) != 1 || all[0].Items[0].Key != "volume.data" {
+			t.Errorf("the backups are %+v, %v; want one of the volume", all, err)
+		}
+		if left := untagged(y.kinds()); len(left) != 1 || len(y.snapshots()) != 1 {
+			t.Errorf("torn down, there is %q, want the volume's snapshot", left)
+		}
+		time.Sleep(y.horizon()) // until its record is listed no more
+		back := provisioning.PlanRequest{Verb: provisioning.Restore, Stack: string(of), Options: map[string]string{"into": "back", "dns": "true"}}
+		if p, _ := y.apply(s, engine, back, saga.Completed); len(p.Changes) == 0 {
+			t.Errorf("a stack of that backup changes nothing")
 		}
 	})
 }

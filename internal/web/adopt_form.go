@@ -69,7 +69,7 @@ func (s *Server) askAdopt(v *visit, status int, given url.Values, refusal error)
 		c.Hidden = url.Values{"blueprint": {f.draft.Ref()}}
 	}
 	if refusal != nil {
-		c.Refusal = v.problem(refusal).Detail
+		c.Refusal = inTitles(v.problem(refusal).Detail)
 	}
 	twins := ui.Twin{
 		CLI: "arcadia stack adopt BLUEPRINT --tenant TENANT --name NAME --take droplet.KEY=URN",

@@ -257,6 +257,12 @@ type deed struct {
 	counts           map[inventory.ChangeType]int
 }
 
+// firstOwned is of a change that rules alone brought about, which give what there is to whose
+// tag it carries: that it came to be is told by another.
+func firstOwned(c inventory.Change) bool {
+	return c.Type == inventory.Assigned && c.Cause.Type == inventory.ByRule && c.Former == ""
+}
+
 // fold makes one deed of all that one saga did, in the order of the newest change of each,
 // at most so many. It answers the changes that these tell of, too.
 func fold(changes []inventory.Change, most int) (deeds []deed, told []inventory.Change) {

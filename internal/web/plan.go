@@ -165,26 +165,31 @@ type planStep struct {
 	sent int          // requests that change something
 }
 
-// beside are the planned steps, each with what happened, and then those that the plan did
-// not name.
+// beside are the planned steps, each with what happened, and behind the one before it each
+// that the plan did not name and that did something.
 func (p planView) beside() []planStep {
 	all := make([]planStep, 0, len(p.Steps))
 	for _, s := range p.Steps {
 		all = append(all, planStep{PlanStep: s})
 	}
+	next := 0
 	for _, row := range p.became.Steps {
-		i := slices.IndexFunc(all, func(s planStep) bool { return s.Name == row.Name })
-		if i < 0 {
-			i = len(all)
-			all = append(all, planStep{PlanStep: provisioning.PlanStep{Name: row.Name}})
-		}
-		all[i].row = row
+		step := planStep{PlanStep: provisioning.PlanStep{Name: row.Name}, row: row}
 		if c := p.happened.steps[row.Name]; c != nil {
 			for _, one := range c.calls {
 				if one.Method != http.MethodGet && one.Method != http.MethodHead {
-					all[i].sent++
+					step.sent++
 				}
 			}
+		}
+		i := slices.IndexFunc(all, func(s planStep) bool { return s.Name == row.Name })
+		switch {
+		case i >= 0:
+			step.PlanStep, next = all[i].PlanStep, i+1
+			all[i] = step
+		case step.sent > 0 || row.Error != nil:
+			all = slices.Insert(all, next, step)
+			next++
 		}
 	}
 	return all
@@ -240,7 +245,7 @@ func (s *Server) confirmApply(v *visit, status int, refusal error) error {
 		Danger: len(p.Destroys()) > 0, NoReason: true, Hidden: url.Values{},
 	}
 	if refusal != nil {
-		c.Refusal = v.problem(refusal).Detail
+		c.Refusal = inTitles(v.problem(refusal).Detail)
 	}
 	twins := ui.Twin{CLI: p.applying(), API: "curl -X POST http://" + v.r.Host + "/v1" + c.Action}
 	return v.show(status, applyForm(v.page(c.Title, "/stacks"), c, p, twins))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ func (s *Server) askNewStack(v *visit, status int, given url.Values, refusal err
 		c.About, c.Hidden = f.draft.Description, url.Values{"blueprint": {f.draft.Ref()}}
 	}
 	if refusal != nil {
-		c.Refusal = v.problem(refusal).Detail
+		c.Refusal = inTitles(v.problem(refusal).Detail)
 	}
 	twins := ui.Twin{CLI: "arcadia stack plan BLUEPRINT --tenant TENANT --name NAME", API: "curl -X POST http://" + v.r.Host + "/v1/plans"}
 	return v.show(status, newStackPage(v.page(c.Title, "/stacks"), c, f, twins))
@@ -155,7 +156,7 @@ func (s *Server) askOptions(v *visit, status int, given url.Values, refusal erro
 		NoReason: true, Hidden: url.Values{},
 	}
 	if refusal != nil {
-		c.Refusal = v.problem(refusal).Detail
+		c.Refusal = inTitles(v.problem(refusal).Detail)
 	}
 	named, err := s.named(v, one)
 	if err != nil {
@@ -254,10 +255,20 @@ func optionValue(o provisioning.Option, given url.Values) string {
 
 // optionTitle is an option's name for people.
 func optionTitle(o provisioning.Option) string {
-	if o.Name == "dns" {
-		return "DNS"
+	if title := map[string]string{"dns": "DNS", "size_gib": "Size in GiB", "ssh_from": "SSH from"}[o.Name]; title != "" {
+		return title
 	}
 	return ui.Upper(strings.ReplaceAll(o.Name, "_", " "))
+}
+
+// optionName is the name of an option in a refusal, as the API has it.
+var optionName = regexp.MustCompile("`[a-z_]+`")
+
+// inTitles has a refusal name options as forms do.
+func inTitles(refusal string) string {
+	return optionName.ReplaceAllStringFunc(refusal, func(name string) string {
+		return "“" + optionTitle(provisioning.Option{Name: strings.Trim(name, "`")}) + "”"
+	})
 }
 
 // inputOf is the type of the field of a parameter.

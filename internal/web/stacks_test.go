@@ -193,6 +193,9 @@ func TestAStackIsPlannedByForms(t *testing.T) {
 	if early := s.do(t, "POST", stack+"/plan/teardown", url.Values{}); early.status != 409 || !strings.Contains(early.body, `role="alert"`) {
 		t.Errorf("the teardown of a stack that is being made is answered with %d", early.status)
 	}
+	if wrong := s.do(t, "POST", stack+"/plan/backup", url.Values{"keep_days": {"soon"}}); wrong.status != 400 || !strings.Contains(wrong.body, "“Keep days” is a whole number") {
+		t.Errorf("a wrong option is answered with %d, not by the name that the form has for it", wrong.status)
+	}
 	if none := s.get(t, stack+"/plan/levitate"); none.status != 404 {
 		t.Errorf("a verb that there is not is answered with %d", none.status)
 	}

@@ -269,6 +269,7 @@ func (s *Server) tenant(v *visit) error {
 	if err != nil {
 		return err
 	}
+	changes = slices.DeleteFunc(changes, firstOwned)
 	view.deeds, changes = fold(changes, mostChanges)
 	if view.why, err = s.sagaNames(ctx, changes); err != nil {
 		return err

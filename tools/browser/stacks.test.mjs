@@ -156,6 +156,9 @@ test("changes are frozen and freed, and every page says so", async (t) => {
   const banner = page.getByRole("region", { name: "What is frozen" });
   assert.match(await banner.innerText(), /account default[^]*web:local[^]*a strange bill/);
   await axeFinds(page, "a page while changes are frozen");
+  await page.setViewportSize({ width: 350, height: 844 });
+  await axeFinds(page, "a page while changes are frozen, on a small phone");
+  await page.setViewportSize({ width: 1280, height: 844 });
   await banner.getByRole("link", { name: "End the freeze" }).click();
   await page.locator("dialog[open] #confirm .actions button").click();
   await page.locator("#flash", { hasText: "freeze is over" }).waitFor();
