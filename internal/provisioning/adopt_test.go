@@ -308,6 +308,38 @@ func TestAdoptRefuses(t *testing.T) {
 	})
 }
 
+// TestAdoptLosesARace: while one plan is applied, and has read whose everything is, another
+// makes a stack of it. What is another's by then is not adopted.
+func TestAdoptLosesARace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		p, meanwhile := bubblePace, func() {}
+		p.settings.Whose = func(context.Context, string) (map[string]provisioning.Owner, error) {
+			then := meanwhile
+			meanwhile = func() {}
+			then()
+			return nil, nil
+		}
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), p, nil)
+		engine := y.engine(y.options)
+		s := y.serve(engine)
+		o := y.withEstate(s)
+		slow := adopting(o.take())
+		slow.Name = "slow"
+		plan, err := s.PlanStack(ctx, slow, "cli:other", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		meanwhile = func() { y.apply(s, engine, adopting(o.take()), saga.Completed) }
+		if _, _, err := s.ApplyPlan(ctx, plan.ID, "cli:other", time.Now()); fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.Message(err), "belongs to stack web") {
+			t.Errorf("what another stack has by now was adopted: %v", err)
+		}
+		if all, err := s.Stacks(ctx, provisioning.StackFilter{}); err != nil || len(all) != 1 {
+			t.Errorf("there are %d stacks, %v; want the one that was faster", len(all), err)
+		}
+	})
+}
+
 // TestAnAdoptedStackIsOneAsAnyOther: archived and resumed, it has what it had.
 func TestAnAdoptedStackIsOneAsAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
