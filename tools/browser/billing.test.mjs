@@ -92,6 +92,14 @@ test("what comes next is issued, is open, and is paid", async (t) => {
   await page.getByLabel("Number or tenant").fill("alpha");
   await page.keyboard.press("Enter");
   await page.waitForURL(/tenant=alpha/);
+  // What a document says of itself stands in one column, however long a word is.
+  const paper = await visit(t);
+  await paper.goto(`/invoices/${first.number}`);
+  const columns = await paper.locator(".paper-facts").first().evaluate((facts) => {
+    facts.querySelector("dt").textContent = "Rechnungsdatum der Leistung";
+    return [...facts.querySelectorAll("dd")].map((dd) => dd.getBoundingClientRect().left);
+  });
+  assert.ok(columns.length > 2 && new Set(columns).size === 1, `they begin at ${columns}`);
   await looks(t, "/billing", "/invoices", "/invoices?state=void", `/invoices/${first.number}`, "/tenants/alpha/billing");
 });
 
