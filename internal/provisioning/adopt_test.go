@@ -342,10 +342,7 @@ func TestAdoptLosesARace(t *testing.T) {
 
 // TestAnAdoptedStackIsOneAsAnyOther: archived and resumed, it has what it had.
 func TestAnAdoptedStackIsOneAsAnyOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		o := y.withEstate(s)
 		y.apply(s, engine, adopting(o.take()), saga.Completed)
 		y.apply(s, engine, on(provisioning.Suspend, "level", "3"), saga.Completed)

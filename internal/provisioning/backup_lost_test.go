@@ -5,11 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -19,12 +16,8 @@ import (
 // is told as an alarm, nothing is restored from it, and the one before is the last good
 // one.
 func TestALostBackup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		i := y.watched(s, engine)
 		of := y.stack(s).ID
 		for range 2 {

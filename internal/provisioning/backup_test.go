@@ -71,12 +71,8 @@ func TestABackupIsVerifiedAndListed(t *testing.T) {
 // TestABadCopyIsNoBackup has the volume's snapshot vanish before it is verified: the
 // backup fails, is not listed, and leaves nothing.
 func TestABadCopyIsNoBackup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		p, err := s.PlanStack(ctx, on(provisioning.BackUp), "cli:test", time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -110,11 +106,7 @@ func TestLostAnswersMakeOneBackup(t *testing.T) {
 	for _, path := range []string{"/v2/volumes/*/snapshots", "/v2/droplets/*/actions"} {
 		for _, kind := range []dosim.FaultKind{dosim.ResetAfter, dosim.ResetBefore} {
 			t.Run(path+" "+string(kind), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-					y.standing()
-					engine := y.engine(y.options)
-					s := y.serve(engine)
+				onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 					y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: path}, Kind: kind, Times: 3})
 					y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
 					if got := y.snapshots(); len(got) != 2 {
@@ -159,12 +151,8 @@ func TestUnwindBackup(t *testing.T) {
 // TestTheLastBackupThatIsThereStays has somebody delete the snapshots of the newest backup:
 // the one before it is all that there is, and stays, though its time is over.
 func TestTheLastBackupThatIsThereStays(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		for range 2 {
 			y.apply(s, engine, on(provisioning.BackUp, "keep_days", "1"), saga.Completed)
 		}
@@ -198,12 +186,8 @@ func TestTheLastBackupThatIsThereStays(t *testing.T) {
 
 // TestAKeptSnapshotIsNotPruned: cleanup keep holds for backups whose time is over, too.
 func TestAKeptSnapshotIsNotPruned(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		y.apply(s, engine, on(provisioning.BackUp, "keep_days", "1"), saga.Completed)
 		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
 		all, err := s.Backups(ctx, y.stack(s).ID, false)

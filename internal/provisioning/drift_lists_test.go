@@ -2,11 +2,8 @@ package provisioning_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
@@ -14,11 +11,8 @@ import (
 // TestDriftIsKnownSoonAfterASaga: what a saga changed is listed again once lists show it,
 // all of it and once.
 func TestDriftIsKnownSoonAfterASaga(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		y.stand(s, engine, lasting)
 		i := y.watched(s, engine)
 		y.list(i)

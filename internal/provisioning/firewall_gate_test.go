@@ -20,11 +20,8 @@ import (
 // TestNoDropletStandsWithoutAFirewall looks every second while a stack is made and torn
 // down.
 func TestNoDropletStandsWithoutAFirewall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		run := func(p provisioning.Plan) {
 			t.Helper()
 			_, started, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
@@ -69,11 +66,7 @@ func TestNoDropletStandsWithoutAFirewall(t *testing.T) {
 // whatever has the stack's tag is shut off before the first is there, until the stack's
 // own firewalls are for it.
 func TestAResumedDropletIsBehindAGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		y.apply(s, engine, on(provisioning.Suspend, "level", "3"), saga.Completed)
 		before := len(y.cloud.Requests(0))
 		y.apply(s, engine, on(provisioning.Resume), saga.Completed)

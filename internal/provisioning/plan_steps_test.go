@@ -3,12 +3,10 @@ package provisioning_test
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
+	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
 
 // least is a blueprint of one droplet and nothing that it stands in, behind or on.
@@ -41,10 +39,7 @@ func TestAPlanListsWhatIsDone(t *testing.T) {
 		{least, provisioning.Suspend, []string{"level", "2"}, []string{"power_off", "record_stack"}},
 	} {
 		t.Run(string(tt.verb), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-				engine := y.engine(y.options)
-				s := y.serve(engine)
+			inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 				y.stand(s, engine, tt.source)
 				p, err := s.PlanStack(t.Context(), on(tt.verb, tt.given...), "cli:test", time.Now())
 				if err != nil {

@@ -17,11 +17,8 @@ import (
 // TestPlansWarn: what a plan leads to and nobody might think of stands among its warnings,
 // and what leads where is said in words.
 func TestPlansWarn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		source := strings.NewReplacer("name: everything", "name: half", "monitoring: true}", "monitoring: true, backups: {plan: weekly, weekday: SUN, hour: 4}}\n  open: {size: s-1vcpu-1gb, image: debian-12-x64}").Replace(everything)
 		if _, err := s.AddBlueprint(ctx, "b.yaml", []byte(source), "cli:test", time.Now()); err != nil {
 			t.Fatal(err)

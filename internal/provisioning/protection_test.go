@@ -4,11 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 )
@@ -20,11 +17,7 @@ func TestProtectedWhileItIsCopied(t *testing.T) {
 		on(provisioning.Teardown), on(provisioning.Suspend, "level", "3"), on(provisioning.Restore), on(provisioning.Rebuild),
 	} {
 		t.Run(string(r.Verb), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-				y.standing()
-				engine := y.engine(y.options)
-				s := y.serve(engine)
+			onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 				if r.Verb == provisioning.Restore {
 					y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
 				}
@@ -59,11 +52,7 @@ func TestProtectedWhileItIsCopied(t *testing.T) {
 // TestProtectedWhileItIsTornDown protects what is left of a stack behind the point of no
 // return, by its tenant: the write guard lets nothing more of it go, until that ends.
 func TestProtectedWhileItIsTornDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		id := y.begin(s, on(provisioning.Teardown, "final_snapshot", "false"))
 		for slices.Contains(y.kinds(), "domain_record") {
 			time.Sleep(time.Second)
@@ -94,10 +83,7 @@ func TestProtectedWhileItIsTornDown(t *testing.T) {
 // the stack; snapshots stay as a backup of it.
 func TestAProtectedStackIsResumed(t *testing.T) {
 	for level, kept := range map[string]int{"1": 0, "3": 2} {
-		synctest.Test(t, func(t *testing.T) {
-			y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-			engine := y.engine(y.options)
-			s := y.serve(engine)
+		inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 			of := y.stand(s, engine, lasting)
 			y.apply(s, engine, on(provisioning.Suspend, "level", level), saga.Completed)
 			if err := s.Protect(t.Context(), "stack:"+string(of.ID), "a customer's", "cli:test", time.Now()); err != nil {

@@ -10,9 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -66,11 +64,8 @@ func (y *yard) marked(s *provisioning.Service, onDroplet bool) {
 // TestRebuild writes a droplet's disk over: what was on it is in the backup alone, and
 // its volume and its addresses stay.
 func TestRebuild(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		stack := y.stand(s, engine, lasting)
 		before := y.look(s)
 		y.writeMarks(s)
@@ -114,10 +109,7 @@ func TestRebuild(t *testing.T) {
 func TestARebuildIsDoneOnce(t *testing.T) {
 	for _, kind := range []dosim.FaultKind{dosim.ResetAfter, dosim.ResetBefore, dosim.HTML504, dosim.ResetCommitLate} {
 		t.Run(string(kind), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-				engine := y.engine(y.options)
-				s := y.serve(engine)
+			inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 				y.stand(s, engine, lasting)
 				y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: "/v2/droplets/*/actions"}, Kind: kind, Times: 1})
 				y.apply(s, engine, on(provisioning.Rebuild, "backup", "false"), saga.Completed)

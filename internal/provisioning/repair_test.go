@@ -135,11 +135,8 @@ func quick(t *testing.T, y *yard) {
 // TestRepairOfWhatIsGone: an address is reserved anew, and records say the new one; a
 // droplet is not made again empty, and what refers to it is left alone.
 func TestRepairOfWhatIsGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		y.stand(s, engine, drifting)
 		i := y.watched(s, engine)
 		y.list(i)

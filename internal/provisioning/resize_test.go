@@ -7,9 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -23,11 +21,8 @@ var sized = strings.NewReplacer("name: lasting", "name: sized\nparameters:\n  si
 // TestResize gives a droplet another size and back, grows its disk and a volume, and is
 // refused what cannot be.
 func TestResize(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		y.stand(s, engine, sized)
 		before := y.look(s)
 		is := func(size string, disk int, volume int64, parameter string) {
@@ -91,10 +86,7 @@ func TestAResizeEndsOneWayOrTheOther(t *testing.T) {
 		"answers are lost, three times":         {Match: actions, Kind: dosim.ResetAfter, Times: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-				engine := y.engine(y.options)
-				s := y.serve(engine)
+			inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 				y.stand(s, engine, sized)
 				y.cloud.AddFault(f)
 				ends, size := saga.RolledBack, "s-1vcpu-1gb"

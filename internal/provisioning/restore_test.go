@@ -8,9 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
 	"github.com/arcadia-cloud/arcadia/internal/dosim"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
 	"github.com/arcadia-cloud/arcadia/internal/saga/sagatest"
@@ -62,11 +60,8 @@ var wasWritten = map[string]string{"droplet.web": "42 rows", "volume.data": "42 
 // restores: in place the first is back on both disks, and the second is in the safety
 // backup; into a new stack it is there too, and the old one stays as it is.
 func TestARestoreBringsTheDataBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		_, started, err := s.ApplyPlan(ctx, y.plan(s).ID, "cli:test", time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -112,11 +107,7 @@ func TestARestoreBringsTheDataBack(t *testing.T) {
 // TestANewVolumeIsNotKnownEverywhere: the volume that a restore has just made is not there yet
 // for the request that attaches it. Behind the point of no return it waits and asks again.
 func TestANewVolumeIsNotKnownEverywhere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		y.apply(s, engine, on(provisioning.BackUp), saga.Completed)
 		y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: "/v2/volumes/*/actions", Nth: 2}, Kind: dosim.NotFound404, Times: 1}) // the first detaches
 		y.apply(s, engine, on(provisioning.Restore, "safety_backup", "false"), saga.Completed)

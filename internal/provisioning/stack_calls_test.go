@@ -161,11 +161,8 @@ func makeStack(ctx context.Context, s *provisioning.Service, e *saga.Engine, nam
 // TestTwoStacksOfOneName in DNS: both are planned before either has its record. One is
 // made, the other is refused, and the name leads to one stack.
 func TestTwoStacksOfOneName(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		first := y.plan(s)
 		second, err := s.PlanStack(ctx, provisioning.PlanRequest{Verb: provisioning.Provision, Blueprint: "everything", Tenant: "acme", Name: "other", Account: "main"}, "cli:test", time.Now())
 		if err != nil {
@@ -193,11 +190,8 @@ func TestTwoStacksOfOneName(t *testing.T) {
 // TestARecordMadeByHandIsNotJoined: a record that somebody makes at a stack's name after
 // the plan was applied ends the saga, which takes back what it made.
 func TestARecordMadeByHandIsNotJoined(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		_, started, err := s.ApplyPlan(ctx, y.plan(s).ID, "cli:test", time.Now())
 		if err != nil {
 			t.Fatal(err)

@@ -4,11 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/arcadia-cloud/arcadia/internal/dbtest"
-	"github.com/arcadia-cloud/arcadia/internal/dosim/dosimtest"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
 	"github.com/arcadia-cloud/arcadia/internal/provisioning"
 	"github.com/arcadia-cloud/arcadia/internal/saga"
@@ -19,11 +16,8 @@ import (
 // that DigitalOcean takes once, whoever has them. The plan of a stack that needs one says
 // so, and nothing is begun; what is gone holds nothing up, however long lists show it.
 func TestANameThatDigitalOceanHasIsForeseen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		if _, err := tenant.New(y.db).Add(ctx, tenant.Entry{Slug: "beta"}, time.Now()); err != nil {
 			t.Fatal(err)
 		}

@@ -81,6 +81,27 @@ func newYard(t *testing.T, d *db.DB, cloud *dosimtest.Server, p pace, wrap func(
 	return &yard{world: w}
 }
 
+// inYard runs fn in a bubble, in a yard in which an engine and a watcher serve.
+func inYard(t *testing.T, fn func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		engine := y.engine(y.options)
+		fn(t, y, engine, y.serve(engine))
+	})
+}
+
+// onStack is inYard once the stack web of the blueprint everything stands.
+func onStack(t *testing.T, fn func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
+		y.standing()
+		engine := y.engine(y.options)
+		fn(t, y, engine, y.serve(engine))
+	})
+}
+
 // reservedIPProbe is content once a reserved IP is there.
 func reservedIPProbe(cloud *dosimtest.Server) provisioning.Probe {
 	return func(_ context.Context, _ blueprint.Probe, target string) (string, error) {
@@ -233,11 +254,8 @@ func settle(t *testing.T, e *saga.Engine, id saga.ID, want saga.State) saga.Saga
 // TestWhatKeepsAStack: a protection and a freeze stop what they are for, a stale plan is
 // refused with what changed, and of two plans for one name one wins.
 func TestWhatKeepsAStack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		p := y.plan(s)
 		if err := s.Freeze(ctx, provisioning.AccountScope("main"), "look first", "cli:test", time.Now()); err != nil {
 			t.Fatal(err)
@@ -299,11 +317,8 @@ func TestWhatKeepsAStack(t *testing.T) {
 // TestAFreezeStopsASagaAndLetsItGoOn freezes the tenant while its stack is made: nothing
 // is sent from then on, and the saga ends well once the freeze does.
 func TestAFreezeStopsASagaAndLetsItGoOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		p := y.plan(s)
 		_, started, err := s.ApplyPlan(ctx, p.ID, "cli:test", time.Now())
 		if err != nil {
@@ -346,10 +361,7 @@ func (y *yard) changes() (n int) {
 func TestThreeLostAnswersMakeOneDroplet(t *testing.T) {
 	for _, kind := range []dosim.FaultKind{dosim.ResetAfter, dosim.ResetBefore, dosim.ServerErrorAfter, dosim.HTML504, dosim.HangAfter, dosim.ResetCommitLate} {
 		t.Run(string(kind), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-				engine := y.engine(y.options)
-				s := y.serve(engine)
+			inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 				p := y.plan(s)
 				y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: "/v2/droplets"}, Kind: kind, Times: 3})
 				_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())
@@ -429,10 +441,7 @@ func TestTheFirstNetworkOfARegionStays(t *testing.T) {
 // TestALateDropletIsSwept has a droplet come to be under the marker of a saga that has
 // undone itself, as a request does that was frozen on its way.
 func TestALateDropletIsSwept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		p := y.plan(s)
 		y.cloud.AddFault(dosim.Fault{Match: dosim.Match{Method: "POST", Path: "/v2/droplets"}, Kind: dosim.ResetAfter, Times: 1})
 		_, started, err := s.ApplyPlan(t.Context(), p.ID, "cli:test", time.Now())

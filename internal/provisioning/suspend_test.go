@@ -311,11 +311,8 @@ func (y *yard) drive(s *provisioning.Service, engine *saga.Engine, r provisionin
 // TestWhatASuspensionMinds: a protection keeps what would be destroyed, what a quarantine
 // is to let in is an address, and a firewall that is not the stack's is told of.
 func TestWhatASuspensionMinds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		stack := y.stand(s, engine, lasting)
 		droplet, _ := y.disks(s)
 		ask(t, y.cloud, "/v2/firewalls", `{"name":"foreign","inbound_rules":[{"protocol":"tcp","ports":"22","sources":{"addresses":["0.0.0.0/0"]}}],"tags":["test"]}`)

@@ -30,12 +30,8 @@ func TestATeardownKeepsAFinalBackup(t *testing.T) {
 
 func keepsAFinalBackup(t *testing.T, archived bool) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		y.standing()
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		of := y.stack(s).ID
 		if _, err := s.SetBackupSchedule(ctx, y.stack(s), "0 3 * * *", "UTC", blueprint.Retention{Daily: 2}, "cli:test", time.Now()); err != nil {
 			t.Fatal(err)
@@ -88,11 +84,8 @@ func keepsAFinalBackup(t *testing.T, archived bool) {
 // already, and the final backup is of what is left. One that goes while the teardown waits
 // for its grace leaves the stack as it is, until it is planned anew.
 func TestATeardownPassesOverWhatIsGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inYard(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
 		ctx := t.Context()
-		y := newYard(t, dbtest.New(t), dosimtest.Pipe(t), bubblePace, nil)
-		engine := y.engine(y.options)
-		s := y.serve(engine)
 		of := y.stand(s, engine, everything).ID
 		time.Sleep(y.horizon())
 		early, err := s.PlanStack(ctx, on(provisioning.Teardown, "grace", "1h"), "cli:test", time.Now())
