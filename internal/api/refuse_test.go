@@ -68,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		{"an empty token", "PUT", "/v1/tokens/billing", `{"token":""}`, nil, 400, "invalid", "empty"},
 		{"no token to forget", "DELETE", "/v1/tokens/billing", "", nil, 404, "not_found", "billing"},
 		{"a last event that is none", "GET", "/v1/events", "", []string{"Last-Event-ID", "x"}, 400, "invalid", "Last-Event-ID"},
-		{"a clean-up of a time too short", "POST", "/v1/plans", `{"verb":"cleanup","options":{"wait":"1ms"}}`, nil, 400, "invalid", "wait is a time from 300ms"},
+		{"a clean-up of a time too short", "POST", "/v1/plans", `{"verb":"cleanup","options":{"wait":"1ms"}}`, nil, 400, "invalid", "`wait` is a time from 300ms"},
 		{"a clean-up of a time that is none", "POST", "/v1/plans", `{"verb":"cleanup","options":{"wait":"soon"}}`, nil, 400, "invalid", "like 168h"},
 		{"a clean-up of nothing", "POST", "/v1/plans", `{"verb":"cleanup"}`, nil, 422, "unprocessable", "nothing that is nobody's"},
 		{"a clean-up of what is not there", "POST", "/v1/plans", `{"verb":"cleanup","options":{"only":"do:volume:7"}}`, nil, 404, "not_found", "do:volume:7"},
