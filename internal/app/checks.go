@@ -18,6 +18,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
+	"github.com/arcadia-cloud/arcadia/internal/metering"
 )
 
 func ok(name, format string, args ...any) client.Check {
@@ -118,7 +119,7 @@ func checkKeyFile(c Config) client.Check {
 
 // checks is what this process finds about itself.
 func (a *App) checks(ctx context.Context) []client.Check {
-	checks := []client.Check{a.checkDatabase(ctx), a.checkAPI(ctx)}
+	checks := []client.Check{a.checkDatabase(ctx), a.checkAPI(ctx), a.checkUsage(ctx)}
 	accounts, err := a.access.Accounts(ctx)
 	if err != nil {
 		return append(checks, fail("accounts", "", "%s", sentence(err)))
@@ -146,6 +147,30 @@ func (a *App) checkDatabase(ctx context.Context) client.Check {
 		}
 	}
 	return ok(name, "%s at %s; its schema is up to date", engine, a.config.database())
+}
+
+const (
+	conflictsTold = 7 * 24 * time.Hour // for so long after it was told last a conflict is warned of
+	mostConflicts = 1000
+)
+
+// checkUsage warns of events that were told again with another content: what was told
+// first is billed, and only a person can say which is right.
+func (a *App) checkUsage(ctx context.Context) client.Check {
+	const name = "usage"
+	conflicts, err := a.metering.Conflicts(ctx, "", mostConflicts)
+	if err != nil {
+		return fail(name, "", "%s", sentence(err))
+	}
+	since := time.Now().Add(-conflictsTold)
+	conflicts = slices.DeleteFunc(conflicts, func(c metering.Conflict) bool { return c.Last.Before(since) })
+	if len(conflicts) == 0 {
+		return ok(name, "no event was told again with another content in the last %d days", conflictsTold/(24*time.Hour))
+	}
+	last := conflicts[0]
+	return warn(name, "See what counts and what was told later: arcadia usage conflicts. Correct an event with one that replaces it.",
+		"events told again with another content in the last %d days: %d, at last %s of source %s at %s; what was told first counts",
+		conflictsTold/(24*time.Hour), len(conflicts), last.ID, last.Source, last.Last.UTC().Format("2006-01-02 15:04 UTC"))
 }
 
 const apiName = "DigitalOcean"

@@ -36,6 +36,42 @@ plans:
       - {id: calls, type: usage, meter: calls, price: "0.10"}
 `
 
+// TestConflictingUsageIsWarnedOf until seven days after it was told last.
+func TestConflictingUsageIsWarnedOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		a := sold(t, dbtest.New(t), dosimtest.Pipe(t, dosim.Options{}))
+		if _, err := a.tenants.Add(ctx, tenant.Entry{Slug: "acme"}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().UTC().Format(time.RFC3339)
+		tell := func(n string) {
+			t.Helper()
+			told, err := metering.ReadBatch([]byte(`{"specversion":"1.0","id":"e1","source":"gate","type":"api.call","subject":"acme","time":"` + at + `","data":{"n":` + n + `}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.metering.Push(ctx, told, "", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := func(state, says string) {
+			t.Helper()
+			if got := a.checkUsage(ctx); got.State != state || !strings.Contains(got.Detail, says) {
+				t.Errorf("%+v, want %s and %q", got, state, says)
+			}
+		}
+		tell("1")
+		want("ok", "no event")
+		tell("2")
+		want("warn", "7 days: 1, at last e1 of source gate")
+		time.Sleep(8 * 24 * time.Hour)
+		want("ok", "no event")
+		tell("2")
+		want("warn", "e1")
+	})
+}
+
 // From a droplet at the cloud and events of usage to invoices: the inventory sees the
 // droplet, metering makes lifetimes of what it saw, and bills are worked out of them.
 func TestFactsBecomeInvoices(t *testing.T) {
