@@ -96,6 +96,44 @@ func TestAScheduleBacksUpAndForgets(t *testing.T) {
 	})
 }
 
+// TestADueBackupBeginsOnce where two processes saw that it is due, and the second goes on
+// only when the first one's backup has been made, whether it had planned its own by then or
+// not.
+func TestADueBackupBeginsOnce(t *testing.T) {
+	onStack(t, func(t *testing.T, y *yard, engine *saga.Engine, s *provisioning.Service) {
+		ctx := t.Context()
+		set, err := s.SetBackupSchedule(ctx, y.stack(s), "0 3 * * *", "UTC", blueprint.Retention{Daily: 2}, "cli:test", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(set.NextAt))
+		due := on(provisioning.BackUp)
+		due.Due = set.NextAt
+		planned := func() provisioning.PlanID {
+			t.Helper()
+			p, err := s.PlanStack(ctx, due, "schedule", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.ID
+		}
+		first, before := planned(), planned()
+		_, begun, err := s.ApplyPlan(ctx, first, "schedule", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(t, engine, begun.ID, saga.Completed)
+		for name, plan := range map[string]provisioning.PlanID{"before": before, "after": planned()} {
+			if _, _, err := s.ApplyPlan(ctx, plan, "schedule", time.Now()); !errors.Is(err, fault.Conflict) {
+				t.Errorf("planned %s the first backup: %v", name, err)
+			}
+		}
+		if all := y.snapshots(); len(all) != 2 {
+			t.Errorf("there are %q", all)
+		}
+	})
+}
+
 // TestABlueprintsPolicyIsFollowed has a stack whose blueprint asks for backups and for
 // drills: both begin by themselves, and what somebody took away does not come back.
 func TestABlueprintsPolicyIsFollowed(t *testing.T) {
