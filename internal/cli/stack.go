@@ -243,7 +243,7 @@ func (r *runner) showPlan(p client.Plan) error {
 		if c.Monthly != nil {
 			cost = dollars(*c.Monthly)
 		}
-		what := c.Key
+		what := keyShown(c.Key, c.Name)
 		if p.Stack == "" {
 			what = c.URN // by which it is kept
 		}
@@ -420,9 +420,17 @@ func (r *runner) showStack(s client.Stack, err error) error {
 	r.say("")
 	rows := [][]string{}
 	for _, one := range s.Resources {
-		rows = append(rows, []string{one.Key, one.Name, one.URN})
+		rows = append(rows, []string{keyShown(one.Key, one.Name), one.Name, one.URN})
 	}
 	return table(r.Out, "WHAT|NAME|URN", rows)
+}
+
+// keyShown is the key of a resource beside its name, which that of a tag only repeats.
+func keyShown(key, name string) string {
+	if key == "tag."+name {
+		return "tag"
+	}
+	return key
 }
 
 type stackPlansCommand struct {

@@ -76,3 +76,23 @@ func TestACommandAppliesOnlyItsOwnPlans(t *testing.T) {
 		})
 	}
 }
+
+// A tag's key is its name with a word before it: a line has it once.
+func TestATagIsNamedOnce(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(client.Stack{ID: "stack_1", Name: "edge", Tenant: "acme", State: "active", Resources: []client.StackResource{
+			{Key: "droplet.web", Name: "web", URN: "do:droplet:1"}, {Key: "tag.arcadia:tenant:acme", Name: "arcadia:tenant:acme", URN: "do:tag:default/arcadia:tenant:acme"},
+		}})
+	}))
+	defer server.Close()
+	host := cli.Host{Connect: func(context.Context, cli.Place, bool) (*cli.Connection, error) {
+		c, err := client.New(server.URL, client.Options{})
+		return &cli.Connection{Client: c, Close: func() error { return nil }}, err
+	}}
+	var out, errs bytes.Buffer
+	code := cli.Run(t.Context(), host, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, []string{"stack", "show", "edge"})
+	if code != 0 || !strings.Contains(out.String(), "\ntag ") || !strings.Contains(out.String(), "\ndroplet.web ") {
+		t.Errorf("exit %d, %s:\n%s", code, errs.String(), out.String())
+	}
+}
