@@ -109,7 +109,7 @@ func (a *API) listUsageConflicts(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	conflicts, err := a.o.Metering.Conflicts(ctx, of, in.Limit)
+	conflicts, err := a.o.Metering.Conflicts(ctx, of, time.Time{}, in.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/db"
 	"github.com/arcadia-cloud/arcadia/internal/digitalocean"
 	"github.com/arcadia-cloud/arcadia/internal/fault"
-	"github.com/arcadia-cloud/arcadia/internal/metering"
 )
 
 func ok(name, format string, args ...any) client.Check {
@@ -158,12 +157,10 @@ const (
 // first is billed, and only a person can say which is right.
 func (a *App) checkUsage(ctx context.Context) client.Check {
 	const name = "usage"
-	conflicts, err := a.metering.Conflicts(ctx, "", mostConflicts)
+	conflicts, err := a.metering.Conflicts(ctx, "", time.Now().Add(-conflictsTold), mostConflicts)
 	if err != nil {
 		return fail(name, "", "%s", sentence(err))
 	}
-	since := time.Now().Add(-conflictsTold)
-	conflicts = slices.DeleteFunc(conflicts, func(c metering.Conflict) bool { return c.Last.Before(since) })
 	if len(conflicts) == 0 {
 		return ok(name, "no event was told again with another content in the last %d days", conflictsTold/(24*time.Hour))
 	}

@@ -25,7 +25,7 @@ type invoiceCreditCommand struct {
 }
 
 // Run issues a credit note.
-func (c *invoiceCreditCommand) Run(ctx context.Context, r *runner) (err error) {
+func (c *invoiceCreditCommand) Run(ctx context.Context, r *runner) error {
 	o := client.NoteOrder{Full: c.Full, Line: c.Line, Reason: c.Reason}
 	if c.Amount != "" {
 		i, err := fetch(ctx, r, func(cl *client.Client) (client.Invoice, error) { return cl.Invoice(ctx, c.Invoice) })
@@ -45,21 +45,9 @@ func (c *invoiceCreditCommand) Run(ctx context.Context, r *runner) (err error) {
 	if o.DryRun = c.DryRun; o.DryRun {
 		return usage{errors.New("a credit note is dry or in test mode, not both: in test mode it issues nothing either")}
 	}
-	var n client.CreditNote
-	s, err := r.connect(ctx, false)
-	if err != nil {
+	n, err := put(ctx, r, func(cl *client.Client) (client.CreditNote, error) { return cl.CreditInvoice(ctx, c.Invoice, o) })
+	if err != nil || r.json {
 		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	err = s.write(ctx, func(cl *client.Client) (err error) {
-		n, err = cl.CreditInvoice(ctx, c.Invoice, o)
-		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case r.json:
-		return r.print(n)
 	}
 	return r.showNote(n)
 }

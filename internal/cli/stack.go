@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,9 +213,6 @@ func (r *runner) plan(ctx context.Context, o client.PlanOrder) error {
 	return nil
 }
 
-// option is the name of an option of a plan in a refusal, as the API has it.
-var option = regexp.MustCompile("`([a-z_]+)`")
-
 // inFlags has a refusal of a plan name options as the command line does.
 func inFlags(err error) error {
 	var p *client.Problem
@@ -224,9 +220,7 @@ func inFlags(err error) error {
 		return err
 	}
 	said := *p
-	said.Detail = option.ReplaceAllStringFunc(p.Detail, func(name string) string {
-		return "--" + strings.ReplaceAll(strings.Trim(name, "`"), "_", "-")
-	})
+	said.Detail = wire.NameOptions(p.Detail, func(option string) string { return "--" + strings.ReplaceAll(option, "_", "-") })
 	return &said
 }
 

@@ -13,6 +13,14 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/cli"
 )
 
+// hostOf is a host whose commands talk to a server.
+func hostOf(server *httptest.Server) cli.Host {
+	return cli.Host{Connect: func(context.Context, cli.Place, bool) (*cli.Connection, error) {
+		c, err := client.New(server.URL, client.Options{})
+		return &cli.Connection{Client: c, Close: func() error { return nil }}, err
+	}}
+}
+
 // What the service calls size_gib is --size-gib on a command line, also where a plan that was
 // made is refused.
 func TestARefusalOfAPlanNamesFlags(t *testing.T) {
@@ -26,13 +34,9 @@ func TestARefusalOfAPlanNamesFlags(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(client.Problem{Status: 400, Code: "invalid", Detail: "Say either a droplet's new size (`size`) or a volume's (`size_gib`), not \"size_gib\"."})
 	}))
 	defer server.Close()
-	host := cli.Host{Connect: func(context.Context, cli.Place, bool) (*cli.Connection, error) {
-		c, err := client.New(server.URL, client.Options{})
-		return &cli.Connection{Client: c, Close: func() error { return nil }}, err
-	}}
 	for _, command := range [][]string{{"stack", "resize", "edge"}, {"stack", "apply", "plan_1", "--yes"}} {
 		var out, errs bytes.Buffer
-		code := cli.Run(t.Context(), host, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, command)
+		code := cli.Run(t.Context(), hostOf(server), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, command)
 		if want := "arcadia: Say either a droplet's new size (--size) or a volume's (--size-gib), not \"size_gib\".\n"; code != 2 || errs.String() != want {
 			t.Errorf("%q: exit %d: %q, want %q", command, code, errs.String(), want)
 		}
@@ -64,12 +68,8 @@ func TestACommandAppliesOnlyItsOwnPlans(t *testing.T) {
 				_ = json.NewEncoder(w).Encode(answer)
 			}))
 			defer server.Close()
-			host := cli.Host{Connect: func(context.Context, cli.Place, bool) (*cli.Connection, error) {
-				c, err := client.New(server.URL, client.Options{})
-				return &cli.Connection{Client: c, Close: func() error { return nil }}, err
-			}}
 			var out, errs bytes.Buffer
-			code := cli.Run(t.Context(), host, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, []string{test.command, "apply", "plan_1", "--yes"})
+			code := cli.Run(t.Context(), hostOf(server), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, []string{test.command, "apply", "plan_1", "--yes"})
 			if refused := test.want != ""; applied == refused || (code != 0) != refused || !strings.Contains(errs.String(), test.want) {
 				t.Errorf("exit %d, applied %t: %s%s", code, applied, out.String(), errs.String())
 			}
@@ -86,12 +86,8 @@ func TestATagIsNamedOnce(t *testing.T) {
 		}})
 	}))
 	defer server.Close()
-	host := cli.Host{Connect: func(context.Context, cli.Place, bool) (*cli.Connection, error) {
-		c, err := client.New(server.URL, client.Options{})
-		return &cli.Connection{Client: c, Close: func() error { return nil }}, err
-	}}
 	var out, errs bytes.Buffer
-	code := cli.Run(t.Context(), host, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, []string{"stack", "show", "edge"})
+	code := cli.Run(t.Context(), hostOf(server), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, []string{"stack", "show", "edge"})
 	if code != 0 || !strings.Contains(out.String(), "\ntag ") || !strings.Contains(out.String(), "\ndroplet.web ") {
 		t.Errorf("exit %d, %s:\n%s", code, errs.String(), out.String())
 	}

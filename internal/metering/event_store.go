@@ -95,9 +95,9 @@ type Conflict struct {
 	Last   time.Time
 }
 
-// Conflicts are the conflicts of a tenant, of all where it is empty, the last told
-// first.
-func (s *Service) Conflicts(ctx context.Context, of tenant.ID, limit int) (conflicts []Conflict, err error) {
+// Conflicts are the conflicts of a tenant, of all where it is empty, that were told since an
+// instant, the last told first.
+func (s *Service) Conflicts(ctx context.Context, of tenant.ID, since time.Time, limit int) (conflicts []Conflict, err error) {
 	err = db.Each(ctx, s.db.Read(), func(rows *sql.Rows) error {
 		var (
 			c                              Conflict
@@ -111,6 +111,7 @@ func (s *Service) Conflicts(ctx context.Context, of tenant.ID, limit int) (confl
 		return err
 	}, `SELECT x.tenant_id, x.source, x.id, x.type, x.at, x.data, x.told, x.first_at, x.last_at, e.type, e.at, e.recorded_at, e.data
 		FROM usage_conflicts x JOIN usage_events e ON e.tenant_id = x.tenant_id AND e.source = x.source AND e.id = x.id
-		WHERE CAST($1 AS TEXT) = '' OR x.tenant_id = $1 ORDER BY x.last_at DESC, x.tenant_id, x.source, x.id, x.hash LIMIT $2`, string(of), limit)
+		WHERE (CAST($1 AS TEXT) = '' OR x.tenant_id = $1) AND x.last_at >= $2 ORDER BY x.last_at DESC, x.tenant_id, x.source, x.id, x.hash LIMIT $3`,
+		string(of), db.Micros(since), limit)
 	return conflicts, err
 }

@@ -126,7 +126,7 @@ func TestPushSaysWhatBecameOfEachEvent(t *testing.T) {
 		if again != "duplicate conflict duplicate" {
 			t.Errorf("told again: %s", again)
 		}
-		conflicts, err := s.Conflicts(t.Context(), "", 10)
+		conflicts, err := s.Conflicts(t.Context(), "", time.Time{}, 10)
 		if err != nil || len(conflicts) != 2 {
 			t.Fatalf("conflicts: %+v, %v", conflicts, err)
 		}

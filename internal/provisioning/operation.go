@@ -34,7 +34,7 @@ type Operation struct {
 }
 
 // An Option is what an operation may be told besides. Where a fault names one it does so
-// between backticks: surfaces put in its place what they call it.
+// between backticks: surfaces put in its place what they call it (wire.NameOptions).
 type Option struct {
 	Name    string
 	Type    OptionType

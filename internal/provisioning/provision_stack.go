@@ -28,7 +28,7 @@ var builds = []struct {
 	{blueprint.VPCKind, "create_network", "delete_network", "POST /v2/vpcs"},
 	{blueprint.VolumeKind, "create_volumes", "delete_volumes", "POST /v2/volumes"},
 	{blueprint.DropletKind, "create_droplets", "delete_droplets", "POST /v2/droplets"},
-	{blueprint.ReservedIPKind, "reserve_addresses", "release_addresses", "POST /v2/reserved_ips"},
+	{blueprint.ReservedIPKind, "reserve_addresses", releaseAddressesStep, "POST /v2/reserved_ips"},
 	{blueprint.FirewallKind, "create_firewalls", deleteFirewallsStep, "POST /v2/firewalls"},
 	{blueprint.RecordKind, "create_records", "delete_records", "POST /v2/domains/{domain}/records"},
 }

@@ -27,6 +27,8 @@ const (
 	verifyArchiveStep = "verify_archive"
 	holdAddressesStep = "hold_addresses"
 	releaseHeldStep   = "release_held_addresses"
+
+	releaseAddressesStep = "release_addresses"
 )
 
 // LongestGrace is the most that a teardown waits before it destroys anything.
@@ -296,7 +298,11 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 			}
 		}
 	}
-	d.Steps = planned(s.steps.teardownStack(), calls, removal.idle(calls)...)
+	if held := calls[releaseAddressesStep]; len(held) > 0 && removal.HoldAddresses > 0 { // they go once they were held
+		delete(calls, releaseAddressesStep)
+		calls[holdAddressesStep], calls[releaseHeldStep] = nil, held
+	}
+	d.Steps = planned(s.steps.teardownStack(), calls, removal.idle()...)
 	d.input = func(of PlanID) any {
 		if removal.Plan = of; removal.Reason != "" {
 			removal.Backup = BackupID(id.New("backup"))
@@ -306,9 +312,8 @@ func (s *Service) drawTeardown(ctx context.Context, r PlanRequest, d *drawn) err
 	return nil
 }
 
-// idle are the steps that look or wait and have nothing to; what is done after the addresses
-// were held moves there in calls.
-func (s *Removal) idle(calls map[string][]string) (steps []string) {
+// idle are the steps that look or wait and have nothing to.
+func (s *Removal) idle() (steps []string) {
 	if s.Grace == 0 {
 		steps = append(steps, graceStep)
 	}
@@ -317,11 +322,6 @@ func (s *Removal) idle(calls map[string][]string) (steps []string) {
 	}
 	if len(s.Archive) == 0 {
 		steps = append(steps, verifyArchiveStep)
-	}
-	const release = "release_addresses"
-	if held := calls[release]; len(held) > 0 && s.HoldAddresses > 0 {
-		delete(calls, release)
-		calls[holdAddressesStep], calls[releaseHeldStep] = nil, held
 	}
 	return steps
 }

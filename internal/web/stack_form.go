@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/arcadia-cloud/arcadia/internal/provisioning/blueprint"
 	"github.com/arcadia-cloud/arcadia/internal/tenant"
 	"github.com/arcadia-cloud/arcadia/internal/web/ui"
+	"github.com/arcadia-cloud/arcadia/internal/wire"
 )
 
 // A newStackForm asks for what a plan of a new stack needs.
@@ -261,14 +261,9 @@ func optionTitle(o provisioning.Option) string {
 	return ui.Upper(strings.ReplaceAll(o.Name, "_", " "))
 }
 
-// optionName is the name of an option in a refusal, as the API has it.
-var optionName = regexp.MustCompile("`[a-z_]+`")
-
 // inTitles has a refusal name options as forms do.
 func inTitles(refusal string) string {
-	return optionName.ReplaceAllStringFunc(refusal, func(name string) string {
-		return "“" + optionTitle(provisioning.Option{Name: strings.Trim(name, "`")}) + "”"
-	})
+	return wire.NameOptions(refusal, func(option string) string { return "“" + optionTitle(provisioning.Option{Name: option}) + "”" })
 }
 
 // inputOf is the type of the field of a parameter.

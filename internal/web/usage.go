@@ -257,7 +257,7 @@ func (s *Server) readUncounted(v *visit, view *usageView) error {
 			view.unmetered = append(view.unmetered, unmeteredRow{u, slugs[u.Tenant]})
 		}
 	}
-	conflicts, err := s.o.Metering.Conflicts(ctx, "", mostConflicts)
+	conflicts, err := s.o.Metering.Conflicts(ctx, "", time.Time{}, mostConflicts)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func TestTheHistoryIsWhole(t *testing.T) {
 			if unmetered, err := h.Metering.Unmetered(t.Context()); err != nil || len(unmetered) != 2 {
 				t.Errorf("%v is in no meter, %v; want mails of two tenants", unmetered, err)
 			}
-			if conflicts, err := h.Metering.Conflicts(t.Context(), "", 10); err != nil || len(conflicts) != 1 {
+			if conflicts, err := h.Metering.Conflicts(t.Context(), "", time.Time{}, 10); err != nil || len(conflicts) != 1 {
 				t.Errorf("the conflicts are %v, %v; want one", conflicts, err)
 			}
 			checks, err := h.Bills.VerifyBilling(t.Context())
